@@ -1,0 +1,71 @@
+#ifndef FLYHOOK_DELIVERY_HPP
+#define FLYHOOK_DELIVERY_HPP
+
+#include <flyhook/clock.hpp>
+#include <flyhook/detail/config.hpp>
+#include <flyhook/id.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+// The delivery log: what became of one event on its way to one subscription.
+
+namespace flyhook {
+
+/// Where a delivery stands. `delivered`, `dead`, `expired` and `cancelled` are final.
+enum class DeliveryStatus { pending, in_flight, delivered, dead, expired, cancelled };
+
+/// The status as its name in C++.
+FLYHOOK_DECL std::string_view to_string(DeliveryStatus status);
+
+/// False for `pending` and `in_flight`.
+FLYHOOK_DECL bool is_final(DeliveryStatus status);
+
+/// Why an attempt was made.
+enum class AttemptTrigger { schedule, replay, test, probe };
+
+/// One HTTP exchange.
+struct Attempt {
+  TimePoint at{};
+  int status = 0;                         ///< of the HTTP answer; 0: there was none, `error` says why
+  std::string error{};                    ///< a class word of HttpResponse::error and the cause
+  std::chrono::microseconds duration{0};  ///< from sending to the end of the answer
+  std::string response_body{};            ///< its first 4 KiB
+  std::string url{};
+  AttemptTrigger trigger{};
+};
+
+/// A delivery with what happened to it.
+struct DeliveryRecord {
+  DeliveryId id{};
+  EventId event_id{};
+  SubscriptionId subscription_id{};
+  std::string event_type{};
+  DeliveryStatus status{};
+  std::vector<Attempt> attempts{};  ///< oldest first
+  TimePoint created_at{};
+  std::optional<TimePoint> next_attempt_at{};
+  std::string reason{};  ///< why it is dead, expired or cancelled
+};
+
+/// Which deliveries to list: all given members must hold.
+struct DeliveryQuery {
+  std::optional<SubscriptionId> subscription_id{};
+  std::optional<EventId> event_id{};
+  std::optional<DeliveryStatus> status{};
+  std::string tenant{};     ///< empty: every tenant's
+  std::size_t limit = 100;  ///< 1 to 1,000 rows
+  std::string cursor{};     ///< the id of the previous page's last row; empty: the first page
+};
+
+}  // namespace flyhook
+
+#if defined(FLYHOOK_HEADER_ONLY)
+#include <flyhook/impl/delivery.ipp>
+#endif
+
+#endif

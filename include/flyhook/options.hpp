@@ -1,0 +1,88 @@
+#ifndef FLYHOOK_OPTIONS_HPP
+#define FLYHOOK_OPTIONS_HPP
+
+#include <flyhook/breaker.hpp>
+#include <flyhook/clock.hpp>
+#include <flyhook/detail/config.hpp>
+#include <flyhook/encoding.hpp>
+#include <flyhook/event_type.hpp>
+#include <flyhook/http.hpp>
+#include <flyhook/observer.hpp>
+#include <flyhook/retry_policy.hpp>
+#include <flyhook/store.hpp>
+#include <flyhook/transport.hpp>
+#include <flyhook/url_policy.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+// Everything that an application may decide about an engine, as one aggregate.
+
+namespace flyhook {
+
+/// What publish does when the intake is full.
+enum class Overflow {
+  reject,      ///< answers `queue_full`: the caller's request is never prolonged
+  block,       ///< waits for room (on a flyhook thread: as reject)
+  drop_oldest  ///< drops the event that waits longest, with a counter and Observer::on_dropped
+};
+
+/// What an engine does with its store.
+enum class Role {
+  all,      ///< publishes and delivers
+  publish,  ///< appends only: a web process
+  deliver   ///< a worker
+};
+
+/// How long finished deliveries are kept. A payload lives as long as any delivery of it.
+struct Retention {
+  std::chrono::hours delivered{168}, dead{2160};  ///< `dead` holds for expired and cancelled ones as well
+  std::size_t max_deliveries = 0;  ///< finished records kept, the oldest go first; 0: no limit (MemoryStore: 100,000)
+
+  friend bool operator==(const Retention&, const Retention&) = default;
+};
+
+/// The engine's settings. Not built yet, and refused with `unsupported` unless left at their default: `retry` (besides
+/// RetryPolicy::none()), `breaker`, `disable_after`, CloudEvents encodings, `role`, `max_pending_per_endpoint`.
+struct Options {
+  /// Most threads that send at a time; they come when needed and go after 10 s idle. 0: none at all, `settle` and `drain`
+  /// run the engine on the caller's thread.
+  std::size_t threads = 64;
+  std::size_t queue_capacity = 65'536;         ///< events that publish may be ahead of the pool; at least 1
+  std::size_t queue_bytes = 256u << 20;        ///< the same in estimated bytes of their data; at least 1
+  Overflow overflow = Overflow::reject;        ///< what happens beyond either
+  std::size_t max_payload_bytes = 256 * 1024;  ///< a larger event is dropped when it is encoded (Observer::on_dropped)
+  std::chrono::milliseconds timeout{15'000};   ///< for a whole exchange; 1 ms to 1 h
+  std::chrono::milliseconds connect_timeout{5'000};   ///< for a look-up, and for connecting; 1 ms to 1 h
+  std::chrono::milliseconds shutdown_timeout{3'000};  ///< what the destructor gives pending deliveries, in real time
+  RetryPolicy retry{};
+  BreakerPolicy breaker{};
+  std::size_t max_in_flight_per_endpoint = 8;  ///< requests to one subscription at a time; at least 1
+  std::chrono::seconds disable_after{432'000};
+  Encoding encoding = Encoding::standard;  ///< of subscriptions that name none
+  UrlPolicy url_policy{};
+  Resolver resolver{};                     ///< empty: the system's (getaddrinfo)
+  std::shared_ptr<Transport> transport{};  ///< empty: HttplibTransport, which <flyhook/flyhook.hpp> brings
+  std::shared_ptr<Store> store{};          ///< empty: a MemoryStore with `retention`
+  std::shared_ptr<Observer> observer{};    ///< empty: none
+  std::shared_ptr<Clock> clock{};          ///< empty: the system's
+  std::string source = "/flyhook";         ///< CloudEvents source, a URI-reference
+  std::string user_agent{};                ///< empty: flyhook/<version>
+  Headers headers{};                       ///< sent with every request
+  Retention retention{};                   ///< of the default store; a store given has its own
+  Role role = Role::all;
+  std::string ca_file{};                         ///< PEM file of the trusted authorities; empty: the system's
+  std::size_t max_subscriptions_per_tenant = 0;  ///< 0: no limit
+  std::size_t max_pending_per_endpoint = 1'000'000;
+  std::vector<EventType> event_types{};  ///< if given, other types are `invalid` and patterns that match none are refused
+  /// Fills a buffer with random bytes, for ids and secrets; empty: OpenSSL. Thread-safe.
+  std::function<void(void* buffer, std::size_t size)> random{};
+};
+
+}  // namespace flyhook
+
+#endif

@@ -1,0 +1,25 @@
+#ifndef FLYHOOK_SRC_HPP
+#define FLYHOOK_SRC_HPP
+
+// Every body of the default set. With FLYHOOK_SEPARATE_COMPILATION defined for all files, exactly one .cpp of a program
+// includes this; optional adapters (store/sqlite.hpp and the like) bring a line of their own.
+
+#include <flyhook/detail/config.hpp>
+
+#if !defined(FLYHOOK_SEPARATE_COMPILATION)
+#error \
+    "flyhook/src.hpp is for separate compilation: define FLYHOOK_SEPARATE_COMPILATION in every file, or include flyhook/flyhook.hpp alone"
+#endif
+
+#include <flyhook/impl/clock.ipp>
+#include <flyhook/impl/delivery.ipp>
+#include <flyhook/impl/encoding.ipp>
+#include <flyhook/impl/error.ipp>
+#include <flyhook/impl/event_type.ipp>
+#include <flyhook/impl/http.ipp>
+#include <flyhook/impl/id.ipp>
+#include <flyhook/impl/observer.ipp>
+#include <flyhook/impl/retry_policy.ipp>
+#include <flyhook/impl/store.ipp>
+
+#endif

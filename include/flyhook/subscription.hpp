@@ -1,0 +1,80 @@
+#ifndef FLYHOOK_SUBSCRIPTION_HPP
+#define FLYHOOK_SUBSCRIPTION_HPP
+
+#include <flyhook/clock.hpp>
+#include <flyhook/detail/config.hpp>
+#include <flyhook/encoding.hpp>
+#include <flyhook/http.hpp>
+#include <flyhook/id.hpp>
+#include <flyhook/rate_limit.hpp>
+#include <flyhook/retry_policy.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+// A registered callback URL and what it asked for. What is not built yet is refused with `unsupported`: `filter`,
+// CloudEvents encodings, `rate_limit`, `ordering`, a `retry` other than RetryPolicy::none().
+
+namespace flyhook {
+
+/// In which order the deliveries of one subscription are made.
+enum class Ordering { none, per_key, strict };
+
+/// An endpoint. Left empty, `timeout`, `max_in_flight`, `encoding` and `retry` follow Options.
+struct Subscription {
+  std::string url{};                     ///< http or https, absolute, at most 8,000 bytes
+  std::vector<std::string> events{"*"};  ///< patterns, any of which suffices: "order.paid", "order.*", "*"
+  std::string tenant{};                  ///< only events of the same tenant match; the empty one is one of its own
+  std::string filter{};                  ///< JSON text; empty: no further condition
+  std::string secret{};  ///< "whsec_" and base64 of 24 to 64 bytes; empty: one is generated. Reads back masked
+  Headers headers{};     ///< sent with every request; win over Options::headers. Credentials read back masked
+  std::optional<Encoding> encoding{};
+  RateLimit rate_limit{};
+  std::optional<std::size_t> max_in_flight{};  ///< requests at a time; at least 1
+  Ordering ordering = Ordering::none;
+  std::optional<std::chrono::milliseconds> timeout{};  ///< for a whole exchange; 1 ms to 1 h
+  std::optional<RetryPolicy> retry{};
+  std::string description{};
+  std::map<std::string, std::string> metadata{};  ///< the application's own; flyhook only keeps it
+  SubscriptionId id{};                            ///< empty: one is made. Given and known: subscribe updates in place
+  bool enabled = true;                            ///< false: no deliveries are made
+  bool paused = false;                            ///< true: deliveries are made and wait
+  std::string disabled_reason{};                  ///< read back only
+  TimePoint created_at{};                         ///< read back only
+};
+
+/// What to change: members left empty stay as they are. What is optional in Subscription is cleared by an empty inner
+/// optional: `.timeout = std::optional<std::chrono::milliseconds>{}`.
+struct SubscriptionPatch {
+  std::optional<std::string> url{};
+  std::optional<std::vector<std::string>> events{};
+  std::optional<std::string> filter{};
+  std::optional<std::string> secret{};
+  std::optional<Headers> headers{};
+  std::optional<std::optional<Encoding>> encoding{};
+  std::optional<RateLimit> rate_limit{};
+  std::optional<std::optional<std::size_t>> max_in_flight{};
+  std::optional<Ordering> ordering{};
+  std::optional<std::optional<std::chrono::milliseconds>> timeout{};
+  std::optional<std::optional<RetryPolicy>> retry{};
+  std::optional<std::string> description{};
+  std::optional<std::map<std::string, std::string>> metadata{};
+  std::optional<bool> enabled{};
+  std::optional<bool> paused{};
+};
+
+/// Which subscriptions to list, in the order of their ids.
+struct SubscriptionQuery {
+  std::optional<std::string> tenant{};  ///< only this tenant's; empty optional: every tenant's
+  std::string event_type{};             ///< only those that want events of this type; empty: all
+  std::size_t limit = 1000;             ///< 1 to 10,000 rows
+  std::string cursor{};                 ///< the id of the previous page's last row; empty: the first page
+};
+
+}  // namespace flyhook
+
+#endif
