@@ -13,6 +13,8 @@
 
 #include <flyhook/impl/clock.ipp>
 #include <flyhook/impl/delivery.ipp>
+#include <flyhook/impl/detail/security/crypto.ipp>
+#include <flyhook/impl/detail/security/url.ipp>
 #include <flyhook/impl/encoding.ipp>
 #include <flyhook/impl/error.ipp>
 #include <flyhook/impl/event_type.ipp>
@@ -20,6 +22,8 @@
 #include <flyhook/impl/id.ipp>
 #include <flyhook/impl/observer.ipp>
 #include <flyhook/impl/retry_policy.ipp>
+#include <flyhook/impl/signing.ipp>
 #include <flyhook/impl/store.ipp>
+#include <flyhook/impl/testing.ipp>
 
 #endif
