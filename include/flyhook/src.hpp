@@ -15,6 +15,8 @@
 #include <flyhook/impl/delivery.ipp>
 #include <flyhook/impl/detail/security/crypto.ipp>
 #include <flyhook/impl/detail/security/url.ipp>
+#include <flyhook/impl/detail/store/memory_lane.ipp>
+#include <flyhook/impl/detail/store/memory_ledger.ipp>
 #include <flyhook/impl/encoding.ipp>
 #include <flyhook/impl/error.ipp>
 #include <flyhook/impl/event_type.ipp>
@@ -24,6 +26,7 @@
 #include <flyhook/impl/retry_policy.ipp>
 #include <flyhook/impl/signing.ipp>
 #include <flyhook/impl/store.ipp>
+#include <flyhook/impl/store/memory.ipp>
 #include <flyhook/impl/testing.ipp>
 
 #endif

@@ -1,0 +1,119 @@
+#ifndef FLYHOOK_DETAIL_STORE_MEMORY_LANE_HPP
+#define FLYHOOK_DETAIL_STORE_MEMORY_LANE_HPP
+
+#include <flyhook/clock.hpp>
+#include <flyhook/delivery.hpp>
+#include <flyhook/detail/config.hpp>
+#include <flyhook/id.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+// MemoryStore's rows and the queue of one lane over them. Plain state under the store's mutex; no step looks at more than
+// the rows that it hands out, however many wait.
+//
+//   fresh   appended, never handed out ──────── a list, by sequence ──┐
+//   ready   due at once, but not in line ────── a heap, by sequence ──┼──► next(now): of the three heads that are due the
+//   later   with a due time ─────────────────── a set, by due time ───┘    one with the lowest sequence
+//   chains  order number ► its oldest unfinished row (in one of the three, or handed out) ► the rows held back behind it
+
+namespace flyhook::detail {
+
+struct MemoryEvent;
+struct MemoryLane;
+
+/// A delivery. Its links serve one list after the other, so that a row costs no allocation of its own.
+struct MemoryRow {
+  static constexpr TimePoint at_once = TimePoint::min();
+
+  std::uint64_t sequence = 0;
+  std::uint64_t order = 0;  // NewDelivery::order; once final, the number of its finishing
+  TimePoint due = at_once;  // once final, when it was finished
+  MemoryLane* lane = nullptr;
+  MemoryEvent* event = nullptr;
+  MemoryRow* next = nullptr;           // waiting: in `fresh` or its chain; final: in the list of finished rows
+  MemoryRow* handed_before = nullptr;  // the list of all that is handed out
+  MemoryRow* handed_after = nullptr;
+  MemoryRow* older = nullptr;  // the list of its subscription's rows
+  MemoryRow* newer = nullptr;
+  std::string log{};  // attempts and reason, encoded by MemoryLog
+  std::uint32_t attempts = 0;
+  DeliveryStatus status = DeliveryStatus::pending;
+  bool handed_out = false;
+};
+
+/// All rows of one subscription id, which may have had several lanes in turn.
+struct MemoryEndpoint {
+  MemoryRow* oldest = nullptr;
+  MemoryRow* newest = nullptr;
+  std::size_t lanes = 0;
+  SubscriptionId id{};
+};
+
+struct MemoryLater {
+  TimePoint due{};
+  std::uint64_t sequence = 0;
+  MemoryRow* row = nullptr;
+  friend bool operator<(const MemoryLater& a, const MemoryLater& b) {
+    return a.due != b.due ? a.due < b.due : a.sequence < b.sequence;
+  }
+};
+
+struct MemoryLane {
+  struct Chain {
+    MemoryRow* head = nullptr;
+    MemoryRow* tail = nullptr;
+  };
+
+  std::uint64_t number = 0;
+  MemoryEndpoint* endpoint = nullptr;
+  std::size_t waiting = 0;  // neither final nor handed out, held back ones included
+  std::size_t rows = 0;     // all that exist
+  bool removed = false;
+  bool recent = false;  // removed lately: kept for appends that are under way
+  MemoryRow* fresh_first = nullptr;
+  MemoryRow* fresh_last = nullptr;
+  std::vector<MemoryRow*> ready{};
+  std::set<MemoryLater> later{};
+  std::unordered_map<std::uint64_t, Chain> chains{};
+
+  static bool younger(const MemoryRow* a, const MemoryRow* b) { return a->sequence > b->sequence; }
+
+  /// True if a row of that order number may be handed out at once.
+  bool heads(std::uint64_t order) const { return order == 0 || chains.find(order) == chains.end(); }
+
+  /// Takes in a new row; `taken`: it is handed out at once, which heads() allowed.
+  FLYHOOK_DECL void enter(MemoryRow& row, bool taken);
+
+  /// Takes back a row that was handed out.
+  FLYHOOK_DECL void wait_again(MemoryRow& row);
+
+  /// The next row that is due, out of the queue; null: none.
+  FLYHOOK_DECL MemoryRow* next(TimePoint now);
+
+  FLYHOOK_DECL bool has_due(TimePoint now) const;
+
+  FLYHOOK_DECL std::optional<TimePoint> next_due(TimePoint now) const;
+
+  /// A row out of the queue has ended: what it held back is next.
+  FLYHOOK_DECL void leave(MemoryRow& row);
+
+  /// A row that waits behind one that is handed out, out of its chain; null: none.
+  FLYHOOK_DECL MemoryRow* next_held_back();
+
+ private:
+  FLYHOOK_DECL void enqueue(MemoryRow& row);
+};
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+#include <flyhook/impl/detail/store/memory_lane.ipp>
+#endif
+
+#endif

@@ -1,0 +1,211 @@
+#ifndef FLYHOOK_DETAIL_STORE_MEMORY_LEDGER_HPP
+#define FLYHOOK_DETAIL_STORE_MEMORY_LEDGER_HPP
+
+#include <flyhook/clock.hpp>
+#include <flyhook/delivery.hpp>
+#include <flyhook/detail/config.hpp>
+#include <flyhook/detail/store/memory_lane.hpp>
+#include <flyhook/message.hpp>
+#include <flyhook/options.hpp>
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+// What MemoryStore remembers: rows by sequence, events, known ids, and which of it goes when room is short. Plain state
+// under the store's mutex. Every call does work in proportion to what it adds; what goes was added before.
+
+namespace flyhook::detail {
+
+/// Objects that are used again: a million deliveries cost the allocations of those alive at a time.
+template <class T>
+class MemoryPool {
+ public:
+  T& take() {
+    if (free_.empty()) {
+      slabs_.push_back(std::make_unique<T[]>(slab_size));
+      free_.reserve(slabs_.size() * slab_size);  // so that put() never allocates
+      for (std::size_t i = slab_size; i-- > 0;) free_.push_back(&slabs_.back()[i]);
+    }
+    T& object = *free_.back();
+    free_.pop_back();
+    return object;
+  }
+  void put(T& object) { free_.push_back(&object); }
+
+ private:
+  static constexpr std::size_t slab_size = 256;
+  std::vector<std::unique_ptr<T[]>> slabs_{};
+  std::vector<T*> free_{};
+};
+
+/// The attempts and the reason of a row as bytes, one after the other.
+struct MemoryLog {
+  FLYHOOK_DECL static void add(std::string& log, const Attempt& attempt);
+  FLYHOOK_DECL static void add_reason(std::string& log, std::string_view reason);
+  FLYHOOK_DECL static void read(std::string_view log, DeliveryRecord& into);
+
+ private:
+  static constexpr char attempt_tag = 'a', reason_tag = 'r';
+
+  template <class T>
+  static void put(std::string& log, T value);
+  FLYHOOK_DECL static void put_text(std::string& log, std::string_view text);
+  template <class T>
+  static T get(std::string_view& rest);
+  FLYHOOK_DECL static std::string get_text(std::string_view& rest);
+};
+
+/// What is known of an event's id.
+struct MemoryKnown {
+  std::uint64_t content_hash = 0;
+  TimePoint at{};
+  bool remembered = false;        // a repeat is recognised
+  MemoryEvent* newest = nullptr;  // of the stored events with this id: after 24 h there may be a second
+};
+using MemoryIds = std::unordered_map<std::string, MemoryKnown>;
+
+/// An event that has rows.
+struct MemoryEvent {
+  std::shared_ptr<const Message> message{};
+  MemoryIds::value_type* known = nullptr;
+  MemoryEvent* older_of_id = nullptr;
+  MemoryEvent* body_before = nullptr;  // the list of finished events that still have their body
+  MemoryEvent* body_after = nullptr;
+  std::uint64_t first = 0;  // its rows have the sequences from here on
+  std::uint32_t count = 0;  // so many
+  std::uint32_t exist = 0;  // of which these have not been dropped,
+  std::uint32_t open = 0;   // and these are not final
+  bool has_body = true;
+  std::size_t bytes = 0;
+};
+
+template <class T>
+struct MemoryList {
+  T* first = nullptr;
+  T* last = nullptr;
+};
+
+class MemoryLedger {
+ public:
+  static constexpr std::size_t known_limit = 100'000;
+  static constexpr std::chrono::hours known_for{24};
+
+  FLYHOOK_DECL MemoryLedger(const Retention& retention, std::size_t max_pending, std::size_t max_bytes);
+
+  std::size_t pending() const { return pending_; }
+  std::uint64_t next_sequence() const { return next_sequence_; }
+  void see(TimePoint now) { now_ = now; }
+
+  // Ids --------------------------------------------------------------------------------------------------------------
+
+  /// The content hash of an id that is remembered; null: it is not.
+  FLYHOOK_DECL const MemoryKnown* known(const std::string& id);
+
+  FLYHOOK_DECL MemoryIds::value_type& remember(const std::string& id, std::uint64_t content_hash);
+
+  FLYHOOK_DECL const MemoryEvent* newest_event(const std::string& id) const;
+
+  // Events and rows --------------------------------------------------------------------------------------------------
+
+  FLYHOOK_DECL static std::size_t bytes_of(const Message& message);
+
+  /// Makes room for an event. False: there is none, even without anything that is finished.
+  FLYHOOK_DECL bool make_room(std::size_t deliveries, std::size_t bytes);
+
+  FLYHOOK_DECL MemoryEvent& add_event(std::shared_ptr<const Message> message, MemoryIds::value_type& known,
+                                      std::size_t bytes, std::size_t count);
+
+  FLYHOOK_DECL MemoryRow& add_row(MemoryEvent& event, MemoryLane& lane, std::uint64_t order);
+
+  FLYHOOK_DECL MemoryRow* find(std::uint64_t sequence);
+
+  /// The youngest row older than `sequence`.
+  FLYHOOK_DECL MemoryRow* before(std::uint64_t sequence);
+
+  /// The youngest row of a subscription older than `sequence`. Usually `sequence` is a row's of it; where that row is
+  /// gone, the search comes from both ends.
+  FLYHOOK_DECL MemoryRow* before(const MemoryEndpoint& endpoint, std::uint64_t sequence);
+
+  FLYHOOK_DECL void hand_out(MemoryRow& row);
+
+  FLYHOOK_DECL void take_back(MemoryRow& row);
+
+  MemoryRow* any_handed_out() const { return handed_out_; }
+
+  FLYHOOK_DECL void add_attempt(MemoryRow& row, const Attempt& attempt);
+
+  /// Ends a row that is in no queue.
+  FLYHOOK_DECL void end(MemoryRow& row, DeliveryStatus status, std::string_view reason);
+
+  /// Drops what retention no longer covers. By age at most some rows a call, so that a clock that leaps stalls nobody.
+  FLYHOOK_DECL void prune();
+
+  /// Lanes that lost their last row since the last call: the store decides whether they go.
+  std::vector<MemoryLane*>& emptied() { return emptied_; }
+
+ private:
+  static constexpr std::uint64_t page_size = 64;
+  struct Page {
+    std::array<MemoryRow*, page_size> rows{};
+    std::size_t used = 0;
+  };
+
+  FLYHOOK_DECL bool outlived(const MemoryRow* row, std::chrono::hours keep) const;
+
+  /// Lets go of one finished body, or else of one finished row. False: nothing is finished.
+  FLYHOOK_DECL bool shrink();
+
+  FLYHOOK_DECL bool drop_oldest();
+
+  FLYHOOK_DECL void drop_first(MemoryList<MemoryRow>& list);
+
+  FLYHOOK_DECL void drop_event(MemoryEvent& event);
+
+  FLYHOOK_DECL void unlist_body(MemoryEvent& event);
+
+  FLYHOOK_DECL void forget_oldest();
+
+  FLYHOOK_DECL void forget_if_unused(MemoryIds::value_type& known);
+
+  Retention retention_;
+  const std::size_t max_pending_;
+  const std::size_t max_bytes_;
+  TimePoint now_{};
+
+  MemoryPool<MemoryRow> rows_{};
+  MemoryPool<MemoryEvent> events_{};
+  // Ordered, so that a page of the history starts anywhere; in pages, so that holes cost little and order costs nothing.
+  std::map<std::uint64_t, Page> pages_{};
+  std::map<std::uint64_t, Page>::value_type* newest_page_ = nullptr;
+  std::uint64_t next_sequence_ = 1;
+
+  MemoryIds ids_{};
+  std::deque<MemoryIds::value_type*> recent_ids_{};
+  std::vector<MemoryIds::node_type> spares_{};  // what was forgotten last serves the next ids
+
+  MemoryRow* handed_out_ = nullptr;
+  MemoryList<MemoryRow> delivered_{}, dead_{};  // in the order in which they were finished
+  MemoryList<MemoryEvent> bodies_{};            // finished events with a body, in that order
+  std::uint64_t finish_number_ = 0;
+  std::size_t pending_ = 0, finished_ = 0;
+  std::size_t bytes_ = 0;           // of messages and logs
+  std::size_t finished_bytes_ = 0;  // of which these may go
+  std::vector<MemoryLane*> emptied_{};
+};
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+#include <flyhook/impl/detail/store/memory_ledger.ipp>
+#endif
+
+#endif
