@@ -4,7 +4,7 @@
 #   - the standard library and flyhook apart, nothing is included outside impl/ (nlohmann in event.hpp excepted), and no
 #     header includes <iostream>, <regex>, <fstream> or <locale>;
 #   - guards are named after the path; header-only bodies are included last;
-#   - src.hpp, the one file of compiled mode, brings every body (optional adapters' and testing's apart).
+#   - src.hpp, the one file of compiled mode, brings every body (optional adapters' apart).
 # usage: layers.sh INCLUDE_DIR
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -42,7 +42,7 @@ function check(path,    line, n, guard, target, header, last, lines, text, fixed
   for (n = 1; n <= lines; ++n) {
     line = text[n]
     if (line ~ /^#[ \t]*pragma[ \t]+once/) fail("flyhook/" path ":" n, "guards, not #pragma once: generated headers rely on them")
-    if (path ~ /^impl\// && line ~ /^static |^namespace \{|using namespace/)
+    if (path ~ /^impl\// && line ~ /^static |^namespace \{|^using namespace/)
       fail("flyhook/" path ":" n, "bodies stand in many files of one program: no anonymous namespace, static function or using namespace")
     if (line !~ /^[ \t]*#[ \t]*include/) continue
     target = line
@@ -88,7 +88,7 @@ BEGIN {
   }
   while ((getline path < list) > 0) { check(path); all[path] = 1; ++count }
   for (path in all)
-    if (path ~ /^impl\// && !(path in brought) && path !~ /^impl\/(store\/(sqlite|postgres)|testing)\.ipp$/)
+    if (path ~ /^impl\// && !(path in brought) && path !~ /^impl\/store\/(sqlite|postgres)\.ipp$/)
       fail("flyhook/src.hpp", "does not include <flyhook/" path ">")
   if (count < 10) fail("include/flyhook", "only " count + 0 " files found")
   if (!failed) print count " files, all within their layers"

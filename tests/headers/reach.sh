@@ -14,7 +14,12 @@ while read -r header rest; do
   header=${header%:}
   [ -e "$include/flyhook/$header" ] || continue
   for mode in FLYHOOK_ANY_MODE FLYHOOK_SEPARATE_COMPILATION; do
-    reached=$(printf '#include <flyhook/%s>\n' "$header" | "$@" -D$mode -M -x c++ - | tr ' \\' '\n\n' | sed '/^$/d')
+    if ! rule=$(printf '#include <flyhook/%s>\n' "$header" | "$@" -D$mode -M -x c++ -); then
+      echo "flyhook/$header does not compile ($mode)"
+      failed=1
+      continue
+    fi
+    reached=$(printf '%s\n' "$rule" | tr -s ' ' '\n')
     for never in $rest; do
       case $never in
         */) found=$(printf '%s\n' "$reached" | grep -F "/$never" | head -n 1 || true) ;;
