@@ -82,7 +82,8 @@ BEGIN {
     } else if (word[1] == "without") {
       without[current] = " " substr(line, index(line, word[2])) " "
     } else {
-      if (n != 1 || current == "" || word[1] in layer) fail(table, "cannot read: " line)
+      if (n != 1 || current == "") fail(table, "cannot read: " line)
+      if (word[1] in layer) fail(table, word[1] " is there twice")
       layer[word[1]] = current
     }
   }
