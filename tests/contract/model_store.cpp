@@ -1,0 +1,288 @@
+#include "contract/model_store.hpp"
+
+#include <flyhook/error.hpp>
+
+#include <algorithm>
+#include <utility>
+
+using namespace flyhook;
+
+namespace contract {
+
+bool ModelStore::holds(std::uint64_t lane, std::uint64_t epoch) const {
+  const auto at = lanes_.find(lane);
+  if (at == lanes_.end()) return true;
+  const SlotState& slot = slots_[slot_of(at->second.subscription)];
+  return slot.held && slot.epoch == epoch;
+}
+
+Ownership ModelStore::acquire(const std::string& owner, TimePoint now) {
+  return acquire_some(owner, now, slot_count);
+}
+
+Ownership ModelStore::acquire_some(const std::string& owner, TimePoint now, std::size_t most) {
+  const std::lock_guard lock{mutex_};
+  Ownership answer;
+  std::set<std::uint32_t> fresh;
+  for (std::uint32_t index = 0; index < slot_count; ++index) {
+    SlotState& slot = slots_[index];
+    if (!slot.held && fresh.size() < most) {
+      slot = {owner, true, slot.epoch + 1};
+      fresh.insert(index);
+    }
+    if (slot.held && slot.owner == owner) answer.slots.push_back({index, slot.epoch});
+  }
+  for (auto& [number, lane] : lanes_) {
+    if (!fresh.contains(slot_of(lane.subscription))) continue;
+    const auto waiting = eligible(lane);
+    if (waiting.empty()) continue;
+    LaneWork work{.lane = number};
+    bool due = false;
+    for (const Row* row : waiting) {
+      due = due || !row->due || *row->due <= now;
+      if (row->due && (!work.next_due || *row->due < *work.next_due)) work.next_due = row->due;
+    }
+    if (due) work.next_due.reset();
+    answer.lanes.push_back(work);
+  }
+  if (answer.slots.empty()) answer.again = std::chrono::seconds{1};
+  return answer;
+}
+
+std::size_t ModelStore::free_slots() {
+  const std::lock_guard lock{mutex_};
+  return static_cast<std::size_t>(std::count_if(slots_.begin(), slots_.end(), [](const SlotState& s) { return !s.held; }));
+}
+
+void ModelStore::free(std::uint32_t index) {
+  slots_[index].held = false;
+  for (const auto& [number, lane] : lanes_) {
+    if (slot_of(lane.subscription) != index) continue;
+    for (const auto sequence : lane.open) rows_.at(sequence).handed_out = false;
+  }
+}
+
+void ModelStore::lose(std::uint32_t slot) {
+  const std::lock_guard lock{mutex_};
+  if (slots_[slot].held) free(slot);
+}
+
+void ModelStore::release(const std::string& owner) {
+  const std::lock_guard lock{mutex_};
+  for (std::uint32_t index = 0; index < slot_count; ++index) {
+    if (slots_[index].held && slots_[index].owner == owner) free(index);
+  }
+}
+
+std::vector<ModelStore::Row*> ModelStore::eligible(Lane& lane) {
+  std::vector<Row*> rows;
+  std::set<std::uint64_t> orders;
+  for (const auto sequence : lane.open) {
+    Row& row = rows_.at(sequence);
+    const bool held_back = row.order != 0 && !orders.insert(row.order).second;
+    if (!held_back && !row.handed_out) rows.push_back(&row);
+  }
+  return rows;
+}
+
+void ModelStore::end(Row& row, DeliveryStatus status, const std::string& reason) {
+  row.status = status;
+  row.reason = reason;
+  row.handed_out = false;
+  lanes_[row.lane].open.erase(row.sequence);
+  --pending_;
+}
+
+AppendResult ModelStore::append(AppendBatch batch) {
+  const std::lock_guard lock{mutex_};
+  AppendResult result;
+  result.events.resize(batch.events.size(), AppendStatus::full);
+  result.deliveries.resize(batch.deliveries.size());
+  for (std::size_t i = 0; i < batch.events.size(); ++i) {
+    const NewEvent& event = batch.events[i];
+    const auto known = ids_.find(event.message->id.value);
+    if (known != ids_.end()) {
+      result.events[i] = known->second == event.content_hash ? AppendStatus::duplicate : AppendStatus::conflict;
+      continue;
+    }
+    if (event.count > 0 && pending_ > 0 && pending_ + event.count > max_pending_) break;
+    ids_[event.message->id.value] = event.content_hash;
+    result.events[i] = AppendStatus::accepted;
+    for (std::size_t d = event.first; d < event.first + event.count; ++d) {
+      const NewDelivery& wanted = batch.deliveries[d];
+      if (!lanes_.contains(wanted.lane)) lanes_[wanted.lane].removed = true;
+      Lane& lane = lanes_[wanted.lane];
+      Row& row = rows_[next_sequence_];
+      row.sequence = next_sequence_++;
+      row.lane = wanted.lane;
+      row.order = wanted.order;
+      row.message = event.message;
+      row.fan_out = static_cast<std::uint32_t>(event.count);
+      row.due = event.message->deliver_at;
+      lane.open.insert(row.sequence);
+      ++pending_;
+      result.deliveries[d].sequence = row.sequence;
+      if (lane.removed) {
+        result.deliveries[d].closed = true;
+        end(row, DeliveryStatus::cancelled, "unsubscribed");
+        continue;
+      }
+      const auto heads = eligible(lane);
+      if (wanted.take && !row.due && holds(wanted.lane, wanted.epoch) &&
+          std::find(heads.begin(), heads.end(), &row) != heads.end()) {
+        row.handed_out = true;
+        result.deliveries[d].as = AppendedAs::handed_out;
+      }
+    }
+  }
+  return result;
+}
+
+std::vector<LaneFetched> ModelStore::fetch(std::span<const LaneWant> wants, TimePoint now) {
+  const std::lock_guard lock{mutex_};
+  std::vector<LaneFetched> answers;
+  for (const LaneWant& want : wants) {
+    LaneFetched& answer = answers.emplace_back();
+    answer.owned = holds(want.lane, want.epoch);
+    const auto at = lanes_.find(want.lane);
+    if (!answer.owned || at == lanes_.end()) continue;
+    // Among those that never waited for a time, the oldest first; among the others, the one that is due longest. Of the
+    // two, the older delivery.
+    std::vector<Row*> plain, timed;
+    for (Row* row : eligible(at->second)) {
+      if (!row->due) {
+        plain.push_back(row);
+      } else if (*row->due <= now) {
+        timed.push_back(row);
+      } else if (!answer.next_due || *row->due < *answer.next_due) {
+        answer.next_due = row->due;
+      }
+    }
+    std::stable_sort(timed.begin(), timed.end(), [](const Row* a, const Row* b) { return *a->due < *b->due; });
+    std::size_t p = 0, t = 0;
+    while (answer.deliveries.size() < want.room && p + t < plain.size() + timed.size()) {
+      const bool from_timed = p == plain.size() || (t < timed.size() && timed[t]->sequence < plain[p]->sequence);
+      Row& row = from_timed ? *timed[t++] : *plain[p++];
+      row.handed_out = true;
+      answer.deliveries.push_back(
+          {row.sequence, row.message, static_cast<std::uint32_t>(row.attempts.size()), row.fan_out});
+    }
+    answer.more = p + t < plain.size() + timed.size();
+  }
+  return answers;
+}
+
+ModelStore::Row* ModelStore::handed_out(const Claim& claim) {
+  const auto at = rows_.find(claim.sequence);
+  return at != rows_.end() && at->second.lane == claim.lane && at->second.handed_out ? &at->second : nullptr;
+}
+
+void ModelStore::give_back(std::span<const Claim> claims) {
+  const std::lock_guard lock{mutex_};
+  for (const Claim& claim : claims) {
+    Row* row = handed_out(claim);
+    if (row != nullptr && holds(claim.lane, claim.epoch)) row->handed_out = false;
+  }
+}
+
+std::vector<FinishStatus> ModelStore::finish(std::span<const Outcome> outcomes) {
+  const std::lock_guard lock{mutex_};
+  std::vector<FinishStatus> statuses;
+  for (const Outcome& outcome : outcomes) {
+    statuses.push_back(holds(outcome.claim.lane, outcome.claim.epoch) ? FinishStatus::done : FinishStatus::stale);
+    Row* row = handed_out(outcome.claim);
+    if (row == nullptr || statuses.back() == FinishStatus::stale) continue;
+    if (outcome.attempt) row->attempts.push_back(*outcome.attempt);
+    if (is_final(outcome.status)) {
+      end(*row, outcome.status, outcome.reason);
+    } else {
+      row->handed_out = false;
+      row->due = outcome.next_attempt_at;
+    }
+  }
+  return statuses;
+}
+
+Closed ModelStore::close(const CloseRequest& request) {
+  const std::lock_guard lock{mutex_};
+  Closed closed;
+  const auto at = lanes_.find(request.lane);
+  if (at == lanes_.end()) return closed;
+  const auto open = at->second.open;
+  for (const auto sequence : open) {
+    Row& row = rows_.at(sequence);
+    if (row.handed_out) continue;
+    if (closed.count == request.limit) {
+      closed.more = true;
+      break;
+    }
+    end(row, request.status, request.reason);
+    ++closed.count;
+  }
+  return closed;
+}
+
+std::size_t ModelStore::pending() {
+  const std::lock_guard lock{mutex_};
+  return pending_;
+}
+
+std::vector<SubscriptionRow> ModelStore::subscriptions() {
+  const std::lock_guard lock{mutex_};
+  std::vector<SubscriptionRow> rows;
+  for (const auto& [id, row] : subscriptions_) rows.push_back(row);
+  return rows;
+}
+
+PutResult ModelStore::put(const Subscription& subscription, std::uint64_t expected) {
+  const std::lock_guard lock{mutex_};
+  const auto at = subscriptions_.find(subscription.id);
+  const SubscriptionRow stored = at == subscriptions_.end() ? SubscriptionRow{} : at->second;
+  if (stored.version != expected) return {false, stored.lane, stored.version};
+  const SubscriptionRow row{subscription, expected == 0 ? next_lane_++ : stored.lane, ++version_};
+  subscriptions_[subscription.id] = row;
+  lanes_[row.lane].subscription = subscription.id;
+  return {true, row.lane, row.version};
+}
+
+std::optional<std::uint64_t> ModelStore::remove(const SubscriptionId& id) {
+  const std::lock_guard lock{mutex_};
+  const auto at = subscriptions_.find(id);
+  if (at == subscriptions_.end()) return std::nullopt;
+  lanes_[at->second.lane].removed = true;
+  subscriptions_.erase(at);
+  return ++version_;
+}
+
+std::vector<DeliveryRecord> ModelStore::deliveries(const DeliveryQuery& query) {
+  const std::lock_guard lock{mutex_};
+  auto end_of_page = rows_.end();
+  if (!query.cursor.empty()) {
+    const auto sequence = detail::delivery_sequence(query.cursor);
+    end_of_page = sequence ? rows_.find(*sequence) : rows_.end();
+    if (end_of_page == rows_.end()) throw Error{ErrorCode::invalid, "cursor", "is not the id of a delivery"};
+  }
+  const std::size_t limit = std::clamp<std::size_t>(query.limit, 1, 1000);
+  std::vector<DeliveryRecord> page;
+  while (end_of_page != rows_.begin() && page.size() < limit) {
+    const Row& row = (--end_of_page)->second;
+    const SubscriptionId& subscription = lanes_.at(row.lane).subscription;
+    if ((query.subscription_id && *query.subscription_id != subscription) ||
+        (query.event_id && *query.event_id != row.message->id) || (query.status && *query.status != row.status) ||
+        (!query.tenant.empty() && query.tenant != row.message->tenant)) {
+      continue;
+    }
+    page.push_back({{detail::delivery_text(row.sequence)},
+                    row.message->id,
+                    subscription,
+                    row.message->type,
+                    row.status,
+                    row.attempts,
+                    row.message->created_at,
+                    is_final(row.status) ? std::nullopt : row.due,
+                    row.reason});
+  }
+  return page;
+}
+
+}  // namespace contract
