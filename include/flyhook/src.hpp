@@ -17,6 +17,7 @@
 #include <flyhook/impl/detail/security/url.ipp>
 #include <flyhook/impl/detail/store/memory_lane.ipp>
 #include <flyhook/impl/detail/store/memory_ledger.ipp>
+#include <flyhook/impl/detail/transport/connection.ipp>
 #include <flyhook/impl/encoding.ipp>
 #include <flyhook/impl/error.ipp>
 #include <flyhook/impl/event_type.ipp>
@@ -28,5 +29,6 @@
 #include <flyhook/impl/store.ipp>
 #include <flyhook/impl/store/memory.ipp>
 #include <flyhook/impl/testing.ipp>
+#include <flyhook/impl/transport/httplib.ipp>
 
 #endif
