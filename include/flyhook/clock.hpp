@@ -31,6 +31,9 @@ class Clock {
   /// The clock owns waiting so that a manual clock can end a wait without any time passing.
   virtual void wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& condition,
                           std::chrono::nanoseconds deadline) = 0;
+
+  /// True if time moves only when somebody moves it: waiting for it on the thread that would is in vain.
+  virtual bool is_manual() const noexcept { return false; }
 };
 
 /// The system's clock: `now()` is CLOCK_REALTIME, `elapsed()` CLOCK_BOOTTIME where there is one.

@@ -7,6 +7,7 @@
 #include <flyhook/encoding.hpp>
 #include <flyhook/event_type.hpp>
 #include <flyhook/http.hpp>
+#include <flyhook/id.hpp>
 #include <flyhook/observer.hpp>
 #include <flyhook/retry_policy.hpp>
 #include <flyhook/store.hpp>
@@ -17,6 +18,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -81,6 +83,26 @@ struct Options {
   std::vector<EventType> event_types{};  ///< if given, other types are `invalid` and patterns that match none are refused
   /// Fills a buffer with random bytes, for ids and secrets; empty: OpenSSL. Thread-safe.
   std::function<void(void* buffer, std::size_t size)> random{};
+};
+
+/// What publish takes besides the event. Not built yet, and refused with `unsupported`: `deliver_at`, `expires_at`.
+struct PublishOptions {
+  std::string id{};      ///< [A-Za-z0-9_-]{1,64}: a repeat with the same content makes nothing; empty: one is made
+  std::string tenant{};  ///< wins over EventTraits; so does `key`
+  std::string key{};
+  Headers headers{};           ///< of this event's requests; win over the subscription's
+  std::string trace_parent{};  ///< W3C Trace Context: version 00, sent as `traceparent`
+  std::optional<TimePoint> deliver_at{}, expires_at{};
+};
+
+enum class PublishStatus { accepted, queue_full, invalid, stopped };
+
+/// What became of a publish. True: accepted.
+struct PublishResult {
+  EventId id{};  ///< empty unless accepted
+  PublishStatus status = PublishStatus::invalid;
+  std::string reason{};  ///< why not
+  explicit operator bool() const noexcept { return status == PublishStatus::accepted; }
 };
 
 }  // namespace flyhook

@@ -1,0 +1,59 @@
+#ifndef FLYHOOK_DETAIL_RUN_DISPATCH_HPP
+#define FLYHOOK_DETAIL_RUN_DISPATCH_HPP
+
+#include <flyhook/detail/config.hpp>
+#include <flyhook/detail/decide/lane.hpp>
+#include <flyhook/http.hpp>
+#include <flyhook/options.hpp>
+#include <flyhook/store.hpp>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+// From a delivery picked to the request that leaves, and back from the answer to the outcome. Values only; the engine does
+// the sending.
+
+namespace flyhook::detail {
+
+/// A delivery picked for sending, with all that its request needs.
+struct Job {
+  Claim claim{};
+  EndpointPtr endpoint{};
+  std::shared_ptr<const Message> message{};
+  std::shared_ptr<SharedBodies> bodies{};
+  std::shared_ptr<const Resolved> resolved{};
+  std::uint32_t attempts = 0;  ///< made before this one
+};
+
+/// What an attempt came to, for the settle list.
+struct Settling {
+  Outcome outcome{};
+  EndpointPtr endpoint{};
+  std::shared_ptr<const Message> message{};
+};
+
+/// The message as the endpoint wants it, encoded once per event and encoding. Throws Error.
+FLYHOOK_DECL std::shared_ptr<const Encoded> encoded(const Job& job, const Options& options);
+
+/// The signed request of an attempt at `now`.
+FLYHOOK_DECL HttpRequest make_request(const Job& job, const std::shared_ptr<const Encoded>& body, const Options& options,
+                                      TimePoint now);
+
+/// Judges the answer to the job's attempt that began at `began`.
+FLYHOOK_DECL Settling conclude(Job job, HttpResponse response, TimePoint began, std::chrono::nanoseconds took);
+
+/// The job cannot be sent at all: dead, without an attempt.
+FLYHOOK_DECL Settling give_up(Job job, std::string reason);
+
+/// What an observer is shown.
+FLYHOOK_DECL DeliveryRecord record_of(const Settling& settling);
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+#include <flyhook/impl/detail/run/dispatch.ipp>
+#endif
+
+#endif

@@ -1,0 +1,75 @@
+#ifndef FLYHOOK_DETAIL_RUN_SUBSCRIPTIONS_HPP
+#define FLYHOOK_DETAIL_RUN_SUBSCRIPTIONS_HPP
+
+#include <flyhook/detail/config.hpp>
+#include <flyhook/detail/decide/registry.hpp>
+#include <flyhook/id.hpp>
+#include <flyhook/options.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+// Changes of the registry: checked, written to the store first, then seen by matching. Optimistic, so that no lock is held
+// across the store: a change that lost a race is made again on what won.
+
+namespace flyhook::detail {
+
+class Subscriptions {
+ public:
+  /// `options` and `store` outlive this.
+  FLYHOOK_DECL Subscriptions(const Options& options, Store& store, const std::array<std::uint64_t, 4>& seed);
+
+  /// Takes over what the store holds.
+  FLYHOOK_DECL void load();
+
+  // Changes: the endpoint as it is now; null: no such id. Throw Error, and then nothing was changed.
+  // ------------------------
+
+  FLYHOOK_DECL EndpointPtr subscribe(Subscription subscription, TimePoint now, bool& is_new);
+  FLYHOOK_DECL EndpointPtr update(const SubscriptionId& id, const SubscriptionPatch& patch);
+  /// The endpoint as it was.
+  FLYHOOK_DECL EndpointPtr remove(const SubscriptionId& id);
+
+  // Queries -----------------------------------------------------------------------------------------------------------
+
+  FLYHOOK_DECL EndpointPtr find(const SubscriptionId& id) const;
+  FLYHOOK_DECL std::vector<EndpointPtr> list(const SubscriptionQuery& query) const;
+  FLYHOOK_DECL std::shared_ptr<const EndpointIndex> index() const;
+  /// Every endpoint by its lane.
+  FLYHOOK_DECL std::unordered_map<std::uint64_t, EndpointPtr> by_lane() const;
+
+  FLYHOOK_DECL void add_types(const std::vector<std::string_view>& types);
+  FLYHOOK_DECL bool knows_type(std::string_view type) const;
+
+ private:
+  class Change;  // counts changes under way, so that removals are remembered just as long as one could overtake them
+
+  FLYHOOK_DECL void check(const Subscription& subscription) const;
+  FLYHOOK_DECL EndpointPtr write(Subscription subscription, std::uint64_t expected);
+  FLYHOOK_DECL EndpointPtr add(Subscription subscription, TimePoint now);
+
+  const Options& options_;
+  Store& store_;
+  mutable std::mutex mutex_;
+  Registry registry_;                                         // under mutex_
+  UlidSequence ids_;                                          // under mutex_
+  std::size_t changes_ = 0;                                   // under mutex_: under way
+  std::unordered_map<std::string, std::size_t> being_added_;  // under mutex_: new ones under way, per tenant
+};
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+#include <flyhook/impl/detail/run/subscriptions.ipp>
+#endif
+
+#endif

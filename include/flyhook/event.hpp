@@ -1,0 +1,196 @@
+#ifndef FLYHOOK_EVENT_HPP
+#define FLYHOOK_EVENT_HPP
+
+#include <flyhook/detail/config.hpp>
+#include <flyhook/message.hpp>
+
+#include <nlohmann/json.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+// The one door from C++ types to bytes: how an event type says its name, and how its data is written. Behind it nothing
+// knows types or JSON.
+
+namespace flyhook {
+
+/// The run-time typed event: for types that are not known when compiling. `Publisher<>` publishes it.
+struct Event {
+  std::string type{};
+  nlohmann::json data{};
+  std::string tenant{}, key{};
+};
+
+/// What flyhook knows of an event type. Specialise it with any of
+///
+///     static constexpr std::string_view type = "order.paid";      or  static std::string_view type(const E&);
+///     static nlohmann::json to_json(const E&);                    without it: nlohmann's own conversion
+///     static void serialize(const E&, std::string& out);          own bytes: one JSON value, unless content_type differs
+///     static std::string key(const E&);                           ordering
+///     static std::string tenant(const E&);
+///     static std::size_t size_hint(const E&);                     of the serialised data, in bytes
+///     static constexpr std::string_view content_type = "...";     what serialize writes; default application/json
+///
+/// Without a specialisation a static constant E::event_type is the type. The functions run on the publishing thread (type,
+/// key, tenant, size_hint) or on a pool thread (to_json, serialize); what the latter throw drops the event and is reported.
+template <class E>
+struct EventTraits {};
+
+namespace detail {
+
+template <class T>
+concept TextConstant = std::is_const_v<std::remove_reference_t<T>> && std::convertible_to<T, std::string_view>;
+
+// `*&` refuses a non-static member, whose mere name would pass.
+template <class E>
+concept TraitsTypeConstant = requires {
+  { *&EventTraits<E>::type } -> TextConstant;
+};
+template <class E>
+concept TraitsTypeFunction = requires(const E& event) {
+  { EventTraits<E>::type(event) } -> std::convertible_to<std::string_view>;
+};
+template <class E>
+concept MemberType = requires {
+  { *&E::event_type } -> TextConstant;
+};
+template <class E>
+concept HasConstantType = TraitsTypeConstant<E> || MemberType<E>;
+
+template <class E>
+concept HasSerialize = requires(const E& event, std::string& out) {
+  EventTraits<E>::serialize(event, out);
+};
+template <class E>
+concept HasToJson = requires(const E& event) {
+  { EventTraits<E>::to_json(event) } -> std::convertible_to<nlohmann::json>;
+};
+template <class E>
+concept HasNlohmann = requires(nlohmann::json& json, const E& event) {
+  nlohmann::adl_serializer<E>::to_json(json, event);
+};
+
+template <class E>
+concept HasKey = requires(const E& event) {
+  { EventTraits<E>::key(event) } -> std::convertible_to<std::string>;
+};
+template <class E>
+concept HasTenant = requires(const E& event) {
+  { EventTraits<E>::tenant(event) } -> std::convertible_to<std::string>;
+};
+template <class E>
+concept HasSizeHint = requires(const E& event) {
+  { EventTraits<E>::size_hint(event) } -> std::convertible_to<std::size_t>;
+};
+template <class E>
+concept HasContentType = requires {
+  { *&EventTraits<E>::content_type } -> TextConstant;
+};
+
+template <class E>
+struct is_publishable : std::bool_constant<(HasConstantType<E> ||
+                                            TraitsTypeFunction<E>)&&(HasSerialize<E> || HasToJson<E> || HasNlohmann<E>)> {};
+template <>
+struct is_publishable<Event> : std::true_type {};
+template <class... Alternatives>
+struct is_publishable<std::variant<Alternatives...>> : std::conjunction<is_publishable<Alternatives>...> {};
+
+}  // namespace detail
+
+/// True for what a Publisher can publish: an object type with a type name and a way to bytes, flyhook::Event, or a
+/// std::variant of such types.
+template <class E>
+concept Publishable = std::is_object_v<E> && std::move_constructible<E> && detail::is_publishable<E>::value;
+
+namespace detail {
+
+/// The uniform view of an event type. Only used with Publishable types.
+template <class E>
+struct EventAccess {
+  static std::string_view type(const E& event) {
+    if constexpr (TraitsTypeConstant<E>) {
+      return EventTraits<E>::type;
+    } else if constexpr (TraitsTypeFunction<E>) {
+      return EventTraits<E>::type(event);
+    } else {
+      return E::event_type;
+    }
+  }
+  static std::string key([[maybe_unused]] const E& event) {
+    if constexpr (HasKey<E>) return EventTraits<E>::key(event);
+    return {};
+  }
+  static std::string tenant([[maybe_unused]] const E& event) {
+    if constexpr (HasTenant<E>) return EventTraits<E>::tenant(event);
+    return {};
+  }
+  /// 0: it does not know.
+  static std::size_t size_hint([[maybe_unused]] const E& event) {
+    if constexpr (HasSizeHint<E>) return EventTraits<E>::size_hint(event);
+    return 0;
+  }
+  static void write(const E& event, Message& message) {
+    if constexpr (HasContentType<E>) message.content_type = std::string_view{EventTraits<E>::content_type};
+    if constexpr (HasSerialize<E>) {
+      EventTraits<E>::serialize(event, message.data);
+    } else if constexpr (HasToJson<E>) {
+      message.data = nlohmann::json(EventTraits<E>::to_json(event)).dump();
+    } else {
+      message.data = nlohmann::json(event).dump();
+    }
+  }
+  /// Types known when compiling, for the event catalogue.
+  static void add_types([[maybe_unused]] std::vector<std::string_view>& types) {
+    if constexpr (TraitsTypeConstant<E>) {
+      types.push_back(EventTraits<E>::type);
+    } else if constexpr (MemberType<E> && !TraitsTypeFunction<E>) {
+      types.push_back(E::event_type);
+    }
+  }
+};
+
+template <>
+struct EventAccess<Event> {
+  static std::string_view type(const Event& event) { return event.type; }
+  static std::string key(const Event& event) { return event.key; }
+  static std::string tenant(const Event& event) { return event.tenant; }
+  static std::size_t size_hint(const Event&) { return 0; }
+  static void write(const Event& event, Message& message) { message.data = event.data.dump(); }
+  static void add_types(std::vector<std::string_view>&) {}
+};
+
+template <class... Alternatives>
+struct EventAccess<std::variant<Alternatives...>> {
+  using E = std::variant<Alternatives...>;
+  template <class Call>
+  static decltype(auto) visit(const E& event, Call call) {
+    return std::visit([&](const auto& own) { return call(own, EventAccess<std::remove_cvref_t<decltype(own)>>{}); }, event);
+  }
+  static std::string_view type(const E& event) {
+    return visit(event, [](const auto& own, auto access) { return access.type(own); });
+  }
+  static std::string key(const E& event) {
+    return visit(event, [](const auto& own, auto access) { return access.key(own); });
+  }
+  static std::string tenant(const E& event) {
+    return visit(event, [](const auto& own, auto access) { return access.tenant(own); });
+  }
+  static std::size_t size_hint(const E& event) {
+    return visit(event, [](const auto& own, auto access) { return access.size_hint(own); });
+  }
+  static void write(const E& event, Message& message) {
+    visit(event, [&](const auto& own, auto access) { access.write(own, message); });
+  }
+  static void add_types(std::vector<std::string_view>& types) { (EventAccess<Alternatives>::add_types(types), ...); }
+};
+
+}  // namespace detail
+}  // namespace flyhook
+
+#endif

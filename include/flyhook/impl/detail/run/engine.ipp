@@ -1,0 +1,393 @@
+#ifndef FLYHOOK_IMPL_DETAIL_RUN_ENGINE_IPP
+#define FLYHOOK_IMPL_DETAIL_RUN_ENGINE_IPP
+
+#include <flyhook/detail/run/engine.hpp>
+#include <flyhook/error.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <exception>
+
+// The engine's life: start, publish, look, end. The way of an event goes on in engine/accept.ipp, turn.ipp and settle.ipp.
+
+#include <flyhook/impl/detail/run/engine/accept.ipp>
+#include <flyhook/impl/detail/run/engine/settle.ipp>
+#include <flyhook/impl/detail/run/engine/turn.ipp>
+
+namespace flyhook::detail {
+
+FLYHOOK_DECL std::size_t sending_slots(const TransportTraits& traits, std::size_t threads);
+FLYHOOK_DECL std::array<std::uint64_t, 4> seed_part(const std::array<std::uint64_t, 12>& seed, std::size_t from);
+
+std::size_t sending_slots(const TransportTraits& traits, std::size_t threads) {
+  if (!traits.blocking) return traits.max_in_flight == 0 ? static_cast<std::size_t>(-1) : traits.max_in_flight;
+  if (threads == 0) return traits.max_in_flight == 0 ? 64 : traits.max_in_flight;
+  return traits.max_in_flight == 0 ? threads : std::min(threads, traits.max_in_flight);
+}
+
+std::array<std::uint64_t, 4> seed_part(const std::array<std::uint64_t, 12>& seed, std::size_t from) {
+  return {seed[from], seed[from + 1], seed[from + 2], seed[from + 3]};
+}
+
+// Start -----------------------------------------------------------------------------------------------------------------
+
+std::shared_ptr<Engine> Engine::start(Options options) {
+  initialise_openssl();
+  check_options(options);
+  if (options.transport == nullptr) throw Error{ErrorCode::invalid, "transport", "is null"};
+  if (options.store == nullptr) throw Error{ErrorCode::invalid, "store", "is null"};
+  if (options.clock == nullptr) options.clock = system_clock();
+  if (options.user_agent.empty()) options.user_agent = "flyhook/" FLYHOOK_VERSION;
+  std::array<std::uint64_t, 12> seed{};
+  (options.random ? options.random : openssl_random)(seed.data(), sizeof seed);
+
+  const std::shared_ptr<Engine> engine{new Engine{std::move(options), seed}};
+  engine->subscriptions_.load();
+  // Last, so that a construction that failed leaves the transport free.
+  if (!engine->transport_.take_for_engine())
+    throw Error{ErrorCode::conflict, "transport", "serves another engine; give each engine its own"};
+  Hand hand;
+  hand.role_step = Next::own;
+  hand.endpoints = engine->subscriptions_.by_lane();
+  hand.ownership = engine->store_.acquire(engine->owner_, engine->clock_.now());
+  {
+    const std::lock_guard lock{engine->mutex_};
+    engine->base_ = engine->clock_.now().time_since_epoch() - engine->clock_.elapsed();
+    engine->settle_held_ = true;
+    engine->apply(hand, engine->clock_.elapsed());
+  }
+  engine->pool_.start(engine);
+  return engine;
+}
+
+Engine::Engine(Options options, const std::array<std::uint64_t, 12>& seed)
+    : options_(std::move(options)),
+      traits_(options_.transport->traits()),
+      fork_generation_(fork_generation()),
+      sends_in_done_(!traits_.blocking && options_.threads > 0),
+      owner_(ulid_text("eng_", UlidSequence{seed_part(seed, 8)}.next(options_.clock->now()))),
+      late_([this] {
+        auto late = std::make_shared<Resolved>();
+        late->error = "dns: no answer within " + std::to_string(options_.connect_timeout.count()) + " ms";
+        return late;
+      }()),
+      transport_(*options_.transport),
+      store_(*options_.store),
+      clock_(*options_.clock),
+      intake_(options_, seed_part(seed, 0)),
+      pool_(options_.threads, options_.clock),
+      resolver_(options_.resolver, options_.clock, options_.threads == 0),
+      subscriptions_(options_, store_, seed_part(seed, 4)),
+      scheduler_(sending_slots(traits_, options_.threads)) {}
+
+Engine::~Engine() = default;
+
+// Publish ---------------------------------------------------------------------------------------------------------------
+
+PublishResult Engine::refuse(PublishStatus status, std::string reason) {
+  counters_.rejected.fetch_add(1, std::memory_order_relaxed);
+  return {{}, status, std::move(reason)};
+}
+
+PublishResult Engine::publish(std::unique_ptr<QueuedEvent> event) {
+  event->created_at = clock_.now();
+  auto own_id = event->options == nullptr ? std::string{} : event->options->id;
+  Ulid ulid{};
+  switch (intake_.push(event, ulid, !on_flyhook_thread())) {
+    case Intake::Pushed::stopped: return refuse(PublishStatus::stopped, "the publisher was stopped");
+    case Intake::Pushed::full: return refuse(PublishStatus::queue_full, "the queue is full");
+    case Intake::Pushed::accepted: break;
+  }
+  counters_.published.fetch_add(1, std::memory_order_relaxed);
+  pool_.ring();
+  return {EventId{own_id.empty() ? ulid_text("msg_", ulid) : std::move(own_id)}, PublishStatus::accepted, {}};
+}
+
+// Subscriptions ---------------------------------------------------------------------------------------------------------
+
+SubscriptionId Engine::subscribe(Subscription subscription) {
+  bool is_new = false;
+  const auto endpoint = subscriptions_.subscribe(std::move(subscription), clock_.now(), is_new);
+  if (!is_new) changed(endpoint);
+  return endpoint->subscription.id;
+}
+
+bool Engine::update(const SubscriptionId& id, const SubscriptionPatch& patch) {
+  const auto endpoint = subscriptions_.update(id, patch);
+  if (endpoint != nullptr) changed(endpoint);
+  return endpoint != nullptr;
+}
+
+bool Engine::unsubscribe(const SubscriptionId& id) {
+  const auto endpoint = subscriptions_.remove(id);
+  if (endpoint == nullptr) return false;
+  {
+    const std::lock_guard lock{mutex_};
+    scheduler_.set_endpoint(scheduler_.lane_of(endpoint), nullptr);
+  }
+  end_lane(endpoint, DeliveryStatus::cancelled, "unsubscribed");
+  return true;
+}
+
+void Engine::changed(const EndpointPtr& endpoint) {
+  {
+    const std::lock_guard lock{mutex_};
+    // Made if there is none: a batch matched before the change must find the endpoint as it is now.
+    Lane& lane = scheduler_.lane_of(endpoint);
+    if (!lane.is_open()) give_back_window(lane);
+    scheduler_.update(lane);
+  }
+  if (!endpoint->subscription.enabled) end_lane(endpoint, DeliveryStatus::dead, "disabled");
+  pool_.ring();
+}
+
+void Engine::end_lane(const EndpointPtr& endpoint, DeliveryStatus status, const std::string& reason) {
+  CloseRequest request{endpoint->lane, status, reason, CloseRequest{}.limit};
+  std::vector<Claim> claims;
+  {
+    const std::lock_guard lock{mutex_};
+    if (Lane* lane = scheduler_.find(endpoint->lane)) claims = scheduler_.withdraw(*lane);
+  }
+  std::size_t count = 0;
+  std::string failure;
+  try {
+    if (!claims.empty()) store_.give_back(claims);
+    claims.clear();
+    for (Closed closed{0, true}; closed.more; count += closed.count) closed = store_.close(request);
+  } catch (const std::exception& error) {
+    failure = error.what();
+  }
+  {
+    const std::lock_guard lock{mutex_};
+    if (status == DeliveryStatus::dead) dead_ += count;
+    if (!failure.empty()) {  // the settle role goes on with it
+      returns_.insert(returns_.end(), claims.begin(), claims.end());
+      closings_.push_back(std::move(request));
+    }
+    if (waiters_ > 0) calm_.notify_all();
+  }
+  if (status == DeliveryStatus::cancelled) counters_.cancelled.fetch_add(count, std::memory_order_relaxed);
+  if (failure.empty()) return;
+  counters_.store_errors.fetch_add(1, std::memory_order_relaxed);
+  pool_.ring();
+}
+
+// Looking ---------------------------------------------------------------------------------------------------------------
+
+std::vector<DeliveryRecord> Engine::deliveries(const DeliveryQuery& query) {
+  // Whether a request is under way only the lanes know: the store's `pending` is both.
+  DeliveryQuery asked = query;
+  std::vector<std::uint64_t> flying;
+  {
+    const std::lock_guard lock{mutex_};
+    scheduler_.each([&](const Lane& lane) { flying.insert(flying.end(), lane.in_flight.begin(), lane.in_flight.end()); });
+  }
+  std::sort(flying.begin(), flying.end());
+  const bool by_flight = query.status == DeliveryStatus::in_flight || query.status == DeliveryStatus::pending;
+  if (by_flight) asked.status = DeliveryStatus::pending;
+
+  std::vector<DeliveryRecord> page;
+  for (;;) {
+    auto rows = store_.history().deliveries(asked);
+    const bool is_last = rows.size() < asked.limit;
+    if (!rows.empty()) asked.cursor = rows.back().id.value;
+    for (auto& row : rows) {
+      const auto sequence = delivery_sequence(row.id.value);
+      if (row.status == DeliveryStatus::pending && sequence && std::binary_search(flying.begin(), flying.end(), *sequence))
+        row.status = DeliveryStatus::in_flight;
+      if (by_flight && row.status != *query.status) continue;
+      page.push_back(std::move(row));
+      if (page.size() == query.limit) return page;
+    }
+    if (is_last) return page;
+  }
+}
+
+Stats Engine::stats() {
+  Stats stats;
+  const auto pending = store_.pending();
+  stats.published = counters_.published.load(std::memory_order_relaxed);
+  stats.rejected = counters_.rejected.load(std::memory_order_relaxed);
+  stats.duplicates = counters_.duplicates.load(std::memory_order_relaxed);
+  stats.dropped = counters_.dropped.load(std::memory_order_relaxed);
+  stats.cancelled = counters_.cancelled.load(std::memory_order_relaxed);
+  stats.callback_errors = counters_.callback_errors.load(std::memory_order_relaxed);
+  stats.store_errors = counters_.store_errors.load(std::memory_order_relaxed);
+  stats.queued = intake_.queued();
+  stats.threads = pool_.senders();
+  const std::lock_guard lock{mutex_};
+  stats.attempts = attempts_;
+  stats.failed_attempts = failed_attempts_;
+  stats.delivered = delivered_;
+  stats.dead = dead_;
+  stats.in_flight = scheduler_.in_flight();
+  stats.pending = pending - std::min(pending, stats.in_flight);
+  stats.attempt_latency = attempt_latency_;
+  stats.delivery_latency = delivery_latency_;
+  return stats;
+}
+
+TimePoint Engine::stored_time(Clock_ns elapsed) const {
+  return TimePoint{std::chrono::duration_cast<TimePoint::duration>(base_ + elapsed)};
+}
+
+// Ending ----------------------------------------------------------------------------------------------------------------
+
+bool Engine::is_quiet(Clock_ns now) const {
+  return !intake_.has_work() && !intake_.is_held() && !accept_left_.load() && !settle_held_ && outcomes_.empty() &&
+         returns_.empty() && closings_.empty() && scheduler_.in_flight() == 0 && !scheduler_.has_ready() &&
+         !scheduler_.has_wants() && !scheduler_.is_resolving() && notices_.empty() && !(own_at_ && *own_at_ <= now) &&
+         !(scheduler_.next_due() && *scheduler_.next_due() <= now);
+}
+
+bool Engine::is_still() const {
+  return scheduler_.in_flight() == 0 && !intake_.is_held() && !settle_held_ && outcomes_.empty() && notices_.empty();
+}
+
+bool Engine::wait_quiet(Real::time_point deadline, bool until_empty) {
+  const bool runs_here = options_.threads == 0;
+  for (;;) {
+    const bool did_something = runs_here && turn(true).did_something;
+    std::optional<Clock_ns> timer;
+    bool quiet = false;
+    {
+      std::unique_lock lock{mutex_};
+      const auto now = clock_.elapsed();
+      quiet = is_quiet(now);
+      timer = scheduler_.next_due();
+      if (!quiet && !did_something) {
+        if (Real::now() >= deadline) return false;
+        // On this thread only somebody else's clock or transport could bring anything about.
+        if (runs_here && clock_.is_manual()) return false;
+        ++waiters_;
+        // Without threads a timer of ours has to be looked at again; otherwise whoever finds nothing to do wakes us.
+        const auto next_look = runs_here ? std::min(deadline, Real::now() + std::chrono::milliseconds{5}) : deadline;
+        calm_.wait_until(lock, next_look);
+        --waiters_;
+        continue;
+      }
+    }
+    if (!quiet) {
+      if (Real::now() >= deadline) return false;
+      continue;
+    }
+    if (!until_empty) return true;
+    if (store_.pending() == 0) return true;
+    // What is left waits for a time: is it one that this call will see?
+    const auto left = deadline - Real::now();
+    std::unique_lock lock{mutex_};
+    if (!is_quiet(clock_.elapsed())) continue;
+    if (!timer || *timer - clock_.elapsed() > left || (runs_here && clock_.is_manual())) return false;
+    ++waiters_;
+    calm_.wait_until(lock, std::min(deadline, Real::now() + (*timer - clock_.elapsed())));
+    --waiters_;
+  }
+}
+
+bool Engine::settle(std::chrono::milliseconds real_limit) {
+  return wait_quiet(Real::now() + real_limit, false);
+}
+
+bool Engine::drain(std::chrono::milliseconds timeout) {
+  return wait_quiet(Real::now() + timeout, true);
+}
+
+void Engine::stop(std::chrono::milliseconds timeout) {
+  intake_.close();
+  {
+    std::unique_lock lock{mutex_};
+    if (stop_called_) {
+      if (on_flyhook_thread()) return;
+      ++waiters_;
+      calm_.wait(lock, [&] { return stopped_; });
+      --waiters_;
+      return;
+    }
+    stop_called_ = true;
+  }
+  // On a thread of ours nothing can be waited for: what is pending is reported, and the threads end by themselves.
+  const bool may_wait = !on_flyhook_thread();
+  if (may_wait) drain(timeout);
+  {
+    const std::lock_guard lock{mutex_};
+    stopping_ = true;
+  }
+  transport_.cancel_all();
+  resolver_.abandon();
+  if (may_wait) wait_still(Real::now() + std::chrono::milliseconds{500});
+  pool_.stop();
+  report_pending();
+  try {
+    store_.release(owner_);
+  } catch (const std::exception& error) {
+    tell_error(std::string{"the store's slots could not be released: "} + error.what());
+  }
+  const std::lock_guard lock{mutex_};
+  stopped_ = true;
+  calm_.notify_all();
+}
+
+void Engine::wait_still(Real::time_point deadline) {
+  for (;;) {
+    if (options_.threads == 0) turn(false);
+    std::unique_lock lock{mutex_};
+    if (is_still() || Real::now() >= deadline) return;
+    ++waiters_;
+    calm_.wait_until(lock, std::min(deadline, Real::now() + std::chrono::milliseconds{5}));
+    --waiters_;
+  }
+}
+
+void Engine::report_pending() {
+  if (store_.traits().durable) return;  // it is still there at the next start
+  std::size_t count = 0;
+  const auto until = Real::now() + std::chrono::milliseconds{250};
+  std::size_t silent = 0;
+  const auto report = [&](const EventId& id) {
+    ++count;
+    if (Real::now() >= until) {
+      ++silent;
+    } else {
+      tell([&](Observer& observer) { observer.on_dropped(id, "shutdown"); });
+    }
+  };
+  // With a pool that could not be waited for, the intake's holder may still be at work: what it holds is its own to report.
+  QueuedEvents queued;
+  if (intake_.enter()) {
+    for (const auto& planned : accepting_.planned) report(planned.message->id);
+    accepting_.planned.clear();
+    queued.swap(accepting_.rest);
+    while (const auto event = queued.pop()) report(event->id());
+    QueuedEvents dropped;
+    queued = intake_.take(static_cast<std::size_t>(-1), dropped);
+    while (const auto event = dropped.pop()) report(event->id());
+    while (const auto event = queued.pop()) report(event->id());
+    accept_left_.store(false);
+    intake_.leave();
+  }
+  try {
+    DeliveryQuery query;
+    query.status = DeliveryStatus::pending;
+    query.limit = 1000;
+    std::string last;  // deliveries of one event stand together
+    for (std::size_t left = store_.pending(); left > 0;) {
+      const auto page = store_.history().deliveries(query);
+      if (page.empty()) break;
+      query.cursor = page.back().id.value;
+      left -= std::min(left, page.size());
+      for (const auto& delivery : page)
+        if (delivery.event_id.value != last) {
+          last = delivery.event_id.value;
+          report(delivery.event_id);
+        }
+    }
+  } catch (const std::exception& error) {
+    tell_error(std::string{"the store could not list what is pending: "} + error.what());
+  }
+  counters_.dropped.fetch_add(count, std::memory_order_relaxed);
+  if (silent > 0) tell_error(std::to_string(silent) + " more events were dropped: shutdown");
+}
+
+}  // namespace flyhook::detail
+
+#endif

@@ -1,0 +1,226 @@
+#ifndef FLYHOOK_IMPL_DETAIL_RUN_ENGINE_ACCEPT_IPP
+#define FLYHOOK_IMPL_DETAIL_RUN_ENGINE_ACCEPT_IPP
+
+#include <flyhook/detail/run/engine.hpp>
+
+#include <exception>
+#include <utility>
+
+// The intake role: take a batch, encode each event once, match it, append it. What the store does not take stays with the
+// role, in order, and is tried again before anything later.
+
+namespace flyhook::detail {
+
+inline constexpr std::size_t batch_events = 256;
+inline constexpr std::size_t batch_bytes = 1u << 20;
+inline constexpr std::chrono::milliseconds batch_time{1};
+
+FLYHOOK_DECL std::uint64_t content_hash(const Message& message);
+
+/// Tells a repeat from a conflict. Lengths in between, so that no two splits of the same bytes are alike.
+std::uint64_t content_hash(const Message& message) {
+  std::uint64_t hash = fnv1a("flyhook");
+  for (const std::string* part : {&message.tenant, &message.type, &message.key, &message.data}) {
+    hash = fnv1a(std::to_string(part->size()), hash);
+    hash = fnv1a(*part, hash);
+  }
+  return hash;
+}
+
+bool Engine::wants_accept(Clock_ns now) const {
+  return (intake_.has_work() || accept_left_.load(std::memory_order_acquire)) && !intake_.is_held() &&
+         now.count() >= accept_not_before_.load(std::memory_order_acquire);
+}
+
+bool Engine::accept(Hand& hand) {
+  if (!intake_.enter()) return false;
+  auto& work = accepting_;
+  if (work.planned.empty() || !work.planned.front().is_repeat) encode_batch(work);
+  if (!work.planned.empty()) append_batch(work);
+
+  accept_left_.store(!work.planned.empty() || work.rest.count > 0, std::memory_order_release);
+  accept_not_before_.store(work.backoff.next.count(), std::memory_order_release);
+  if (work.left_count > 0) intake_.settled(std::exchange(work.left_count, 0), std::exchange(work.left_bytes, 0));
+  auto dropped = std::exchange(work.dropped, {});
+  auto errors = std::exchange(work.errors, {});
+  intake_.leave();
+
+  // Under no role: an observer that takes its time holds up this thread alone.
+  counters_.dropped.fetch_add(dropped.size(), std::memory_order_relaxed);
+  hand.errors.insert(hand.errors.end(), errors.begin(), errors.end());
+  hand.dropped.insert(hand.dropped.end(), dropped.begin(), dropped.end());
+  return true;
+}
+
+void Engine::encode_batch(Accepting& work) {
+  const auto began = Real::now();
+  std::size_t bytes = 0;
+  if (work.rest.count == 0) {
+    QueuedEvents made_room;
+    work.rest = intake_.take(batch_events, made_room);
+    while (const auto event = made_room.pop()) work.dropped.emplace_back(event->id(), "overflow");
+  }
+  // After the events were taken: whoever subscribed before publishing is in it.
+  const auto index = subscriptions_.index();
+  for (std::size_t i = 1; work.planned.size() < batch_events && bytes < batch_bytes; ++i) {
+    auto event = work.rest.pop();
+    if (event == nullptr) break;
+    bytes += encode_one(work, std::move(event), *index);
+    if (i % 16 == 0 && Real::now() - began > batch_time) break;
+  }
+}
+
+std::size_t Engine::encode_one(Accepting& work, std::unique_ptr<QueuedEvent> event, const EndpointIndex& index) {
+  auto message = std::make_shared<Message>();
+  message->id = event->id();
+  message->created_at = std::chrono::floor<std::chrono::microseconds>(event->created_at);
+  const auto drop = [&](std::string reason) {
+    work.dropped.emplace_back(std::move(message->id), std::move(reason));
+    ++work.left_count;
+    work.left_bytes += event->bytes;
+    return std::size_t{0};
+  };
+  try {
+    event->encode(*message);
+  } catch (const std::exception& error) {
+    return drop(std::string{"encoding: "} + error.what());
+  } catch (...) {
+    return drop("encoding: what was thrown is no std::exception");
+  }
+  if (event->estimate != nullptr) event->estimate->observe(message->data.size());
+  if (message->data.size() > options_.max_payload_bytes)
+    return drop("too_large: " + std::to_string(message->data.size()) + " bytes, Options::max_payload_bytes is " +
+                std::to_string(options_.max_payload_bytes));
+
+  Accepting::Planned planned;
+  planned.bytes = event->bytes;
+  if (auto* options = event->options.get()) {
+    if (!options->tenant.empty()) message->tenant = std::move(options->tenant);
+    if (!options->key.empty()) message->key = std::move(options->key);
+    message->headers = std::move(options->headers);
+    message->trace_parent = std::move(options->trace_parent);
+    // Ids of our own cannot repeat; the hash of their content would be work for nothing.
+    if (!options->id.empty()) planned.content_hash = content_hash(*message);
+  }
+  work.found.clear();
+  index.match(message->tenant, message->type, work.found);
+  planned.targets.assign(work.found.begin(), work.found.end());
+  planned.bodies = shared_bodies(message->id, planned.targets.size());
+  const auto size = message->data.size();
+  planned.message = std::move(message);
+  work.planned.push_back(std::move(planned));
+  return size;
+}
+
+void Engine::append_batch(Accepting& work) {
+  AppendBatch batch = claim_room(work);
+  const AppendBatch asked{{}, batch.deliveries};
+  const auto events = batch.events.size();
+  AppendResult result;
+  bool threw = false;
+  try {
+    result = store_.append(std::move(batch));
+  } catch (const std::exception& error) {
+    threw = true;
+    work.errors.push_back(std::string{"the store's append failed: "} + error.what());
+  }
+  if (threw || result.events.size() != events || result.deliveries.size() != asked.deliveries.size()) {
+    result.events.assign(events, AppendStatus::unknown);
+    result.deliveries.assign(asked.deliveries.size(), {});
+  }
+
+  if (take_result(work, asked, result)) {
+    work.backoff.succeeded();
+  } else {
+    work.backoff.failed(clock_.elapsed());
+  }
+}
+
+AppendBatch Engine::claim_room(Accepting& work) {
+  AppendBatch batch;
+  batch.events.reserve(work.planned.size());
+  for (const auto& planned : work.planned)
+    batch.events.push_back({planned.message, planned.content_hash, 0, planned.targets.size()});
+
+  const std::lock_guard lock{mutex_};
+  for (std::size_t i = 0; i < work.planned.size(); ++i) {
+    batch.events[i].first = batch.deliveries.size();
+    for (const auto& target : work.planned[i].targets) {
+      Lane& lane = scheduler_.lane_of(target);
+      NewDelivery delivery;
+      delivery.lane = lane.number;
+      delivery.take = !stopping_ && lane.may_take();
+      delivery.epoch = lane.epoch;
+      // Held until the answer, whatever it is: later deliveries of this batch are behind this one.
+      if (delivery.take) ++lane.taking;
+      batch.deliveries.push_back(delivery);
+    }
+  }
+  return batch;
+}
+
+bool Engine::take_result(Accepting& work, const AppendBatch& asked, const AppendResult& result) {
+  bool is_unknown = false, is_full = false;
+  std::deque<Accepting::Planned> left;
+  {
+    const std::lock_guard lock{mutex_};
+    std::size_t at = 0;
+    for (std::size_t i = 0; i < result.events.size(); ++i) {
+      auto& planned = work.planned[i];
+      const auto status = result.events[i];
+      const bool is_known = status == AppendStatus::duplicate && planned.is_repeat;  // our own first try had arrived
+      for (const auto& target : planned.targets) {
+        const auto& wanted = asked.deliveries[at];
+        const auto& made = result.deliveries[at];
+        ++at;
+        Lane& lane = scheduler_.lane_of(target);
+        if (wanted.take) --lane.taking;
+        if (status == AppendStatus::accepted && made.closed) {
+          counters_.cancelled.fetch_add(1, std::memory_order_relaxed);
+        } else if (status == AppendStatus::accepted && made.as == AppendedAs::handed_out) {
+          if (lane.is_open() && lane.epoch == wanted.epoch && !stopping_) {
+            lane.window.push_back({made.sequence, planned.message, planned.bodies, 0});
+          } else {
+            returns_.push_back({made.sequence, lane.number, wanted.epoch});
+          }
+        } else if (status == AppendStatus::accepted || is_known) {
+          lane.more = true;
+          close_if_ended(lane);
+        }
+        scheduler_.update(lane);
+      }
+      if (status == AppendStatus::unknown || status == AppendStatus::full) {
+        is_unknown = is_unknown || status == AppendStatus::unknown;
+        is_full = is_full || status == AppendStatus::full;
+        planned.is_repeat = planned.is_repeat || status == AppendStatus::unknown;
+        left.push_back(std::move(planned));
+        continue;
+      }
+      if (status == AppendStatus::conflict) work.dropped.emplace_back(planned.message->id, "conflict");
+      if (status == AppendStatus::duplicate && !is_known) counters_.duplicates.fetch_add(1, std::memory_order_relaxed);
+      ++work.left_count;
+      work.left_bytes += planned.bytes;
+    }
+  }
+  work.planned.swap(left);
+  if (is_unknown) counters_.store_errors.fetch_add(1, std::memory_order_relaxed);
+  accept_is_full_.store(is_full && !is_unknown, std::memory_order_release);
+  return !is_unknown && !is_full;
+}
+
+std::shared_ptr<SharedBodies> Engine::shared_bodies(const EventId& id, std::size_t deliveries) {
+  if (deliveries < 2) return nullptr;
+  const std::lock_guard lock{bodies_mutex_};
+  if (bodies_.size() >= bodies_swept_at_) {
+    std::erase_if(bodies_, [](const auto& entry) { return entry.second.expired(); });
+    bodies_swept_at_ = std::max<std::size_t>(1024, 2 * bodies_.size());
+  }
+  auto& known = bodies_[id];
+  auto bodies = known.lock();
+  if (bodies == nullptr) known = bodies = std::make_shared<SharedBodies>();
+  return bodies;
+}
+
+}  // namespace flyhook::detail
+
+#endif

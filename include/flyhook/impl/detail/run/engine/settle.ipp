@@ -1,0 +1,263 @@
+#ifndef FLYHOOK_IMPL_DETAIL_RUN_ENGINE_SETTLE_IPP
+#define FLYHOOK_IMPL_DETAIL_RUN_ENGINE_SETTLE_IPP
+
+#include <flyhook/detail/run/engine.hpp>
+
+#include <algorithm>
+#include <bit>
+#include <exception>
+#include <utility>
+
+// The settle role: outcomes to the store, deliveries out of it, slots kept, observers told. A batch is what came while the
+// last call ran. Each step has two halves: the store's call under no lock, and what it brought under the engine's.
+
+namespace flyhook::detail {
+
+FLYHOOK_DECL void count_duration(Histogram& histogram, std::chrono::nanoseconds duration);
+
+void count_duration(Histogram& histogram, std::chrono::nanoseconds duration) {
+  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
+  const auto value = static_cast<std::uint64_t>(std::max<decltype(us)>(us, 0));
+  const auto width = static_cast<std::size_t>(std::bit_width(value));
+  ++histogram.counts[std::min(width, histogram.counts.size() - 1)];
+  histogram.sum_us += value;
+}
+
+void Engine::deposit(Settling settling) {
+  const auto& outcome = settling.outcome;
+  Lane* lane = scheduler_.find(outcome.claim.lane);
+  if (outcome.attempt) {
+    ++attempts_;
+    if (outcome.status != DeliveryStatus::delivered) ++failed_attempts_;
+    count_duration(attempt_latency_, outcome.attempt->duration);
+  }
+  if (outcome.status == DeliveryStatus::pending) {
+    returns_.push_back(outcome.claim);
+  } else {
+    ++lane->unsettled;
+    outcomes_.push_back(std::move(settling));
+  }
+  scheduler_.end(*lane, outcome.claim.sequence);
+}
+
+void Engine::give_back_window(Lane& lane) {
+  const auto claims = scheduler_.withdraw(lane);
+  returns_.insert(returns_.end(), claims.begin(), claims.end());
+}
+
+void Engine::close_if_ended(Lane& lane) {
+  if (lane.endpoint == nullptr) {
+    closings_.push_back({lane.number, DeliveryStatus::cancelled, "unsubscribed", CloseRequest{}.limit});
+  } else if (!lane.endpoint->subscription.enabled) {
+    closings_.push_back({lane.number, DeliveryStatus::dead, "disabled", CloseRequest{}.limit});
+  }
+}
+
+void Engine::call_store(Hand& hand, Next next) {
+  hand.failed = false;
+  try {
+    switch (next) {
+      case Next::finish:
+        hand.outcomes.clear();
+        for (auto& settling : hand.settling) hand.outcomes.push_back(std::move(settling.outcome));
+        hand.finished = store_.finish(hand.outcomes);
+        hand.failed = hand.finished.size() != hand.outcomes.size();
+        break;
+      case Next::fetch: {
+        hand.fetched = store_.fetch(hand.wants, stored_time(clock_.elapsed()));
+        hand.failed = hand.fetched.size() != hand.wants.size();
+        hand.claimed.assign(hand.fetched.size(), {});
+        for (std::size_t i = 0; i < hand.fetched.size(); ++i)
+          for (auto& delivery : hand.fetched[i].deliveries)
+            hand.claimed[i].push_back({delivery.sequence, delivery.message,
+                                       shared_bodies(delivery.message->id, delivery.fan_out), delivery.attempts});
+        break;
+      }
+      case Next::give_back: store_.give_back(hand.claims); break;
+      case Next::close: hand.closed = store_.close(hand.closing); break;
+      case Next::own:
+        hand.endpoints = subscriptions_.by_lane();
+        hand.ownership = store_.acquire(owner_, clock_.now());
+        break;
+      case Next::nothing:
+      case Next::send:
+      case Next::resolve: break;
+    }
+  } catch (const std::exception& error) {
+    hand.failed = true;
+    hand.errors.push_back(std::string{"the store failed: "} + error.what());
+  }
+}
+
+void Engine::apply(Hand& hand, Clock_ns now) {
+  settle_held_ = false;
+  const auto is_unknown = [](FinishStatus status) { return status == FinishStatus::unknown; };
+  if (hand.failed || std::any_of(hand.finished.begin(), hand.finished.end(), is_unknown)) {
+    settle_backoff_.failed(now);
+    counters_.store_errors.fetch_add(1, std::memory_order_relaxed);
+  } else {
+    settle_backoff_.succeeded();
+  }
+  switch (std::exchange(hand.role_step, Next::nothing)) {
+    case Next::finish: apply_finished(hand, now); break;
+    case Next::fetch: apply_fetched(hand, now); break;
+    case Next::give_back:
+      if (hand.failed) returns_.insert(returns_.end(), hand.claims.begin(), hand.claims.end());
+      for (const auto& claim : hand.claims)
+        if (Lane* lane = scheduler_.find(claim.lane); lane != nullptr && !hand.failed) {
+          lane->more = true;
+          close_if_ended(*lane);
+          scheduler_.update(*lane);
+        }
+      hand.claims.clear();
+      break;
+    case Next::close:
+      if (!hand.failed && hand.closing.status == DeliveryStatus::dead) dead_ += hand.closed.count;
+      if (!hand.failed && hand.closing.status == DeliveryStatus::cancelled)
+        counters_.cancelled.fetch_add(hand.closed.count, std::memory_order_relaxed);
+      if (hand.failed || hand.closed.more) closings_.push_back(std::move(hand.closing));
+      break;
+    case Next::own: apply_ownership(hand, now); break;
+    case Next::nothing:
+    case Next::send:
+    case Next::resolve: break;
+  }
+}
+
+void Engine::apply_finished(Hand& hand, Clock_ns now) {
+  for (std::size_t i = 0; i < hand.settling.size(); ++i) {
+    auto& settling = hand.settling[i];
+    settling.outcome = std::move(hand.outcomes[i]);
+    const auto status = hand.failed ? FinishStatus::unknown : hand.finished[i];
+    if (status == FinishStatus::unknown) {
+      outcomes_.push_back(std::move(settling));
+      continue;
+    }
+    Lane* lane = scheduler_.find(settling.outcome.claim.lane);
+    --lane->unsettled;
+    if (status == FinishStatus::stale) {  // the slot went to somebody else, who sends this one again
+      own_at_ = now;
+    } else {
+      const bool delivered = settling.outcome.status == DeliveryStatus::delivered;
+      ++(delivered ? delivered_ : dead_);
+      if (delivered && settling.outcome.attempt)
+        count_duration(delivery_latency_,
+                       settling.outcome.attempt->at + settling.outcome.attempt->duration - settling.message->created_at);
+      if (options_.observer != nullptr) {
+        auto& waiting = notices_[lane->number];
+        if (lane->notices++ == 0) hand.to_notify.push_back(lane->number);
+        waiting.push_back({record_of(settling)});
+      }
+    }
+    scheduler_.update(*lane);
+  }
+  hand.settling.clear();
+  hand.finished.clear();
+  // What ended makes room in a store that was full.
+  if (accept_is_full_.exchange(false)) accept_not_before_.store(0, std::memory_order_release);
+}
+
+void Engine::apply_fetched(Hand& hand, Clock_ns now) {
+  for (std::size_t i = 0; i < hand.wants.size(); ++i) {
+    const auto& want = hand.wants[i];
+    Lane* lane = scheduler_.find(want.lane);
+    lane->fetching = false;
+    if (hand.failed) {
+      lane->more = true;
+      scheduler_.update(*lane);
+      continue;
+    }
+    const auto& fetched = hand.fetched[i];
+    if (!fetched.owned) own_at_ = now;
+    const bool is_ours = fetched.owned && lane->epoch == want.epoch && lane->is_open() && !stopping_;
+    for (auto& claimed : hand.claimed[i]) {
+      if (is_ours) {
+        lane->window.push_back(std::move(claimed));
+      } else {
+        returns_.push_back({claimed.sequence, want.lane, want.epoch});
+      }
+    }
+    lane->more = lane->more || fetched.more;
+    if (is_ours && fetched.next_due) scheduler_.set_due(*lane, fetched.next_due->time_since_epoch() - base_);
+    scheduler_.update(*lane);
+  }
+  hand.wants.clear();
+  hand.fetched.clear();
+  hand.claimed.clear();
+}
+
+void Engine::apply_ownership(Hand& hand, Clock_ns now) {
+  if (hand.failed) {
+    own_at_ = settle_backoff_.next;
+    return;
+  }
+  base_ = clock_.now().time_since_epoch() - now;
+  scheduler_.own(hand.ownership.slots);
+  for (const auto& work : hand.ownership.lanes) {
+    const auto endpoint = hand.endpoints.find(work.lane);
+    if (endpoint == hand.endpoints.end()) continue;
+    Lane& lane = scheduler_.lane_of(endpoint->second);
+    lane.more = true;
+    scheduler_.update(lane);
+  }
+  hand.endpoints.clear();
+  own_at_.reset();
+  if (hand.ownership.again) own_at_ = now + Clock_ns{*hand.ownership.again};
+}
+
+// Observers -------------------------------------------------------------------------------------------------------------
+
+template <class Call>
+void Engine::tell(Call call) {
+  if (options_.observer == nullptr) return;
+  try {
+    call(*options_.observer);
+  } catch (...) {
+    counters_.callback_errors.fetch_add(1, std::memory_order_relaxed);
+  }
+}
+
+void Engine::tell_error(const std::string& what) {
+  tell([&](Observer& observer) { observer.on_error(what); });
+}
+
+void Engine::notify(Hand& hand) {
+  if (hand.to_notify.empty() && hand.dropped.empty() && hand.errors.empty()) return;
+  const Pool::Away away{pool_, hand.saw};  // user code takes the time it takes
+  for (const auto& [id, reason] : std::exchange(hand.dropped, {}))
+    tell([&](Observer& observer) { observer.on_dropped(id, reason); });
+  for (const auto& what : std::exchange(hand.errors, {})) tell_error(what);
+  for (const auto number : std::exchange(hand.to_notify, {})) {
+    for (;;) {
+      std::deque<Notice> batch;
+      {
+        const std::lock_guard lock{mutex_};
+        const auto waiting = notices_.find(number);
+        batch.swap(waiting->second);
+        if (batch.empty()) {
+          notices_.erase(waiting);
+          break;
+        }
+      }
+      for (const auto& notice : batch) {
+        const auto& record = notice.record;
+        if (!record.attempts.empty())
+          tell([&](Observer& observer) { observer.on_attempt(record, record.attempts.back()); });
+        if (record.status == DeliveryStatus::delivered) tell([&](Observer& observer) { observer.on_delivered(record); });
+        if (record.status == DeliveryStatus::dead) tell([&](Observer& observer) { observer.on_dead(record); });
+      }
+      const std::lock_guard lock{mutex_};
+      Lane* lane = scheduler_.find(number);
+      lane->notices -= batch.size();
+      scheduler_.update(*lane);
+      if (lane->notices == 0) {
+        notices_.erase(number);
+        break;
+      }
+    }
+  }
+}
+
+}  // namespace flyhook::detail
+
+#endif

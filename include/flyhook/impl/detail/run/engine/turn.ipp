@@ -1,0 +1,283 @@
+#ifndef FLYHOOK_IMPL_DETAIL_RUN_ENGINE_TURN_IPP
+#define FLYHOOK_IMPL_DETAIL_RUN_ENGINE_TURN_IPP
+
+#include <flyhook/detail/run/engine.hpp>
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+// What a thread does: the turn, and within it guard, sign and send.
+
+namespace flyhook::detail {
+
+class Engine::OnFlyhookThread {
+ public:
+  OnFlyhookThread() : was_(std::exchange(on_flyhook_thread(), true)) {}
+  OnFlyhookThread(const OnFlyhookThread&) = delete;
+  OnFlyhookThread& operator=(const OnFlyhookThread&) = delete;
+  ~OnFlyhookThread() { on_flyhook_thread() = was_; }
+  bool is_nested() const { return was_; }
+
+ private:
+  bool was_;
+};
+
+Worker::Turn Engine::turn(bool may_send) {
+  const OnFlyhookThread here;
+  Hand hand;
+  bool did_something = false;
+  for (;;) {
+    hand.saw.seen = pool_.bell();
+    // After a batch one delivery is sent before the role is taken again: `exchange` below comes between any two.
+    if (wants_accept(clock_.elapsed()) && accept(hand)) did_something = true;
+    const Next next = exchange(hand, may_send, true);
+    notify(hand);
+    if (next == Next::nothing) break;
+    did_something = true;
+    perform(hand, next);
+  }
+  hand.saw.did_something = did_something;
+  return hand.saw;
+}
+
+void Engine::on_thread_error(const std::string& what) {
+  tell_error(what);
+}
+
+Engine::Next Engine::exchange(Hand& hand, bool may_send, bool may_settle) {
+  const auto now = clock_.elapsed();
+  Next next = Next::nothing;
+  bool wants_sender = false;
+  {
+    const std::lock_guard lock{mutex_};
+    hand_in(hand, now);
+    const bool sends_first = hand.just_settled && may_send && scheduler_.has_ready();
+    if (may_settle && !sends_first) next = take_role(hand, now);
+    hand.just_settled = next != Next::nothing;
+    if (next == Next::nothing && may_send) next = take_job(hand, now);
+    look(hand, now);
+    wants_sender = hand.saw.work_left && scheduler_.has_ready();
+    if (next == Next::nothing && waiters_ > 0) calm_.notify_all();
+  }
+  if (wants_sender && may_settle && (next == Next::send || !may_send)) pool_.want_sender();
+  return next;
+}
+
+void Engine::hand_in(Hand& hand, Clock_ns now) {
+  if (hand.judged) {
+    deposit(std::move(*hand.judged));
+    hand.judged.reset();
+  }
+  if (hand.resolved != nullptr) {
+    if (Lane* lane = scheduler_.find(hand.resolved_lane)) scheduler_.answered(*lane, std::move(hand.resolved));
+    hand.resolved.reset();
+  }
+  if (hand.role_step != Next::nothing) apply(hand, now);
+
+  scheduler_.advance(now, late_);
+}
+
+Engine::Next Engine::take_role(Hand& hand, Clock_ns now) {
+  if (settle_held_ || now < settle_backoff_.next) return Next::nothing;
+  if (!outcomes_.empty()) {
+    hand.settling.swap(outcomes_);
+    hand.role_step = Next::finish;
+  } else if (!returns_.empty()) {
+    hand.claims.swap(returns_);
+    hand.role_step = Next::give_back;
+  } else if (!closings_.empty()) {
+    hand.closing = std::move(closings_.back());
+    closings_.pop_back();
+    hand.role_step = Next::close;
+  } else if (own_at_ && *own_at_ <= now && !stopping_) {
+    own_at_.reset();
+    hand.role_step = Next::own;
+  } else if (scheduler_.has_wants() && !stopping_) {
+    hand.wants = scheduler_.wants(64);
+    if (hand.wants.empty()) return Next::nothing;
+    hand.role_step = Next::fetch;
+  } else {
+    return Next::nothing;
+  }
+  settle_held_ = true;
+  return hand.role_step;
+}
+
+Engine::Next Engine::take_job(Hand& hand, Clock_ns now) {
+  if (stopping_) return Next::nothing;
+  while (Lane* lane = scheduler_.next()) {
+    if (lane->resolved == nullptr && lane->endpoint->url.is_literal) {
+      auto literal = std::make_shared<Resolved>();
+      literal->addresses.push_back(lane->endpoint->url.host);
+      literal->refresh_at = literal->expires_at = Clock_ns::max();
+      lane->resolved = std::move(literal);
+    }
+    const bool is_late = lane->late_failures > 0;
+    if (is_late) --lane->late_failures;
+    if (!is_late && (lane->resolved == nullptr || now >= lane->resolved->expires_at)) {
+      scheduler_.resolve(*lane, now + std::chrono::nanoseconds{options_.connect_timeout});
+      hand.resolve_lane = lane->number;
+      hand.resolve_host = lane->endpoint->url.host;
+      return Next::resolve;
+    }
+    hand.job.resolved = lane->resolved;
+    hand.job.claim = {0, lane->number, lane->epoch};
+    hand.job.endpoint = lane->endpoint;
+    if (!is_late && now >= lane->resolved->refresh_at) hand.resolve_host = lane->endpoint->url.host;
+    auto claimed = scheduler_.start(*lane);
+    hand.job.claim.sequence = claimed.sequence;
+    hand.job.message = std::move(claimed.message);
+    hand.job.bodies = std::move(claimed.bodies);
+    hand.job.attempts = claimed.attempts;
+    return Next::send;
+  }
+  return Next::nothing;
+}
+
+void Engine::look(Hand& hand, Clock_ns now) {
+  const bool can_settle = !settle_held_ && (!outcomes_.empty() || !returns_.empty() || !closings_.empty());
+  hand.saw.work_left = can_settle || scheduler_.has_ready() || scheduler_.has_wants() ||
+                       ((intake_.has_work() || accept_left_.load()) && now.count() >= accept_not_before_.load());
+  auto& timer = hand.saw.timer;
+  timer = scheduler_.next_due();
+  const auto at = [&](Clock_ns when) {
+    if (when > now && (!timer || when < *timer)) timer = when;
+  };
+  if (own_at_) at(*own_at_);
+  if (can_settle || scheduler_.has_wants()) at(settle_backoff_.next);
+  if (accept_left_.load()) at(Clock_ns{accept_not_before_.load()});
+}
+
+void Engine::perform(Hand& hand, Next next) {
+  switch (next) {
+    case Next::nothing: return;
+    case Next::send: return send(hand);
+    case Next::resolve: return resolve(hand);
+    case Next::finish:
+    case Next::fetch:
+    case Next::give_back:
+    case Next::close:
+    case Next::own: return call_store(hand, next);
+  }
+}
+
+// Guard -----------------------------------------------------------------------------------------------------------------
+
+void Engine::resolve(Hand& hand) {
+  const auto lane = hand.resolve_lane;
+  hand.resolved_lane = lane;
+  hand.resolved =
+      resolver_.find(std::exchange(hand.resolve_host, {}),
+                     [this, lane](std::shared_ptr<const Resolved> answer) { resolved(lane, std::move(answer)); });
+}
+
+void Engine::resolved(std::uint64_t number, std::shared_ptr<const Resolved> answer) {
+  {
+    const std::lock_guard lock{mutex_};
+    // An answer after the lane stopped waiting is still a fresh one.
+    if (Lane* lane = scheduler_.find(number)) scheduler_.answered(*lane, std::move(answer));
+  }
+  pool_.ring();
+}
+
+// Send ------------------------------------------------------------------------------------------------------------------
+
+void Engine::send(Hand& hand) {
+  Job job = std::exchange(hand.job, {});
+  if (!hand.resolve_host.empty()) {  // in use and no longer new: look it up again, and go on with what there is
+    auto newer = resolver_.find(std::exchange(hand.resolve_host, {}),
+                                [this, lane = job.claim.lane](auto answer) { resolved(lane, std::move(answer)); });
+    if (newer != nullptr && newer != job.resolved) {
+      job.resolved = newer;
+      hand.resolved_lane = job.claim.lane;
+      hand.resolved = std::move(newer);
+    }
+  }
+
+  const auto began = clock_.now();
+  if (job.resolved->addresses.empty()) {
+    HttpResponse response;
+    response.error = job.resolved->error;
+    hand.judged = conclude(std::move(job), std::move(response), began, Clock_ns{0});
+    return;
+  }
+  HttpRequest request;
+  try {
+    request = make_request(job, encoded(job, options_), options_, began);
+  } catch (const std::exception& error) {
+    hand.judged = give_up(std::move(job), std::string{"encoding: "} + error.what());
+    return;
+  }
+
+  const auto exchange = std::make_shared<Exchange>();
+  exchange->engine = shared_from_this();
+  exchange->job = std::move(job);
+  exchange->began = began;
+  exchange->began_elapsed = clock_.elapsed();
+  exchange->sender = std::this_thread::get_id();
+  exchange->is_sending = true;
+  const auto deliver = [&] {
+    try {
+      transport_.send(std::move(request), [exchange](HttpResponse response) {
+        if (exchange->is_done.exchange(true)) return;  // exactly once, whatever the transport does
+        const auto engine = std::move(exchange->engine);
+        engine->answered(exchange, std::move(response));
+      });
+    } catch (const std::exception& error) {
+      counters_.callback_errors.fetch_add(1, std::memory_order_relaxed);
+      if (exchange->is_done.exchange(true)) return;
+      exchange->is_answered = true;
+      exchange->response.error = std::string{"protocol: the transport threw: "} + error.what();
+    } catch (...) {
+      counters_.callback_errors.fetch_add(1, std::memory_order_relaxed);
+      if (exchange->is_done.exchange(true)) return;
+      exchange->is_answered = true;
+      exchange->response.error = "protocol: the transport threw what is no std::exception";
+    }
+  };
+  if (traits_.blocking) {
+    const Pool::Away away{pool_, hand.saw};
+    deliver();
+  } else {
+    deliver();
+  }
+  exchange->is_sending = false;
+  if (!exchange->is_answered) return;  // under way: its answer comes on another thread, or later on this one
+  exchange->engine.reset();
+  hand.judged = conclude(std::move(exchange->job), std::move(exchange->response), began, exchange->took);
+}
+
+void Engine::answered(const std::shared_ptr<Exchange>& exchange, HttpResponse response) {
+  const auto took = clock_.elapsed() - exchange->began_elapsed;
+  if (exchange->sender == std::this_thread::get_id() && exchange->is_sending) {
+    exchange->response = std::move(response);
+    exchange->took = took;
+    exchange->is_answered = true;  // `send` goes on with it
+    return;
+  }
+  Hand hand;
+  hand.judged = conclude(std::move(exchange->job), std::move(response), exchange->began, took);
+  send_on(hand);
+}
+
+void Engine::send_on(Hand& hand) {
+  const OnFlyhookThread here;
+  if (!sends_in_done_ || here.is_nested()) {  // noted only; nested: a loop below on this stack goes on
+    const auto now = clock_.elapsed();
+    const std::lock_guard lock{mutex_};
+    hand_in(hand, now);
+    if (waiters_ > 0) calm_.notify_all();
+  } else {
+    for (;;) {
+      const Next next = exchange(hand, true, false);
+      if (next == Next::nothing) break;
+      perform(hand, next);
+    }
+  }
+  pool_.ring();
+}
+
+}  // namespace flyhook::detail
+
+#endif

@@ -1,0 +1,166 @@
+#ifndef FLYHOOK_IMPL_DETAIL_RUN_SUBSCRIPTIONS_IPP
+#define FLYHOOK_IMPL_DETAIL_RUN_SUBSCRIPTIONS_IPP
+
+#include <flyhook/detail/run/subscriptions.hpp>
+#include <flyhook/detail/security/crypto.hpp>
+#include <flyhook/error.hpp>
+
+#include <chrono>
+#include <utility>
+
+namespace flyhook::detail {
+
+// A change that lost this many races in a row is given up: nobody changes one subscription so often.
+inline constexpr int most_tries = 100;
+
+class Subscriptions::Change {
+ public:
+  explicit Change(Subscriptions& owner) : owner_(owner) {
+    const std::lock_guard lock{owner_.mutex_};
+    ++owner_.changes_;
+  }
+  Change(const Change&) = delete;
+  Change& operator=(const Change&) = delete;
+  ~Change() {
+    const std::lock_guard lock{owner_.mutex_};
+    if (--owner_.changes_ == 0) owner_.registry_.forget_removals();
+  }
+
+ private:
+  Subscriptions& owner_;
+};
+
+Subscriptions::Subscriptions(const Options& options, Store& store, const std::array<std::uint64_t, 4>& seed)
+    : options_(options), store_(store), registry_(options.event_types), ids_(seed) {}
+
+void Subscriptions::load() {
+  for (auto& row : store_.subscriptions()) {
+    auto endpoint = std::make_shared<const Endpoint>(std::move(row), options_);
+    const std::lock_guard lock{mutex_};
+    registry_.put(endpoint);
+  }
+}
+
+void Subscriptions::check(const Subscription& subscription) const {
+  check_subscription(subscription);
+  const std::lock_guard lock{mutex_};
+  for (const auto& pattern : subscription.events)
+    if (!registry_.knows_pattern(pattern))
+      throw Error{ErrorCode::invalid, "events", "\"" + pattern + "\" matches no event type of this application"};
+}
+
+EndpointPtr Subscriptions::write(Subscription subscription, std::uint64_t expected) {
+  const auto put = store_.put(subscription, expected);
+  if (!put.stored) return nullptr;
+  auto endpoint =
+      std::make_shared<const Endpoint>(SubscriptionRow{std::move(subscription), put.lane, put.version}, options_);
+  const std::lock_guard lock{mutex_};
+  registry_.put(endpoint);
+  return endpoint;
+}
+
+EndpointPtr Subscriptions::add(Subscription subscription, TimePoint now) {
+  const auto tenant = subscription.tenant;
+  {
+    const std::lock_guard lock{mutex_};
+    auto& adding = being_added_[tenant];
+    if (const auto most = options_.max_subscriptions_per_tenant; most != 0 && registry_.count(tenant) + adding >= most) {
+      if (adding == 0) being_added_.erase(tenant);
+      throw Error{ErrorCode::conflict, "tenant",
+                  "\"" + tenant + "\" has " + std::to_string(most) + " subscriptions, the most that are allowed"};
+    }
+    ++adding;
+    if (subscription.id.value.empty()) subscription.id.value = ulid_text("sub_", ids_.next(now));
+  }
+  const auto done = [&] {
+    const std::lock_guard lock{mutex_};
+    if (--being_added_[tenant] == 0) being_added_.erase(tenant);
+  };
+  try {
+    if (subscription.secret.empty())
+      subscription.secret = generate_secret_from(options_.random ? options_.random : openssl_random);
+    subscription.disabled_reason.clear();
+    subscription.created_at = std::chrono::floor<std::chrono::microseconds>(now);
+    auto endpoint = write(std::move(subscription), 0);
+    done();
+    return endpoint;
+  } catch (...) {
+    done();
+    throw;
+  }
+}
+
+EndpointPtr Subscriptions::subscribe(Subscription subscription, TimePoint now, bool& is_new) {
+  check(subscription);
+  const Change change{*this};
+  for (int i = 0; i < most_tries; ++i) {
+    const auto known = subscription.id.value.empty() ? nullptr : find(subscription.id);
+    is_new = known == nullptr;
+    auto endpoint = is_new ? add(subscription, now) : write(updated(known->subscription, subscription), known->version);
+    if (endpoint != nullptr) return endpoint;
+    load();  // somebody else wrote first
+  }
+  throw Error{ErrorCode::unavailable, "id", "\"" + subscription.id.value + "\" is being changed all the time"};
+}
+
+EndpointPtr Subscriptions::update(const SubscriptionId& id, const SubscriptionPatch& patch) {
+  const Change change{*this};
+  for (int i = 0; i < most_tries; ++i) {
+    const auto known = find(id);
+    if (known == nullptr) return nullptr;
+    auto subscription = patched(known->subscription, patch);
+    if (subscription.secret.empty()) subscription.secret = known->subscription.secret;
+    check(subscription);
+    if (auto endpoint = write(std::move(subscription), known->version)) return endpoint;
+    load();
+  }
+  throw Error{ErrorCode::unavailable, "id", "\"" + id.value + "\" is being changed all the time"};
+}
+
+EndpointPtr Subscriptions::remove(const SubscriptionId& id) {
+  const Change change{*this};
+  const auto known = find(id);
+  const auto version = store_.remove(id);
+  if (!version) return nullptr;
+  const std::lock_guard lock{mutex_};
+  registry_.remove(id, *version);
+  return known;
+}
+
+EndpointPtr Subscriptions::find(const SubscriptionId& id) const {
+  const std::lock_guard lock{mutex_};
+  return registry_.find(id);
+}
+
+std::vector<EndpointPtr> Subscriptions::list(const SubscriptionQuery& query) const {
+  const std::lock_guard lock{mutex_};
+  return registry_.list(query);
+}
+
+std::shared_ptr<const EndpointIndex> Subscriptions::index() const {
+  const std::lock_guard lock{mutex_};
+  return registry_.index();
+}
+
+std::unordered_map<std::uint64_t, EndpointPtr> Subscriptions::by_lane() const {
+  std::unordered_map<std::uint64_t, EndpointPtr> lanes;
+  SubscriptionQuery all;
+  all.limit = static_cast<std::size_t>(-1);
+  for (const auto& endpoint : list(all)) lanes.emplace(endpoint->lane, endpoint);
+  return lanes;
+}
+
+void Subscriptions::add_types(const std::vector<std::string_view>& types) {
+  const std::lock_guard lock{mutex_};
+  registry_.add_types(types);
+}
+
+bool Subscriptions::knows_type(std::string_view type) const {
+  if (options_.event_types.empty()) return true;
+  const std::lock_guard lock{mutex_};
+  return registry_.knows_type(type);
+}
+
+}  // namespace flyhook::detail
+
+#endif
