@@ -13,6 +13,16 @@
 
 #include <flyhook/impl/clock.ipp>
 #include <flyhook/impl/delivery.ipp>
+#include <flyhook/impl/detail/decide/lane.ipp>
+#include <flyhook/impl/detail/decide/outcome.ipp>
+#include <flyhook/impl/detail/decide/registry.ipp>
+#include <flyhook/impl/detail/decide/scheduler.ipp>
+#include <flyhook/impl/detail/run/dispatch.ipp>
+#include <flyhook/impl/detail/run/engine.ipp>
+#include <flyhook/impl/detail/run/intake.ipp>
+#include <flyhook/impl/detail/run/pool.ipp>
+#include <flyhook/impl/detail/run/resolver.ipp>
+#include <flyhook/impl/detail/run/subscriptions.ipp>
 #include <flyhook/impl/detail/security/crypto.ipp>
 #include <flyhook/impl/detail/security/url.ipp>
 #include <flyhook/impl/detail/store/memory_lane.ipp>
@@ -24,11 +34,13 @@
 #include <flyhook/impl/http.ipp>
 #include <flyhook/impl/id.ipp>
 #include <flyhook/impl/observer.ipp>
+#include <flyhook/impl/publisher.ipp>
 #include <flyhook/impl/retry_policy.ipp>
 #include <flyhook/impl/signing.ipp>
 #include <flyhook/impl/store.ipp>
 #include <flyhook/impl/store/memory.ipp>
 #include <flyhook/impl/testing.ipp>
 #include <flyhook/impl/transport/httplib.ipp>
+#include <flyhook/impl/verifier.ipp>
 
 #endif

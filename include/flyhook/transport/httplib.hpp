@@ -40,6 +40,11 @@ class HttplibTransport : public Transport {
   std::unique_ptr<Pool> pool_;
 };
 
+/// What publishers use that are given no transport (declared in publisher.hpp).
+struct DefaultTransport {
+  FLYHOOK_DECL static std::shared_ptr<Transport> make();
+};
+
 }  // namespace flyhook
 
 #if defined(FLYHOOK_HEADER_ONLY)

@@ -3,16 +3,13 @@
 
 #include <flyhook/detail/config.hpp>
 #include <flyhook/detail/decide/registry.hpp>
-#include <flyhook/encoding.hpp>
 #include <flyhook/message.hpp>
 
-#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,11 +23,7 @@
 
 namespace flyhook::detail {
 
-/// The bodies of one event, made at the first attempt in each encoding and shared by the deliveries in all windows.
-struct SharedBodies {
-  std::mutex mutex;
-  std::array<std::shared_ptr<const Encoded>, 4> by_encoding{};  // under `mutex`
-};
+struct SharedBodies;  // of one event, in each encoding
 
 /// A delivery that the store has handed out to us.
 struct Claimed {

@@ -3,12 +3,16 @@
 
 #include <flyhook/detail/config.hpp>
 #include <flyhook/detail/decide/lane.hpp>
+#include <flyhook/encoding.hpp>
 #include <flyhook/http.hpp>
 #include <flyhook/options.hpp>
 #include <flyhook/store.hpp>
 
+#include <array>
 #include <chrono>
+#include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -16,6 +20,12 @@
 // the sending.
 
 namespace flyhook::detail {
+
+/// The bodies of one event, made at the first attempt in each encoding and shared by the deliveries in all windows.
+struct SharedBodies {
+  std::mutex mutex;
+  std::array<std::shared_ptr<const Encoded>, 4> by_encoding{};  // under `mutex`
+};
 
 /// A delivery picked for sending, with all that its request needs.
 struct Job {

@@ -592,6 +592,10 @@ void HttplibTransport::cancel_all() noexcept {
   pool_->bell.notify_all();
 }
 
+std::shared_ptr<Transport> DefaultTransport::make() {
+  return std::make_shared<HttplibTransport>();
+}
+
 }  // namespace flyhook
 
 #endif

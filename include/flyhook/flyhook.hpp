@@ -1,0 +1,11 @@
+#ifndef FLYHOOK_FLYHOOK_HPP
+#define FLYHOOK_FLYHOOK_HPP
+
+// The default set: publish and receive, over HTTP by cpp-httplib, with deliveries kept in memory.
+
+#include <flyhook/publisher.hpp>
+#include <flyhook/receiver.hpp>
+#include <flyhook/store/memory.hpp>
+#include <flyhook/transport/httplib.hpp>
+
+#endif
