@@ -127,9 +127,9 @@ AppendResult ModelStore::append(AppendBatch batch) {
         end(row, DeliveryStatus::cancelled, "unsubscribed");
         continue;
       }
+      if (!wanted.take || row.due || !holds(wanted.lane, wanted.epoch)) continue;
       const auto heads = eligible(lane);
-      if (wanted.take && !row.due && holds(wanted.lane, wanted.epoch) &&
-          std::find(heads.begin(), heads.end(), &row) != heads.end()) {
+      if (std::find(heads.begin(), heads.end(), &row) != heads.end()) {
         row.handed_out = true;
         result.deliveries[d].as = AppendedAs::handed_out;
       }

@@ -1,0 +1,216 @@
+#include "contract/store_session.hpp"
+
+#include "catch.hpp"
+#include "contract/model_store.hpp"
+#include "contract/test_store.hpp"
+
+#include <flyhook/store/memory.hpp>
+
+#include <algorithm>
+#include <utility>
+
+using namespace flyhook;
+
+namespace contract {
+
+const std::vector<StoreUnderTest>& stores_under_test() {
+  static const std::vector<StoreUnderTest> stores{
+      {"MemoryStore", true,
+       [](std::size_t max_pending) { return std::make_unique<MemoryStore>(Retention{}, max_pending); }},
+      {"the model", true, [](std::size_t max_pending) { return std::make_unique<ModelStore>(max_pending); }},
+      {"the test store, mild", true,
+       [](std::size_t max_pending) {
+         TestStoreKnobs knobs = TestStoreKnobs::mild();
+         knobs.max_pending = max_pending;
+         return std::make_unique<TestStore>(knobs);
+       }},
+      {"the test store", false,
+       [](std::size_t max_pending) {
+         TestStoreKnobs knobs;
+         knobs.max_pending = max_pending;
+         return std::make_unique<TestStore>(knobs);
+       }},
+  };
+  return stores;
+}
+
+const StoreUnderTest& each_store() {
+  const auto index = GENERATE(Catch::Generators::range(std::size_t{0}, stores_under_test().size()));
+  return stores_under_test()[index];
+}
+
+const StoreUnderTest& each_exact_store() {
+  static const std::vector<const StoreUnderTest*> exact = [] {
+    std::vector<const StoreUnderTest*> found;
+    for (const auto& store : stores_under_test()) {
+      if (store.exact) found.push_back(&store);
+    }
+    return found;
+  }();
+  const auto index = GENERATE(Catch::Generators::range(std::size_t{0}, exact.size()));
+  return *exact[index];
+}
+
+Message message(std::string id) {
+  Message made;
+  made.id = {std::move(id)};
+  made.type = "order.paid";
+  made.data = R"({"order_id":"ord_1"})";
+  made.created_at = now;
+  return made;
+}
+
+Subscription subscription(std::string id) {
+  Subscription made;
+  made.url = "https://example.com/hooks";
+  made.secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+  made.id = {std::move(id)};
+  return made;
+}
+
+Batch& Batch::event(const Message& message, const std::vector<NewDelivery>& deliveries) {
+  const std::uint64_t hash = detail::fnv1a(message.data, detail::fnv1a(message.type));
+  batch_.events.push_back({std::make_shared<Message>(message), hash, batch_.deliveries.size(), deliveries.size()});
+  batch_.deliveries.insert(batch_.deliveries.end(), deliveries.begin(), deliveries.end());
+  return *this;
+}
+
+Batch& Batch::event(std::string id, const std::vector<NewDelivery>& deliveries) {
+  return event(message(std::move(id)), deliveries);
+}
+
+StoreSession::StoreSession(Store& store, std::string owner) : store_(store), owner_(std::move(owner)) {
+  acquire();
+  learn();
+}
+
+void StoreSession::acquire() {
+  work.clear();
+  for (int tries = 0; tries < 100; ++tries) {
+    const Ownership held = store_.acquire(owner_, now);
+    epochs_.clear();
+    for (const Slot& slot : held.slots) epochs_[slot.index] = slot.epoch;
+    work.insert(work.end(), held.lanes.begin(), held.lanes.end());
+    if (!held.again || held.again->count() > 0) return;
+  }
+  FAIL("acquire asks to be called again for ever");
+}
+
+std::uint64_t StoreSession::epoch(std::uint64_t lane) const {
+  const auto slot = slot_by_lane_.find(lane);
+  REQUIRE(slot != slot_by_lane_.end());
+  const auto held = epochs_.find(slot->second);
+  return held == epochs_.end() ? 0 : held->second;
+}
+
+std::uint64_t StoreSession::subscribe(const std::string& id) {
+  const PutResult put = store_.put(subscription(id), 0);
+  REQUIRE(put.stored);
+  slot_by_lane_[put.lane] = slot_of({id});
+  return put.lane;
+}
+
+void StoreSession::learn() {
+  for (const auto& row : store_.subscriptions()) slot_by_lane_[row.lane] = slot_of(row.subscription.id);
+}
+
+std::vector<AppendStatus> StoreSession::append(const Batch& batch) {
+  std::vector<AppendStatus> known(batch.size(), AppendStatus::unknown);
+  for (int tries = 0; tries < 20; ++tries) {
+    const AppendResult result = store_.append(batch.value());
+    REQUIRE(result.events.size() == batch.size());
+    REQUIRE(result.deliveries.size() == batch.value().deliveries.size());
+    bool again = false;
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      const AppendStatus status = result.events[i];
+      if (status == AppendStatus::duplicate && tries > 0 && known[i] != AppendStatus::duplicate) {
+        known[i] = AppendStatus::accepted;
+      } else {
+        known[i] = status;
+      }
+      again = again || status == AppendStatus::unknown || status == AppendStatus::full;
+    }
+    if (!again) break;
+  }
+  return known;
+}
+
+LaneFetched StoreSession::fetch_once(std::uint64_t lane, std::size_t room, TimePoint at) {
+  const LaneWant want{lane, epoch(lane), room};
+  const auto answers = store_.fetch(std::span{&want, 1}, at);
+  REQUIRE(answers.size() == 1);
+  REQUIRE(answers.front().deliveries.size() <= room);
+  return answers.front();
+}
+
+std::vector<FetchedDelivery> StoreSession::fetch(std::uint64_t lane, std::size_t room, TimePoint at) {
+  std::vector<FetchedDelivery> all;
+  for (bool more = true; more && all.size() < room;) {
+    const LaneFetched answer = fetch_once(lane, room - all.size(), at);
+    if (answer.more) REQUIRE_FALSE(answer.deliveries.empty());
+    all.insert(all.end(), answer.deliveries.begin(), answer.deliveries.end());
+    more = answer.more;
+  }
+  return all;
+}
+
+FinishStatus StoreSession::finish(const Outcome& outcome) {
+  for (int tries = 0; tries < 20; ++tries) {
+    const auto statuses = store_.finish(std::span{&outcome, 1});
+    REQUIRE(statuses.size() == 1);
+    if (statuses.front() != FinishStatus::unknown) return statuses.front();
+  }
+  FAIL("finish is unknown for ever");
+  return FinishStatus::unknown;
+}
+
+FinishStatus StoreSession::deliver(std::uint64_t lane, std::uint64_t sequence) {
+  Outcome outcome;
+  outcome.claim = claim(lane, sequence);
+  outcome.status = DeliveryStatus::delivered;
+  outcome.attempt = Attempt{.at = now, .status = 200, .url = "https://example.com/hooks"};
+  return finish(outcome);
+}
+
+FinishStatus StoreSession::retry(std::uint64_t lane, std::uint64_t sequence, TimePoint at) {
+  Outcome outcome;
+  outcome.claim = claim(lane, sequence);
+  outcome.next_attempt_at = at;
+  outcome.attempt = Attempt{.at = now, .status = 500, .url = "https://example.com/hooks"};
+  return finish(outcome);
+}
+
+void StoreSession::give_back(std::uint64_t lane, std::uint64_t sequence) {
+  const Claim given = claim(lane, sequence);
+  store_.give_back(std::span{&given, 1});
+}
+
+std::vector<DeliveryRecord> StoreSession::of_event(const std::string& id) {
+  DeliveryQuery query;
+  query.event_id = EventId{id};
+  return list(query);
+}
+
+std::vector<DeliveryRecord> StoreSession::list(DeliveryQuery query) {
+  std::vector<DeliveryRecord> all;
+  for (;;) {
+    const auto page = store_.history().deliveries(query);
+    if (page.empty()) return all;
+    all.insert(all.end(), page.begin(), page.end());
+    query.cursor = page.back().id.value;
+  }
+}
+
+std::vector<std::string> event_ids(const std::vector<FetchedDelivery>& fetched) {
+  std::vector<std::string> ids;
+  for (const auto& delivery : fetched) ids.push_back(delivery.message->id.value);
+  return ids;
+}
+
+std::vector<std::string> event_ids(const std::vector<DeliveryRecord>& records) {
+  std::vector<std::string> ids;
+  for (const auto& record : records) ids.push_back(record.event_id.value);
+  return ids;
+}
+
+}  // namespace contract
