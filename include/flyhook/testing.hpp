@@ -42,6 +42,7 @@ class ManualClock : public Clock {
   FLYHOOK_DECL std::chrono::nanoseconds elapsed() const noexcept override;
   FLYHOOK_DECL void wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& condition,
                                std::chrono::nanoseconds deadline) override;
+  bool is_manual() const noexcept override { return true; }
 
   /// Moves both clocks on by `by`, stopping at each due point: runs what `call_at` holds in order of time, then of
   /// registration, and wakes every waiter that is due. Locks each waiter's mutex in turn: never call it holding one. Calls
