@@ -365,7 +365,8 @@ class HttplibTransport::Pool::Exchange {
  private:
   void take_idle();
   bool show(Pooled pooled);
-  bool connect_to(const std::string& address, Clock::time_point deadline, Clock::time_point total, std::string& error);
+  bool connect_to(const std::string& address, const std::shared_ptr<const detail::TlsContext>& context,
+                  Clock::time_point deadline, Clock::time_point total, std::string& error);
 
   Pool& pool_;
   const detail::Url& url_;
@@ -420,26 +421,27 @@ bool HttplibTransport::Pool::Exchange::find_connection(bool fresh, Clock::time_p
   }
   is_fresh_ = true;
 
+  // Before connect_timeout begins: the system's authorities take a while to load, once.
+  std::shared_ptr<const detail::TlsContext> context;
+  if (url_.is_https && !(context = pool_.context_for(request_.ca_file, error))) return false;
   const auto total = began + request_.timeout;
-  const auto deadline = std::min(began + request_.connect_timeout, total);
+  const auto deadline = std::min(Clock::now() + request_.connect_timeout, total);
   const auto& addresses = request_.addresses;
   for (std::size_t i = 0; i < addresses.size(); ++i) {
     // One address that swallows packets leaves time for the others.
     const auto now = Clock::now();
     const auto share = (deadline - now) / static_cast<std::int64_t>(addresses.size() - i);
     error.clear();
-    if (connect_to(addresses[i], now + share, total, error)) return true;
+    if (connect_to(addresses[i], context, now + share, total, error)) return true;
     show(nullptr);
     if (error.starts_with("cancelled:") || error.starts_with("tls:")) return false;
   }
   return false;
 }
 
-bool HttplibTransport::Pool::Exchange::connect_to(const std::string& address, Clock::time_point deadline,
-                                                  Clock::time_point total, std::string& error) {
-  std::shared_ptr<const detail::TlsContext> context;
-  if (url_.is_https && !(context = pool_.context_for(request_.ca_file, error))) return false;
-
+bool HttplibTransport::Pool::Exchange::connect_to(const std::string& address,
+                                                  const std::shared_ptr<const detail::TlsContext>& context,
+                                                  Clock::time_point deadline, Clock::time_point total, std::string& error) {
   if (!show(std::make_unique<detail::PooledConnection>(address, url_, request_.ca_file, endpoint_))) {
     error = "cancelled: the transport has ended";
     return false;
@@ -450,7 +452,7 @@ bool HttplibTransport::Pool::Exchange::connect_to(const std::string& address, Cl
   if (!connection.connect(deadline, ends_all ? "timeout: not connected within " + limit
                                              : "connect: " + address + " did not answer within " + limit) ||
       (url_.is_https &&
-       !connection.secure(std::move(context), url_.host, url_.is_literal, deadline,
+       !connection.secure(context, url_.host, url_.is_literal, deadline,
                           ends_all ? "timeout: no TLS within " + limit : "tls: handshake not done within " + limit))) {
     error = connection.failure();
     return false;
