@@ -33,7 +33,8 @@ void TestStore::maybe_throw() {
 Ownership TestStore::acquire(const std::string& owner, TimePoint now) {
   maybe_throw();
   if (turn(acquires_, knobs_.lose_slots_every)) {
-    for (const Slot& slot : model_.acquire_some(owner, now, 0).slots) {
+    const Ownership held = model_.acquire_some(owner, now, 0);
+    for (const Slot& slot : held.slots) {
       if (below(4) == 0) model_.lose(slot.index);
     }
     Ownership rest = model_.acquire_some(owner, now, 0);

@@ -136,7 +136,8 @@ MemoryEvent& MemoryLedger::add_event(std::shared_ptr<const Message> message, Mem
   event.known = &known;
   event.older_of_id = known.second.newest;
   event.first = next_sequence_;
-  event.count = static_cast<std::uint32_t>(count);
+  // All at once: the first row may be final before the second is there.
+  event.count = event.exist = event.open = static_cast<std::uint32_t>(count);
   event.bytes = bytes;
   known.second.newest = &event;
   bytes_ += bytes;
@@ -163,8 +164,6 @@ MemoryRow& MemoryLedger::add_row(MemoryEvent& event, MemoryLane& lane, std::uint
   (endpoint.newest == nullptr ? endpoint.oldest : endpoint.newest->newer) = &row;
   endpoint.newest = &row;
   ++lane.rows;
-  ++event.exist;
-  ++event.open;
   ++pending_;
   ++next_sequence_;
   return row;

@@ -1,0 +1,185 @@
+#include "catch.hpp"
+#include "contract/model_store.hpp"
+#include "contract/store_bytes.hpp"
+#include "contract/store_session.hpp"
+
+#include <flyhook/store/memory.hpp>
+
+#include <algorithm>
+#include <random>
+#include <string>
+#include <vector>
+
+using namespace contract;
+using namespace flyhook;
+
+// MemoryStore against the model: the same calls, drawn from a seed, must be answered the same.
+
+namespace {
+
+class Pair {
+ public:
+  explicit Pair(std::uint64_t seed) : random_(seed) {}
+
+  void step() {
+    switch (below(16)) {
+      case 0: put(); break;
+      case 1: remove(); break;
+      case 2:
+      case 3:
+      case 4:
+      case 5: append(); break;
+      case 6:
+      case 7:
+      case 8: fetch(); break;
+      case 9:
+      case 10:
+      case 11:
+      case 12: finish(); break;
+      case 13: give_back(); break;
+      case 14: list(); break;
+      default: rarely(); break;
+    }
+    REQUIRE(memory_.pending() == model_.pending());
+  }
+
+ private:
+  std::size_t below(std::size_t limit) { return static_cast<std::size_t>(random_() % limit); }
+  bool one_in(std::size_t n) { return below(n) == 0; }
+  template <class T>
+  void same(const T& memory, const T& model) {
+    REQUIRE((bytes_of(memory) == bytes_of(model)));
+  }
+  std::uint64_t lane() { return 1 + below(lanes_ + 1); }
+  std::uint64_t epoch() { return one_in(20) ? epoch_ + 1 : epoch_; }
+  TimePoint soon() { return now_ + std::chrono::seconds{static_cast<int>(below(20)) - 4}; }
+  std::string event_id() { return "event-" + std::to_string(one_in(10) ? below(events_ + 1) : events_++); }
+
+  void put() {
+    const Subscription given = subscription("sub-" + std::to_string(below(6)));
+    std::uint64_t expected = 0;
+    for (const auto& row : model_.subscriptions()) {
+      if (row.subscription.id == given.id && !one_in(4)) expected = row.version;
+    }
+    const auto stored = memory_.put(given, expected);
+    same(stored, model_.put(given, expected));
+    lanes_ = std::max(lanes_, stored.lane);
+    same(memory_.subscriptions(), model_.subscriptions());
+  }
+  void remove() {
+    const SubscriptionId id{"sub-" + std::to_string(below(6))};
+    if (one_in(3)) same(memory_.remove(id), model_.remove(id));
+  }
+  void append() {
+    Batch batch;
+    for (std::size_t events = 1 + below(4); events > 0; --events) {
+      Message event = message(event_id());
+      event.created_at = now_;
+      event.data = one_in(30) ? "other" : "1";
+      event.tenant = one_in(2) ? "north" : "south";
+      if (one_in(6)) event.deliver_at = soon();
+      std::vector<NewDelivery> deliveries;
+      for (std::size_t i = below(4); i > 0 && lanes_ > 0; --i) {
+        deliveries.push_back({1 + below(lanes_), below(3), one_in(3), epoch()});
+      }
+      batch.event(event, deliveries);
+    }
+    const auto result = memory_.append(batch.value());
+    same(result, model_.append(batch.value()));
+    for (std::size_t i = 0; i < result.deliveries.size(); ++i) {
+      const auto& made = result.deliveries[i];
+      if (made.as == AppendedAs::handed_out) out_.push_back({made.sequence, batch.value().deliveries[i].lane, epoch_});
+    }
+  }
+  void fetch() {
+    std::vector<LaneWant> wants;
+    for (std::size_t i = below(4); i > 0; --i) wants.push_back({lane(), epoch(), below(5)});
+    // A lane that nobody knows has no slot: who asks for it is told nothing of use.
+    std::erase_if(wants, [&](const LaneWant& want) { return want.lane > lanes_; });
+    now_ += std::chrono::seconds{below(3)};
+    const auto fetched = memory_.fetch(wants, now_);
+    same(fetched, model_.fetch(wants, now_));
+    for (std::size_t i = 0; i < wants.size(); ++i) {
+      for (const auto& delivery : fetched[i].deliveries) out_.push_back({delivery.sequence, wants[i].lane, epoch_});
+    }
+  }
+  Claim some_claim() {
+    if (out_.empty()) return {1 + below(50), 1 + below(lanes_ + 1), epoch_};
+    const auto at = out_.begin() + static_cast<std::ptrdiff_t>(below(out_.size()));
+    Claim claim = *at;
+    if (!one_in(5)) out_.erase(at);
+    if (one_in(20)) ++claim.epoch;
+    if (one_in(20)) ++claim.sequence;
+    return claim;
+  }
+  void finish() {
+    constexpr DeliveryStatus statuses[]{DeliveryStatus::delivered, DeliveryStatus::dead,    DeliveryStatus::expired,
+                                        DeliveryStatus::cancelled, DeliveryStatus::pending, DeliveryStatus::pending};
+    std::vector<Outcome> outcomes(below(4));
+    for (auto& outcome : outcomes) {
+      outcome.claim = some_claim();
+      outcome.status = statuses[below(6)];
+      if (outcome.status == DeliveryStatus::pending) {
+        if (!one_in(4)) outcome.next_attempt_at = soon();
+      } else {
+        outcome.reason = one_in(2) ? "reason" : "";
+      }
+      if (!one_in(5)) outcome.attempt = Attempt{.at = now_, .status = 500, .error = "e", .url = "https://example.com/"};
+    }
+    std::erase_if(outcomes, [&](const Outcome& outcome) { return outcome.claim.lane > lanes_; });
+    REQUIRE(memory_.finish(outcomes) == model_.finish(outcomes));
+  }
+  void give_back() {
+    const std::vector<Claim> claims{some_claim(), some_claim()};
+    memory_.give_back(claims);
+    model_.give_back(claims);
+  }
+  void list() {
+    DeliveryQuery query;
+    query.limit = 1 + below(20);
+    if (one_in(2)) query.subscription_id = SubscriptionId{"sub-" + std::to_string(below(6))};
+    if (one_in(3)) query.event_id = EventId{"event-" + std::to_string(below(events_ + 1))};
+    if (one_in(3)) query.status = static_cast<DeliveryStatus>(below(6));
+    if (one_in(3)) query.tenant = one_in(2) ? "north" : "south";
+    for (;;) {
+      const auto page = memory_.history().deliveries(query);
+      same(page, model_.history().deliveries(query));
+      if (page.empty() || one_in(3)) return;
+      query.cursor = page[below(page.size())].id.value;
+    }
+  }
+  void rarely() {
+    if (one_in(4)) {
+      const CloseRequest request{lane(), DeliveryStatus::dead, "closed", 1'000'000};
+      same(memory_.close(request), model_.close(request));
+    } else if (one_in(4)) {
+      memory_.release("engine");
+      model_.release("engine");
+      if (one_in(2)) return;
+    }
+    auto memory = memory_.acquire("engine", now_), model = model_.acquire("engine", now_);
+    std::sort(memory.lanes.begin(), memory.lanes.end(), [](const auto& a, const auto& b) { return a.lane < b.lane; });
+    same(memory, model);
+    epoch_ = memory.slots.front().epoch;
+  }
+
+  std::mt19937_64 random_;
+  MemoryStore memory_{};
+  ModelStore model_{};
+  TimePoint now_ = contract::now;
+  std::uint64_t epoch_ = 0, lanes_ = 0;
+  std::size_t events_ = 0;
+  std::vector<Claim> out_{};
+};
+
+}  // namespace
+
+TEST_CASE("MemoryStore answers any calls as the model does") {
+  const auto seed = static_cast<std::uint64_t>(GENERATE(range(1, 41)));
+  CAPTURE(seed);
+  Pair pair{seed};
+  for (int i = 0; i < 1'500; ++i) {
+    CAPTURE(i);
+    pair.step();
+  }
+}
