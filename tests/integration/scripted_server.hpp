@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <openssl/ssl.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -259,6 +260,10 @@ inline void ScriptedServer::accept_all() {
 }
 
 inline void ScriptedServer::run(Session& session, int fd, int number) {
+  sigset_t pipe;  // OpenSSL's socket BIO raises it here; for the client it stays deadly
+  sigemptyset(&pipe);
+  sigaddset(&pipe, SIGPIPE);
+  pthread_sigmask(SIG_BLOCK, &pipe, nullptr);
   SSL* secure = nullptr;
   if (tls_) {
     secure = SSL_new(tls_);
