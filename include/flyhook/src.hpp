@@ -28,6 +28,7 @@
 #include <flyhook/impl/detail/store/memory_lane.ipp>
 #include <flyhook/impl/detail/store/memory_ledger.ipp>
 #include <flyhook/impl/detail/transport/connection.ipp>
+#include <flyhook/impl/detail/transport/http_exchange.ipp>
 #include <flyhook/impl/encoding.ipp>
 #include <flyhook/impl/error.ipp>
 #include <flyhook/impl/event_type.ipp>

@@ -65,7 +65,7 @@ class ManualClock : public Clock {
     bool pinned = false;  // `advance` is about to use mutex and condition: they must outlive that
   };
 
-  void move_to(std::chrono::nanoseconds elapsed);
+  FLYHOOK_DECL void move_to(std::chrono::nanoseconds elapsed);
 
   std::atomic<std::chrono::nanoseconds::rep> elapsed_{0};  // written under mutex_; read without
   std::atomic<std::chrono::nanoseconds::rep> wall_;        // nanoseconds since the epoch at elapsed() == 0, jumps added

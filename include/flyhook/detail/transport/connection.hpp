@@ -70,13 +70,13 @@ class Connection {
  private:
   struct Tls;
 
-  bool fail(std::string_view word, std::string_view cause);
-  bool wait(short events);
-  bool send_raw(std::string_view head, std::string_view body);
-  std::ptrdiff_t receive_raw(char* to, std::size_t size);
-  bool send_secure(std::string_view bytes);
+  FLYHOOK_DECL bool fail(std::string_view word, std::string_view cause);
+  FLYHOOK_DECL bool wait(short events);
+  FLYHOOK_DECL bool send_raw(std::string_view head, std::string_view body);
+  FLYHOOK_DECL std::ptrdiff_t receive_raw(char* to, std::size_t size);
+  FLYHOOK_DECL bool send_secure(std::string_view bytes);
 
-  std::string peer() const;
+  FLYHOOK_DECL std::string peer() const;
 
   const std::string address_;
   const std::uint16_t port_;
