@@ -15,10 +15,19 @@ trap 'rm -f "${TMPDIR:-/tmp}/flyhook-layers.$$"' EXIT
 
 awk -v table="$here/layers.txt" -v list="${TMPDIR:-/tmp}/flyhook-layers.$$" '
 function fail(where, what) { print where ": " what; failed = 1 }
+# Bodies belong to the header of the same path; bodies in a folder named after a header are a part of that header.
 function header_of(path) {
-  if (path ~ /^impl\//) { sub(/^impl\//, "", path); sub(/\.ipp$/, ".hpp", path) }
+  if (path !~ /^impl\//) return path
+  sub(/^impl\//, "", path)
+  sub(/\.ipp$/, ".hpp", path)
+  if (!(path in layer) && path ~ /\//) {
+    whole = path
+    sub(/\/[^\/]*$/, ".hpp", whole)
+    if (whole in layer) return whole
+  }
   return path
 }
+function is_part(path) { return path ~ /^impl\// && "impl/" header_of(path) != substr(path, 1, length(path) - 3) "hpp" }
 # May a file of layer `from` include one of layer `to`?
 function sees(from, to) {
   if (from == to || kind[from] == "roof") return 1
@@ -56,9 +65,10 @@ function check(path,    line, n, guard, target, header, last, lines, text, fixed
       sub(/^flyhook\//, "", target)
       if (target ~ /^impl\// && path !~ /^impl\// && header_of(target) != path && path != "src.hpp")
         fail("flyhook/" path ":" n, "includes the bodies of " header_of(target) "; include the header")
-      if (path == "src.hpp") brought[target] = 1
+      if (path == "src.hpp" || is_part(target)) brought[target] = 1
       target = header_of(target)
       if (!(target in layer)) fail("flyhook/" path ":" n, "includes flyhook/" target ", which has no layer: add it to tests/headers/layers.txt")
+      else if ((path, target) in excepted) used[path, target] = 1
       else if (!sees(layer[header], layer[target]))
         fail("flyhook/" path ":" n, "is of layer " layer[header] " and includes flyhook/" target " of layer " layer[target])
     } else if (path !~ /^impl\//) {
@@ -79,6 +89,8 @@ BEGIN {
       if (word[1] != "wing") rank[current] = ++ranks
       else { if (!(word[4] in rank)) fail(table, "wing " current " stands on " word[4] ", which is not above it"); on[current] = word[4] }
       kind[current] = word[1]
+    } else if (word[1] == "except") {
+      excepted[word[2], word[3]] = 1
     } else if (word[1] == "without") {
       without[current] = " " substr(line, index(line, word[2])) " "
     } else {
@@ -91,6 +103,8 @@ BEGIN {
   for (path in all)
     if (path ~ /^impl\// && !(path in brought) && path !~ /^impl\/store\/(sqlite|postgres)\.ipp$/)
       fail("flyhook/src.hpp", "does not include <flyhook/" path ">")
+  for (pair in excepted)
+    if (!(pair in used)) { split(pair, word, SUBSEP); fail(table, word[1] " does not include " word[2] ": the exception is not needed") }
   if (count < 10) fail("include/flyhook", "only " count + 0 " files found")
   if (!failed) print count " files, all within their layers"
   exit failed
