@@ -57,17 +57,21 @@ class EndpointIndex {
   // Endpoints with the same pattern, in the order of their lanes, in pieces, so that adding to a long list copies little.
   using Piece = std::vector<EndpointPtr>;
   struct Entry {
-    std::uint64_t hash = 0;
     std::string tenant{};
     std::string pattern{};
     std::vector<std::shared_ptr<const Piece>> pieces{};
   };
-  using Bucket = std::vector<Entry>;
+  struct Bucket {
+    std::vector<std::uint64_t> hashes{};  // of the entries, in a few cache lines of their own
+    std::vector<Entry> entries{};
+  };
   using Branch = std::array<std::shared_ptr<const Bucket>, 64>;
 
   FLYHOOK_DECL const Entry* find(std::uint64_t hash, std::string_view tenant, std::string_view head,
                                  std::string_view tail) const;
   FLYHOOK_DECL Bucket& edit(std::uint64_t hash);
+  FLYHOOK_DECL static std::size_t place_of(const Bucket& bucket, std::uint64_t hash, std::string_view tenant,
+                                           std::string_view head, std::string_view tail);
   FLYHOOK_DECL void insert(const std::string& pattern, const EndpointPtr& endpoint);
   FLYHOOK_DECL void erase(const std::string& pattern, const EndpointPtr& endpoint);
 

@@ -74,11 +74,20 @@ const EndpointIndex::Entry* EndpointIndex::find(std::uint64_t hash, std::string_
   if (branch == nullptr) return nullptr;
   const auto& bucket = (*branch)[(hash >> 52) & 63u];
   if (bucket == nullptr) return nullptr;
-  for (const auto& entry : *bucket)
-    if (entry.hash == hash && entry.tenant == tenant && entry.pattern.size() == head.size() + tail.size() &&
-        entry.pattern.starts_with(head) && entry.pattern.ends_with(tail))
-      return &entry;
-  return nullptr;
+  const auto place = place_of(*bucket, hash, tenant, head, tail);
+  return place == bucket->entries.size() ? nullptr : &bucket->entries[place];
+}
+
+std::size_t EndpointIndex::place_of(const Bucket& bucket, std::uint64_t hash, std::string_view tenant,
+                                    std::string_view head, std::string_view tail) {
+  for (std::size_t i = 0; i < bucket.hashes.size(); ++i) {
+    if (bucket.hashes[i] != hash) continue;
+    const auto& entry = bucket.entries[i];
+    if (entry.tenant == tenant && entry.pattern.size() == head.size() + tail.size() && entry.pattern.starts_with(head) &&
+        entry.pattern.ends_with(tail))
+      return i;
+  }
+  return bucket.entries.size();
 }
 
 std::shared_ptr<const EndpointIndex> EndpointIndex::with(const EndpointPtr& removed, const EndpointPtr& added) const {
@@ -106,12 +115,13 @@ void EndpointIndex::insert(const std::string& pattern, const EndpointPtr& endpoi
   const auto& tenant = endpoint->subscription.tenant;
   const auto hash = fnv1a(pattern, fnv1a(std::string_view{"\0", 1}, fnv1a(tenant)));
   auto& bucket = edit(hash);
-  auto entry = std::find_if(bucket.begin(), bucket.end(), [&](const Entry& at) {
-    return at.hash == hash && at.tenant == tenant && at.pattern == pattern;
-  });
-  if (entry == bucket.end()) entry = bucket.insert(bucket.end(), Entry{hash, tenant, pattern, {}});
+  const auto place = place_of(bucket, hash, tenant, pattern, "");
+  if (place == bucket.entries.size()) {
+    bucket.hashes.push_back(hash);
+    bucket.entries.push_back({tenant, pattern, {}});
+  }
 
-  auto& pieces = entry->pieces;
+  auto& pieces = bucket.entries[place].pieces;
   // The piece that ends at or behind the lane; lanes mostly grow, so it is mostly the last.
   auto piece =
       std::find_if(pieces.begin(), pieces.end(), [&](const auto& at) { return at->back()->lane >= endpoint->lane; });
@@ -121,9 +131,9 @@ void EndpointIndex::insert(const std::string& pattern, const EndpointPtr& endpoi
     return;
   }
   auto edited = std::make_shared<Piece>(**piece);
-  const auto place = std::lower_bound(edited->begin(), edited->end(), endpoint->lane,
+  const auto spot = std::lower_bound(edited->begin(), edited->end(), endpoint->lane,
                                       [](const EndpointPtr& at, std::uint64_t lane) { return at->lane < lane; });
-  if (place == edited->end() || (*place)->lane != endpoint->lane) edited->insert(place, endpoint);
+  if (spot == edited->end() || (*spot)->lane != endpoint->lane) edited->insert(spot, endpoint);
   *piece = std::move(edited);
 }
 
@@ -131,11 +141,9 @@ void EndpointIndex::erase(const std::string& pattern, const EndpointPtr& endpoin
   const auto& tenant = endpoint->subscription.tenant;
   const auto hash = fnv1a(pattern, fnv1a(std::string_view{"\0", 1}, fnv1a(tenant)));
   auto& bucket = edit(hash);
-  const auto entry = std::find_if(bucket.begin(), bucket.end(), [&](const Entry& at) {
-    return at.hash == hash && at.tenant == tenant && at.pattern == pattern;
-  });
-  if (entry == bucket.end()) return;
-  auto& pieces = entry->pieces;
+  const auto place = place_of(bucket, hash, tenant, pattern, "");
+  if (place == bucket.entries.size()) return;
+  auto& pieces = bucket.entries[place].pieces;
   const auto piece =
       std::find_if(pieces.begin(), pieces.end(), [&](const auto& at) { return at->back()->lane >= endpoint->lane; });
   if (piece == pieces.end()) return;
@@ -146,7 +154,9 @@ void EndpointIndex::erase(const std::string& pattern, const EndpointPtr& endpoin
   } else {
     *piece = std::move(edited);
   }
-  if (pieces.empty()) bucket.erase(entry);
+  if (!pieces.empty()) return;
+  bucket.hashes.erase(bucket.hashes.begin() + static_cast<std::ptrdiff_t>(place));
+  bucket.entries.erase(bucket.entries.begin() + static_cast<std::ptrdiff_t>(place));
 }
 
 // Registry --------------------------------------------------------------------------------------------------------------
