@@ -229,6 +229,26 @@ TEST_CASE("an id is known for 24 hours, and both its events are listed afterward
   CHECK(store.history().deliveries({.event_id = EventId{"again"}, .limit = 1}).size() == 1);
 }
 
+TEST_CASE("an id that comes again may push out its own first event") {
+  MemoryStore store{{}, 1000, 1'000};
+  Lane lane{store};
+  lane.deliver("again", std::string(900, 'x'));
+  REQUIRE(lane.append("other", std::string(200, 'x'), start + std::chrono::hours{24}) == AppendStatus::accepted);
+  CHECK(lane.append("again", std::string(785, 'x'), start + std::chrono::hours{24}) == AppendStatus::accepted);
+  CHECK(listed(store) == std::vector<std::string>{"again", "other"});
+  CHECK(lane.append("again", std::string(785, 'x'), start + std::chrono::hours{24}) == AppendStatus::duplicate);
+}
+
+TEST_CASE("an event that found no room is not known, and is accepted later") {
+  MemoryStore store{{}, 1};
+  Lane lane{store};
+  REQUIRE(lane.append("first") == AppendStatus::accepted);
+  for (int i = 0; i < 3; ++i) CHECK(lane.append("second") == AppendStatus::full);
+  lane.finish(1);
+  CHECK(lane.append("second") == AppendStatus::accepted);
+  CHECK(lane.append("second") == AppendStatus::duplicate);
+}
+
 TEST_CASE("a million deliveries leave no more than the history and a bounded memory of ids") {
   MemoryStore store{{.max_deliveries = 1'000}};
   Lane lane{store};

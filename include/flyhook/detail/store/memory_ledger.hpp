@@ -107,10 +107,11 @@ class MemoryLedger {
 
   // Ids --------------------------------------------------------------------------------------------------------------
 
-  /// The content hash of an id that is remembered; null: it is not.
-  FLYHOOK_DECL const MemoryKnown* known(const std::string& id);
-
-  FLYHOOK_DECL MemoryIds::value_type& remember(const std::string& id, std::uint64_t content_hash);
+  /// What is known of an id. What is not `remembered` lasts only until the next call of anything but remember().
+  FLYHOOK_DECL MemoryIds::value_type& known(const std::string& id);
+  FLYHOOK_DECL void remember(MemoryIds::value_type& known, std::uint64_t content_hash);
+  /// Undoes the latest remember().
+  FLYHOOK_DECL void forget_newest();
 
   FLYHOOK_DECL const MemoryEvent* newest_event(const std::string& id) const;
 

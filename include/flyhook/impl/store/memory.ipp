@@ -81,12 +81,16 @@ struct MemoryStore::State {
   AppendStatus append(NewEvent& event, std::span<const NewDelivery> wanted, std::span<AppendedDelivery> appended) {
     const Message& message = *event.message;
     ledger.see(message.created_at);
-    if (const auto* known = ledger.known(message.id.value)) {
-      return known->content_hash == event.content_hash ? AppendStatus::duplicate : AppendStatus::conflict;
+    auto& known = ledger.known(message.id.value);
+    if (known.second.remembered) {
+      return known.second.content_hash == event.content_hash ? AppendStatus::duplicate : AppendStatus::conflict;
     }
+    ledger.remember(known, event.content_hash);
     const std::size_t bytes = detail::MemoryLedger::bytes_of(message);
-    if (!wanted.empty() && !ledger.make_room(wanted.size(), bytes)) return AppendStatus::full;
-    auto& known = ledger.remember(message.id.value, event.content_hash);
+    if (!wanted.empty() && !ledger.make_room(wanted.size(), bytes)) {
+      ledger.forget_newest();
+      return AppendStatus::full;
+    }
     if (wanted.empty()) return AppendStatus::accepted;  // only its id is kept
     detail::MemoryEvent& stored = ledger.add_event(std::move(event.message), known, bytes, wanted.size());
     for (std::size_t i = 0; i < wanted.size(); ++i) add(stored, wanted[i], appended[i]);

@@ -75,32 +75,27 @@ void MemoryLog::read(std::string_view log, DeliveryRecord& into) {
 MemoryLedger::MemoryLedger(const Retention& retention, std::size_t max_pending, std::size_t max_bytes)
     : retention_(retention), max_pending_(max_pending), max_bytes_(max_bytes) {
   if (retention_.max_deliveries == 0) retention_.max_deliveries = 100'000;
+  // Most ids are new: a bucket that is empty says so at the cost of one cache miss.
+  ids_.max_load_factor(0.5f);
 }
 
-const MemoryKnown* MemoryLedger::known(const std::string& id) {
+MemoryIds::value_type& MemoryLedger::known(const std::string& id) {
   while (!recent_ids_.empty() && now_ - recent_ids_.front()->second.at >= known_for) forget_oldest();
-  const auto at = ids_.find(id);
-  return at != ids_.end() && at->second.remembered ? &at->second : nullptr;
+  if (spares_.empty()) return *ids_.try_emplace(id).first;
+  spares_.back().key() = id;
+  spares_.back().mapped() = {};
+  auto [at, inserted, node] = ids_.insert(std::move(spares_.back()));
+  spares_.pop_back();
+  if (!inserted) spares_.push_back(std::move(node));
+  return *at;
 }
 
-MemoryIds::value_type& MemoryLedger::remember(const std::string& id, std::uint64_t content_hash) {
+void MemoryLedger::remember(MemoryIds::value_type& known, std::uint64_t content_hash) {
   if (recent_ids_.size() >= known_limit) forget_oldest();
-  auto at = ids_.find(id);
-  if (at == ids_.end()) {
-    if (!spares_.empty()) {
-      spares_.back().key() = id;
-      spares_.back().mapped() = {};
-      at = ids_.insert(std::move(spares_.back())).position;
-      spares_.pop_back();
-    } else {
-      at = ids_.try_emplace(id).first;
-    }
-  }
-  recent_ids_.push_back(&*at);
-  at->second.content_hash = content_hash;
-  at->second.at = now_;
-  at->second.remembered = true;
-  return *at;
+  recent_ids_.push_back(&known);
+  known.second.content_hash = content_hash;
+  known.second.at = now_;
+  known.second.remembered = true;
 }
 
 const MemoryEvent* MemoryLedger::newest_event(const std::string& id) const {
@@ -334,6 +329,13 @@ void MemoryLedger::unlist_body(MemoryEvent& event) {
   event.has_body = false;
   (event.body_before == nullptr ? bodies_.first : event.body_before->body_after) = event.body_after;
   (event.body_after == nullptr ? bodies_.last : event.body_after->body_before) = event.body_before;
+}
+
+void MemoryLedger::forget_newest() {
+  auto& known = *recent_ids_.back();
+  recent_ids_.pop_back();
+  known.second.remembered = false;
+  forget_if_unused(known);
 }
 
 void MemoryLedger::forget_oldest() {
