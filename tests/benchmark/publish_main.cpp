@@ -32,13 +32,20 @@ struct Small {
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Small, order_id, cents)
 
+struct Hang {
+  static constexpr std::string_view event_type = "hang";
+};
+void to_json(nlohmann::json& json, const Hang&) {
+  json = nullptr;
+}
+
 double nanoseconds(clockid_t clock) {
   timespec now{};
   clock_gettime(clock, &now);
   return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
 }
 
-/// A publisher whose 64 endpoints hang, on 64 threads.
+/// A publisher whose 64 endpoints hang, on all of its 64 threads; one of them wants what is published.
 class Hung {
  public:
   explicit Hung(const Sink& sink, std::size_t capacity) {
@@ -46,11 +53,14 @@ class Hung {
     options.queue_capacity = capacity;
     options.shutdown_timeout = std::chrono::milliseconds{0};
     publisher.emplace(std::make_shared<HttplibTransport>(), options);
+    Publisher<Hang> hang{*publisher};
     for (int i = 0; i < 64; ++i)
-      publisher->subscribe(
-          {.url = "http://127.0.0.1:" + std::to_string(sink.port()) + "/hang/" + std::to_string(i), .max_in_flight = 1});
-    publisher->publish({"first", 1});
+      publisher->subscribe({.url = "http://127.0.0.1:" + std::to_string(sink.port()) + "/hang/" + std::to_string(i),
+                            .events = {"hang", i == 0 ? "order.paid" : "other"},
+                            .max_in_flight = 1});
+    hang.publish({});
     while (publisher->stats().in_flight < 64) std::this_thread::yield();
+    for (int i = 0; i < 100; ++i) publisher->publish({"warm", 1});
   }
 
   std::optional<Publisher<Small>> publisher{};

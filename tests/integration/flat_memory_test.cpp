@@ -45,21 +45,23 @@ TEST_CASE("a million deliveries through the default store leave memory flat") {
   Publisher<Order> publisher{std::make_shared<Swallow>(), options};
   publisher.subscribe({.url = "http://127.0.0.1/a"});
   const auto publish = [&](int count) {
-    for (int i = 0; i < count; ++i)
+    for (int i = 1; i <= count; ++i) {
       if (!publisher.publish({"ord_" + std::to_string(i), i})) FAIL("publish was refused");
-    REQUIRE(publisher.drain(60s));
+      // A backlog takes memory, and should; what must not grow is what is over.
+      if (i % 10'000 == 0) REQUIRE(publisher.drain(60s));
+    }
   };
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
   // Sanitizers keep what is freed for a while: here the run is for the races and leaks it may show.
   publish(50'000);
   publish(50'000);
 #else
-  publish(400'000);  // the log of finished deliveries is full: 100,000 are kept
+  publish(150'000);  // the log of finished deliveries is full: 100,000 are kept
   const auto before = resident_bytes();
   publish(1'000'000);
   const auto after = resident_bytes();
   INFO(before << " bytes before, " << after << " after");
   CHECK(after < before + before / 10 + (8u << 20));
-  CHECK(publisher.stats().delivered == 1'400'000);
+  CHECK(publisher.stats().delivered == 1'150'000);
 #endif
 }

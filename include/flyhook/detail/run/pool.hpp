@@ -97,7 +97,9 @@ class Pool {
   FLYHOOK_DECL void run(const std::shared_ptr<Worker>& worker, bool is_sender);
   /// False: the thread is to end.
   FLYHOOK_DECL bool sleep(const Worker::Turn& saw, bool is_sender);
-  FLYHOOK_DECL bool call_one(bool sender_only);                          // caller holds mutex_
+  enum class Call { sender, sleeping, anyone };  // whom to wake; `sleeping`: one that would not look by itself soon
+  FLYHOOK_DECL bool call_one(Call whom);         // caller holds mutex_
+  bool nobody_to_call() const noexcept { return idle_senders_.load() == 0 && !watch_sleeps_.load(); }
   FLYHOOK_DECL void arm(std::optional<std::chrono::nanoseconds> timer);  // caller holds mutex_
   FLYHOOK_DECL void disarm();                                            // caller holds mutex_
   FLYHOOK_DECL void add_thread(bool is_sender);

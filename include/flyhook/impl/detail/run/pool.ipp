@@ -16,6 +16,8 @@ namespace flyhook::detail {
 inline constexpr std::chrono::seconds idle_limit{10};
 // How often the watch looks while there is work and every thread is in a blocking call. Real time.
 inline constexpr std::chrono::milliseconds watch_interval{5};
+// So often it goes on looking when there is none left.
+inline constexpr int grace_naps = 4;
 
 FLYHOOK_DECL std::atomic<unsigned>& fork_counter() noexcept;
 
@@ -79,9 +81,20 @@ void Pool::add_thread(bool is_sender) {
 
 void Pool::run(const std::shared_ptr<Worker>& worker, bool is_sender) {
   on_flyhook_thread() = true;
+  int naps_left = 0;
   for (;;) {
-    const auto turn = worker->turn(is_sender);
-    if (!turn.did_something && !sleep(turn, is_sender)) return;
+    auto turn = worker->turn(is_sender);
+    if (turn.did_something) {
+      naps_left = grace_naps;
+      continue;
+    }
+    // With every sender busy nothing that comes in can leave at once: publishers need not pay for waking the watch.
+    const bool is_saturated = senders_.load() >= most_senders_ && idle_senders_.load() == 0;
+    if (!is_sender && is_saturated && naps_left > 0) {
+      turn.work_left = true;
+      --naps_left;
+    }
+    if (!sleep(turn, is_sender)) return;
   }
 }
 
@@ -95,8 +108,16 @@ bool Pool::sleep(const Worker::Turn& saw, bool is_sender) {
   };
   if (stopping_) return leave();
   const bool naps = !is_sender && saw.work_left;
-  if (!naps && bell_.load() != saw.seen) {  // a nap ends soon; looking again at once would be spinning under load
+  // Said before the bell is looked at: who rings looks at these after ringing.
+  if (is_sender) idle_senders_.fetch_add(1);
+  if (!is_sender && !naps) watch_sleeps_.store(true);
+  const auto get_up = [&] {
     awake_.fetch_add(1);
+    if (is_sender) idle_senders_.fetch_sub(1);
+    if (!is_sender) watch_sleeps_.store(false);
+  };
+  if (!naps && bell_.load() != saw.seen) {  // a nap ends soon; looking again at once would be spinning under load
+    get_up();
     return true;
   }
 
@@ -105,8 +126,6 @@ bool Pool::sleep(const Worker::Turn& saw, bool is_sender) {
   self.naps = naps;
   sleepers_.push_back(&self);
   arm(saw.timer);
-  if (is_sender) idle_senders_.fetch_add(1);
-  if (!is_sender && !naps) watch_sleeps_.store(true);
   const auto bed_time = std::chrono::steady_clock::now();
   bool is_over = false;
 
@@ -137,10 +156,8 @@ bool Pool::sleep(const Worker::Turn& saw, bool is_sender) {
 
   if (!self.is_called) {  // nobody took it off the list and counted it as awake
     sleepers_.erase(std::find(sleepers_.begin(), sleepers_.end(), &self));
-    awake_.fetch_add(1);
-    if (is_sender) idle_senders_.fetch_sub(1);
+    get_up();
   }
-  if (!is_sender) watch_sleeps_.store(false);
   if (timer_sleeper_ == &self) {
     timer_sleeper_ = nullptr;
     // Somebody else has to wait for the timer while this thread works.
@@ -162,11 +179,12 @@ void Pool::disarm() {
   armed_.store(no_timer);
 }
 
-bool Pool::call_one(bool sender_only) {
-  // Senders first, and of those the one that waits for the timer last.
+bool Pool::call_one(Call whom) {
+  // Senders first, and of those the one that waits for the timer last. A napping watch looks by itself.
   Sleeper* chosen = nullptr;
   for (auto at = sleepers_.rbegin(); at != sleepers_.rend(); ++at) {
-    if (!(*at)->is_sender && sender_only) continue;
+    if (!(*at)->is_sender && whom == Call::sender) continue;
+    if ((*at)->naps && whom != Call::anyone) continue;
     if (chosen == nullptr || (!chosen->is_sender && (*at)->is_sender) ||
         (chosen == timer_sleeper_ && (*at)->is_sender == chosen->is_sender))
       chosen = *at;
@@ -188,26 +206,26 @@ bool Pool::call_one(bool sender_only) {
 void Pool::ring() noexcept {
   if (most_senders_ == 0) return;
   bell_.fetch_add(1);
-  if (awake_.load() > 0) return;
+  if (awake_.load() > 0 || nobody_to_call()) return;
   const std::lock_guard lock{mutex_};
-  if (awake_.load() == 0) call_one(false);
+  if (awake_.load() == 0) call_one(Call::sleeping);
 }
 
 void Pool::want_sender() {
   if (idle_senders_.load() > 0) {
     const std::lock_guard lock{mutex_};
-    if (call_one(true)) return;
+    if (call_one(Call::sender)) return;
   }
   if (senders_.load() < most_senders_) add_thread(true);
 }
 
 void Pool::hand_over(const Worker::Turn& saw) {
   // The usual case under load: the watch naps, and looks within 5 ms.
-  if (has_watch_.load() && idle_senders_.load() == 0 && !watch_sleeps_.load()) return;
+  if (has_watch_.load() && nobody_to_call()) return;
   {
     const std::lock_guard lock{mutex_};
     if (awake_.load() > 0) return;
-    if ((saw.work_left || bell_.load() != saw.seen) && call_one(false)) return;
+    if ((saw.work_left || bell_.load() != saw.seen) && call_one(Call::sleeping)) return;
     if (has_watch_.load() || !sleepers_.empty()) return;
   }
   add_thread(false);
@@ -233,7 +251,7 @@ void Pool::stop() {
   {
     const std::lock_guard lock{mutex_};
     stopping_ = true;
-    while (call_one(false)) {
+    while (call_one(Call::anyone)) {
     }
     threads.swap(threads_);
     ended_.clear();
