@@ -57,12 +57,13 @@ class EndpointIndex {
   // Endpoints with the same pattern, in the order of their lanes, in pieces, so that adding to a long list copies little.
   using Piece = std::vector<EndpointPtr>;
   struct Entry {
+    std::uint64_t hash = 0;
     std::string tenant{};
     std::string pattern{};
     std::vector<std::shared_ptr<const Piece>> pieces{};
   };
   struct Bucket {
-    std::vector<std::uint64_t> hashes{};  // of the entries, in a few cache lines of their own
+    std::string tags{};  // a byte of each entry's hash, to be searched at once
     std::vector<Entry> entries{};
   };
   using Branch = std::array<std::shared_ptr<const Bucket>, 64>;

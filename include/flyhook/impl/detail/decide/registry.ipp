@@ -12,12 +12,18 @@ namespace flyhook::detail {
 // What a masked value reads back as. No secret and no sensible header value is made of stars alone.
 inline constexpr std::string_view mask = "********";
 
+FLYHOOK_DECL char tag_of(std::uint64_t hash);
 FLYHOOK_DECL Url parse_checked_url(std::string_view text);
 FLYHOOK_DECL bool is_reserved_header(std::string_view name);
 FLYHOOK_DECL bool is_credential(std::string_view name);
 FLYHOOK_DECL void check_range(std::chrono::milliseconds value, const char* field);
 FLYHOOK_DECL void check_retry(const RetryPolicy& retry);
 FLYHOOK_DECL void check_encoding(Encoding encoding);
+
+/// Bits that do not choose the bucket.
+char tag_of(std::uint64_t hash) {
+  return static_cast<char>(hash & 0xFFu);
+}
 
 Url parse_checked_url(std::string_view text) {
   auto parsed = parse_url(text);
@@ -80,11 +86,10 @@ const EndpointIndex::Entry* EndpointIndex::find(std::uint64_t hash, std::string_
 
 std::size_t EndpointIndex::place_of(const Bucket& bucket, std::uint64_t hash, std::string_view tenant,
                                     std::string_view head, std::string_view tail) {
-  for (std::size_t i = 0; i < bucket.hashes.size(); ++i) {
-    if (bucket.hashes[i] != hash) continue;
+  for (auto i = bucket.tags.find(tag_of(hash)); i != std::string::npos; i = bucket.tags.find(tag_of(hash), i + 1)) {
     const auto& entry = bucket.entries[i];
-    if (entry.tenant == tenant && entry.pattern.size() == head.size() + tail.size() && entry.pattern.starts_with(head) &&
-        entry.pattern.ends_with(tail))
+    if (entry.hash == hash && entry.tenant == tenant && entry.pattern.size() == head.size() + tail.size() &&
+        entry.pattern.starts_with(head) && entry.pattern.ends_with(tail))
       return i;
   }
   return bucket.entries.size();
@@ -117,8 +122,8 @@ void EndpointIndex::insert(const std::string& pattern, const EndpointPtr& endpoi
   auto& bucket = edit(hash);
   const auto place = place_of(bucket, hash, tenant, pattern, "");
   if (place == bucket.entries.size()) {
-    bucket.hashes.push_back(hash);
-    bucket.entries.push_back({tenant, pattern, {}});
+    bucket.tags.push_back(tag_of(hash));
+    bucket.entries.push_back({hash, tenant, pattern, {}});
   }
 
   auto& pieces = bucket.entries[place].pieces;
@@ -132,7 +137,7 @@ void EndpointIndex::insert(const std::string& pattern, const EndpointPtr& endpoi
   }
   auto edited = std::make_shared<Piece>(**piece);
   const auto spot = std::lower_bound(edited->begin(), edited->end(), endpoint->lane,
-                                      [](const EndpointPtr& at, std::uint64_t lane) { return at->lane < lane; });
+                                     [](const EndpointPtr& at, std::uint64_t lane) { return at->lane < lane; });
   if (spot == edited->end() || (*spot)->lane != endpoint->lane) edited->insert(spot, endpoint);
   *piece = std::move(edited);
 }
@@ -155,7 +160,7 @@ void EndpointIndex::erase(const std::string& pattern, const EndpointPtr& endpoin
     *piece = std::move(edited);
   }
   if (!pieces.empty()) return;
-  bucket.hashes.erase(bucket.hashes.begin() + static_cast<std::ptrdiff_t>(place));
+  bucket.tags.erase(bucket.tags.begin() + static_cast<std::ptrdiff_t>(place));
   bucket.entries.erase(bucket.entries.begin() + static_cast<std::ptrdiff_t>(place));
 }
 
