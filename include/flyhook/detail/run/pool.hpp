@@ -102,6 +102,7 @@ class Pool {
   bool nobody_to_call() const noexcept { return idle_senders_.load() == 0 && !watch_sleeps_.load(); }
   FLYHOOK_DECL void arm(std::optional<std::chrono::nanoseconds> timer);  // caller holds mutex_
   FLYHOOK_DECL void disarm();                                            // caller holds mutex_
+  FLYHOOK_DECL void find_timer_sleeper();                                // caller holds mutex_
   FLYHOOK_DECL void add_thread(bool is_sender);
   FLYHOOK_DECL void hand_over(const Worker::Turn& saw);
 

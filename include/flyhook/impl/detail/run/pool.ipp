@@ -141,12 +141,11 @@ bool Pool::sleep(const Worker::Turn& saw, bool is_sender) {
       } else {
         self.condition.wait(lock);
       }
-    } else if (is_sender) {
-      if (self.condition.wait_until(lock, bed_time + idle_limit) == std::cv_status::timeout && !self.is_called) {
-        // The one that waits for the timer stays, so this is not the last.
+    } else if (is_sender && senders_.load() > 1) {
+      if (self.condition.wait_until(lock, bed_time + idle_limit) == std::cv_status::timeout && !self.is_called &&
+          senders_.load() > 1) {
         sleepers_.erase(std::find(sleepers_.begin(), sleepers_.end(), &self));
         idle_senders_.fetch_sub(1);
-        if (timer_sleeper_ == &self) timer_sleeper_ = nullptr;
         return leave();
       }
     } else {
@@ -160,18 +159,25 @@ bool Pool::sleep(const Worker::Turn& saw, bool is_sender) {
   }
   if (timer_sleeper_ == &self) {
     timer_sleeper_ = nullptr;
-    // Somebody else has to wait for the timer while this thread works.
-    const auto other = std::find_if(sleepers_.begin(), sleepers_.end(), [](const Sleeper* at) { return !at->naps; });
-    if (other != sleepers_.end()) (*other)->condition.notify_one();
+    if (timer_) find_timer_sleeper();  // somebody else has to wait for it while this thread works
   }
   return true;
+}
+
+void Pool::find_timer_sleeper() {
+  const auto other = std::find_if(sleepers_.begin(), sleepers_.end(), [](const Sleeper* at) { return !at->naps; });
+  if (other != sleepers_.end()) (*other)->condition.notify_one();
 }
 
 void Pool::arm(std::optional<std::chrono::nanoseconds> timer) {
   if (!timer || (timer_ && *timer_ <= *timer)) return;
   timer_ = timer;
   armed_.store(timer->count());
-  if (timer_sleeper_ != nullptr) timer_sleeper_->condition.notify_one();
+  if (timer_sleeper_ != nullptr) {
+    timer_sleeper_->condition.notify_one();
+  } else {
+    find_timer_sleeper();
+  }
 }
 
 void Pool::disarm() {
