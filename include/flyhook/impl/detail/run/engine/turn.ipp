@@ -206,7 +206,7 @@ void Engine::send(Hand& hand) {
   try {
     request = make_request(job, encoded(job, options_), options_, began);
   } catch (const std::exception& error) {
-    hand.judged = give_up(std::move(job), std::string{"encoding: "} + error.what());
+    hand.judged = give_up(std::move(job), error.what());
     return;
   }
 
