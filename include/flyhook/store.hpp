@@ -88,7 +88,8 @@ enum class AppendStatus {
   duplicate,  ///< the id is known with the same content; nothing was made
   conflict,   ///< the id is known with other content; nothing was made
   full,       ///< no room now; nothing was made. All later events of the batch are `full` too: order is kept
-  unknown     ///< it may have been made or not (a lost connection in commit): append it again to learn which
+  unknown  ///< it may have been made or not (a lost connection in commit), and nothing was handed out: append it again to
+           ///< learn which
 };
 
 enum class AppendedAs {
@@ -203,7 +204,8 @@ class Store {
   // Slots ------------------------------------------------------------------------------------------------------------
 
   /// Takes free slots for `owner` (a name of one engine, unique in time and space) and prolongs those it holds. Slots that
-  /// are missing from the answer are lost. After a crash a lease runs out by itself.
+  /// are missing from the answer are lost. While others hold all of them the answer is no slot, and when to ask `again`.
+  /// After a crash a lease runs out by itself.
   virtual Ownership acquire(const std::string& owner, TimePoint now) = 0;
 
   /// Gives up all slots of `owner`; what was handed out to it waits again.
@@ -222,8 +224,9 @@ class Store {
   /// Returns deliveries that were handed out and not sent: they wait again, due as before. Stale claims are ignored.
   virtual void give_back(std::span<const Claim> claims) = 0;
 
-  /// Records outcomes. One status per outcome, in the same order. Final is final: a later outcome changes nothing.
-  /// An exception is taken as `unknown` for every outcome.
+  /// Records outcomes. One status per outcome, in the same order. Final is final: a later outcome changes nothing. In a
+  /// lane with order numbers it frees the next delivery, which only a later fetch hands out. An exception is taken as
+  /// `unknown` for every outcome.
   virtual std::vector<FinishStatus> finish(std::span<const Outcome> outcomes) = 0;
 
   /// Ends waiting deliveries of a lane, at most `limit`. Those handed out end by `finish`.

@@ -53,6 +53,8 @@ class Subscriptions {
  private:
   class Change;  // counts changes under way, so that removals are remembered just as long as one could overtake them
 
+  template <class Call>
+  auto ask_store(Call call);
   FLYHOOK_DECL void check(const Subscription& subscription) const;
   FLYHOOK_DECL EndpointPtr write(Subscription subscription, std::uint64_t expected);
   FLYHOOK_DECL EndpointPtr add(Subscription subscription, TimePoint now);

@@ -33,8 +33,20 @@ class Subscriptions::Change {
 Subscriptions::Subscriptions(const Options& options, Store& store, const std::array<std::uint64_t, 4>& seed)
     : options_(options), store_(store), registry_(options.event_types), ids_(seed) {}
 
+/// What a store throws reaches the caller of a publisher's member as an Error.
+template <class Call>
+auto Subscriptions::ask_store(Call call) {
+  try {
+    return call();
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw Error{ErrorCode::unavailable, "store", error.what()};
+  }
+}
+
 void Subscriptions::load() {
-  for (auto& row : store_.subscriptions()) {
+  for (auto& row : ask_store([&] { return store_.subscriptions(); })) {
     auto endpoint = std::make_shared<const Endpoint>(std::move(row), options_);
     const std::lock_guard lock{mutex_};
     registry_.put(endpoint);
@@ -50,7 +62,7 @@ void Subscriptions::check(const Subscription& subscription) const {
 }
 
 EndpointPtr Subscriptions::write(Subscription subscription, std::uint64_t expected) {
-  const auto put = store_.put(subscription, expected);
+  const auto put = ask_store([&] { return store_.put(subscription, expected); });
   if (!put.stored) return nullptr;
   auto endpoint =
       std::make_shared<const Endpoint>(SubscriptionRow{std::move(subscription), put.lane, put.version}, options_);
@@ -120,7 +132,7 @@ EndpointPtr Subscriptions::update(const SubscriptionId& id, const SubscriptionPa
 EndpointPtr Subscriptions::remove(const SubscriptionId& id) {
   const Change change{*this};
   const auto known = find(id);
-  const auto version = store_.remove(id);
+  const auto version = ask_store([&] { return store_.remove(id); });
   if (!version) return nullptr;
   const std::lock_guard lock{mutex_};
   registry_.remove(id, *version);
