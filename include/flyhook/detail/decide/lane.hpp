@@ -35,6 +35,7 @@ struct Claimed {
 
 /// Addresses of a host, and until when they may be connected to.
 struct Resolved {
+  std::string host{};  ///< whose they are; empty: anybody's
   std::vector<std::string> addresses{};
   std::string error{};  ///< why there are none
   std::chrono::nanoseconds refresh_at{0}, expires_at{0};

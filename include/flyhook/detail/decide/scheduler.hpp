@@ -9,10 +9,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 // Which lane sends next. Ready lanes stand in a ring and send one delivery a turn, so that a deep lane costs the others one
@@ -82,15 +83,15 @@ class Scheduler {
 
  private:
   FLYHOOK_DECL void forget_idle();
+  FLYHOOK_DECL void stop_resolving(Lane& lane);
 
   std::size_t slots_;
   std::size_t in_flight_ = 0;
   std::size_t resolving_ = 0;
   std::unordered_map<std::uint64_t, std::unique_ptr<Lane>> lanes_;
-  std::deque<Lane*> ready_;    // each lane at most once: Lane::is_queued
-  std::deque<Lane*> wanting_;  // each lane at most once: Lane::is_wanting
-  std::multimap<std::chrono::nanoseconds, std::uint64_t>
-      timers_;  // one entry per lane with `due`; stale ones are passed over
+  std::deque<Lane*> ready_;                                              // each lane at most once: Lane::is_queued
+  std::deque<Lane*> wanting_;                                            // each lane at most once: Lane::is_wanting
+  std::set<std::pair<std::chrono::nanoseconds, std::uint64_t>> timers_;  // each lane's `due` and `resolving`
   std::vector<std::uint64_t> epochs_ = std::vector<std::uint64_t>(slot_count, 0);  // 0: not ours
   std::size_t forget_above_ = 1024;
 };

@@ -49,7 +49,11 @@ void Scheduler::update(Lane& lane) {
 void Scheduler::set_endpoint(Lane& lane, const EndpointPtr& endpoint) {
   // A matching that began before a change must not undo it, nor bring back what was unsubscribed.
   if (lane.endpoint == nullptr || (endpoint != nullptr && endpoint->version < lane.endpoint->version)) return;
-  if (endpoint == nullptr || endpoint->url.host != lane.endpoint->url.host) lane.resolved.reset();
+  if (endpoint == nullptr || endpoint->url.host != lane.endpoint->url.host) {
+    stop_resolving(lane);
+    lane.resolved.reset();
+    lane.late_failures = 0;
+  }
   lane.endpoint = endpoint;
   update(lane);
 }
@@ -63,14 +67,24 @@ std::vector<Claim> Scheduler::withdraw(Lane& lane) {
 }
 
 void Scheduler::resolve(Lane& lane, std::chrono::nanoseconds deadline) {
-  if (!lane.resolving) ++resolving_;
+  stop_resolving(lane);
+  ++resolving_;
   lane.resolving = deadline;
   timers_.emplace(deadline, lane.number);
 }
 
-void Scheduler::answered(Lane& lane, std::shared_ptr<const Resolved> resolved) {
-  if (lane.resolving) --resolving_;
+void Scheduler::stop_resolving(Lane& lane) {
+  if (!lane.resolving) return;
+  --resolving_;
+  if (lane.resolving != lane.due) timers_.erase({*lane.resolving, lane.number});
   lane.resolving.reset();
+}
+
+void Scheduler::answered(Lane& lane, std::shared_ptr<const Resolved> resolved) {
+  // The URL may have changed while its old host was looked up: never connect to one host's addresses for another.
+  if (lane.endpoint != nullptr && !resolved->host.empty() && resolved->host != lane.endpoint->url.host) return;
+  stop_resolving(lane);
+  lane.late_failures = 0;
   lane.resolved = std::move(resolved);
   update(lane);
 }
@@ -87,7 +101,7 @@ void Scheduler::own(const std::vector<Slot>& slots) {
     if (epoch == lane.epoch && lane.owned) return;
     // What was claimed under the old epoch is somebody else's, or handed out anew. What is in flight ends as stale.
     lane.window.clear();
-    lane.due.reset();
+    set_due(lane, std::nullopt);
     lane.epoch = epoch;
     lane.owned = epoch != 0;
     lane.more = lane.owned;
@@ -102,8 +116,9 @@ void Scheduler::advance(std::chrono::nanoseconds now, const std::shared_ptr<cons
     Lane* lane = find(number);
     if (lane == nullptr) continue;
     if (lane->resolving == at) {
-      if (lane->endpoint != nullptr) lane->late_failures = lane->endpoint->max_in_flight;
       answered(*lane, late);
+      // Only what waits now: a delivery of tomorrow is not to die of today's look-up.
+      if (lane->endpoint != nullptr) lane->late_failures = std::min(lane->window.size(), lane->endpoint->max_in_flight);
     }
     if (lane->due == at) {
       lane->due.reset();
@@ -144,6 +159,7 @@ void Scheduler::end(Lane& lane, std::uint64_t sequence) {
 
 void Scheduler::set_due(Lane& lane, std::optional<std::chrono::nanoseconds> due) {
   if (lane.due == due) return;
+  if (lane.due && lane.due != lane.resolving) timers_.erase({*lane.due, lane.number});
   lane.due = due;
   if (due) timers_.emplace(*due, lane.number);
 }

@@ -58,7 +58,9 @@ Intake::Pushed Intake::push(std::unique_ptr<QueuedEvent>& event, Ulid& ulid, boo
     --blocked_;
   }
   if (closed_) return Pushed::stopped;
-  if (overflow_ == Overflow::drop_oldest)
+  // What is taken can't make room: if that alone leaves none, dropping would be for nothing.
+  const bool can_make_room = taken_ == 0 || (taken_ < capacity_ && taken_bytes_ + event->bytes <= capacity_bytes_);
+  if (overflow_ == Overflow::drop_oldest && can_make_room)
     while (!has_room(event->bytes) && waiting_.count > 0) dropped_.push(waiting_.pop());
   if (!has_room(event->bytes)) return Pushed::full;
 

@@ -59,6 +59,7 @@ struct HostResolver::State : std::enable_shared_from_this<State> {
 
   std::shared_ptr<const Resolved> look_up(const std::string& host, std::chrono::nanoseconds& took) const {
     auto resolved = std::make_shared<Resolved>();
+    resolved->host = host;
     const auto began = std::chrono::steady_clock::now();
     try {
       resolved->addresses = resolver(host);
@@ -127,11 +128,9 @@ struct HostResolver::State : std::enable_shared_from_this<State> {
   void start_look_up(const std::string& host, Host& known) {  // caller holds mutex
     known.is_looked_up = true;
     (known.is_slow ? suspect : quick).push_back(host);
-    if (idle > 0) {
-      work.notify_one();
-      return;
-    }
-    if (threads >= most_threads) return;
+    if (idle > 0) work.notify_one();
+    // One idle thread takes one look-up: a second one behind it could wait as long as the first one hangs.
+    if (idle >= quick.size() + suspect.size() || threads >= most_threads) return;
     ++threads;
     sigset_t all{}, before{};
     sigfillset(&all);

@@ -1,0 +1,384 @@
+#include <flyhook/detail/decide/scheduler.hpp>
+
+#include "catch.hpp"
+#include "unit/detail/decide/endpoints.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+using namespace flyhook;
+using namespace flyhook::detail;
+using namespace std::chrono_literals;
+
+namespace {
+
+std::vector<Slot> all_slots(std::uint64_t epoch = 1) {
+  std::vector<Slot> slots;
+  for (std::uint32_t i = 0; i < slot_count; ++i) slots.push_back({i, epoch});
+  return slots;
+}
+
+/// A scheduler that holds all slots.
+struct Session {
+  explicit Session(std::size_t slots = 64) : scheduler(slots) { scheduler.own(all_slots()); }
+
+  Lane& lane(std::uint64_t number, std::size_t deliveries = 0, std::size_t max_in_flight = 2) {
+    Lane& made = scheduler.lane_of(unit::endpoint_of(number, max_in_flight));
+    claim(made, deliveries);
+    return made;
+  }
+  void claim(Lane& lane, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) lane.window.push_back({++sequence});
+    scheduler.update(lane);
+  }
+  /// Starts what can be started; the numbers of the lanes in turn.
+  std::vector<std::uint64_t> start_all() {
+    std::vector<std::uint64_t> turns;
+    while (Lane* next = scheduler.next()) {
+      turns.push_back(next->number);
+      scheduler.start(*next);
+    }
+    return turns;
+  }
+  void end_one(Lane& lane) { scheduler.end(lane, lane.in_flight.front()); }
+
+  Scheduler scheduler;
+  std::uint64_t sequence = 0;
+};
+
+std::shared_ptr<const Resolved> some_addresses() {
+  auto resolved = std::make_shared<Resolved>();
+  resolved->host = "hooks.example";
+  resolved->addresses = {"192.0.2.1"};
+  return resolved;
+}
+
+std::shared_ptr<const Resolved> too_late() {
+  auto resolved = std::make_shared<Resolved>();
+  resolved->error = "dns: no answer within 5000 ms";
+  return resolved;
+}
+
+EndpointPtr moved_to(const std::string& url, std::uint64_t lane, std::uint64_t version) {
+  auto subscription = unit::subscription("lane-" + std::to_string(lane));
+  subscription.url = url;
+  return unit::endpoint(std::move(subscription), lane, version);
+}
+
+}  // namespace
+
+TEST_CASE("without anything claimed nothing is next") {
+  Session session;
+  session.lane(1);
+  CHECK_FALSE(session.scheduler.has_ready());
+  CHECK(session.scheduler.next() == nullptr);
+}
+
+TEST_CASE("ready lanes take turns, so that a deep one costs the others one place") {
+  Session session;
+  session.lane(1, 100, 100);
+  session.lane(2, 2);
+  session.lane(3, 1);
+  auto turns = session.start_all();
+  REQUIRE(turns.size() >= 6);
+  turns.resize(6);
+  CHECK(turns == std::vector<std::uint64_t>{1, 2, 3, 1, 2, 1});
+}
+
+TEST_CASE("within a lane the oldest goes first") {
+  Session session;
+  Lane& lane = session.lane(1, 3, 3);
+  for (std::uint64_t expected = 1; expected <= 3; ++expected) {
+    REQUIRE(session.scheduler.next() == &lane);
+    CHECK(session.scheduler.start(lane).sequence == expected);
+  }
+}
+
+TEST_CASE("a lane has no more under way than its limit, and goes on as soon as one ends") {
+  Session session;
+  Lane& lane = session.lane(1, 5, 2);
+  CHECK(session.start_all().size() == 2);
+  CHECK_FALSE(session.scheduler.has_ready());
+  session.end_one(lane);
+  CHECK(session.scheduler.has_ready());
+  CHECK(session.start_all().size() == 1);
+  CHECK(lane.in_flight.size() == 2);
+  CHECK(lane.window.size() == 2);
+}
+
+TEST_CASE("all lanes together have no more under way than there are slots") {
+  Session session{3};
+  Lane& first = session.lane(1, 2);
+  session.lane(2, 2);
+  CHECK(session.start_all() == std::vector<std::uint64_t>{1, 2, 1});
+  CHECK(session.scheduler.in_flight() == 3);
+  CHECK_FALSE(session.scheduler.has_ready());
+  CHECK(session.scheduler.next() == nullptr);
+  session.end_one(first);
+  CHECK(session.start_all() == std::vector<std::uint64_t>{2});
+}
+
+TEST_CASE("a lane that stopped being ready is passed over") {
+  Session session;
+  Lane& first = session.lane(1, 1);
+  session.lane(2, 1);
+  first.notices = Lane::most_notices;
+  CHECK(session.start_all() == std::vector<std::uint64_t>{2});
+  first.notices = 0;
+  session.scheduler.update(first);
+  CHECK(session.start_all() == std::vector<std::uint64_t>{1});
+}
+
+TEST_CASE("the end of one request ends that one, in whatever order they end") {
+  Session session;
+  Lane& lane = session.lane(1, 3, 3);
+  session.start_all();
+  session.scheduler.end(lane, 2);
+  CHECK(lane.in_flight == std::vector<std::uint64_t>{1, 3});
+  session.scheduler.end(lane, 1);
+  session.scheduler.end(lane, 3);
+  CHECK(lane.in_flight.empty());
+  CHECK(session.scheduler.in_flight() == 0);
+}
+
+TEST_CASE("a lane wants a fetch once, is told how much it may take, and not again while it is under way") {
+  Session session;
+  Lane& lane = session.lane(1, 4);
+  CHECK_FALSE(session.scheduler.has_wants());
+  lane.more = true;
+  session.scheduler.update(lane);
+  session.scheduler.update(lane);
+  CHECK(session.scheduler.has_wants());
+  const auto wants = session.scheduler.wants(64);
+  REQUIRE(wants.size() == 1);
+  CHECK(wants[0].lane == 1);
+  CHECK(wants[0].epoch == 1);
+  CHECK(wants[0].room == 60);
+  CHECK(lane.fetching);
+  CHECK_FALSE(lane.more);
+
+  // Appended while the fetch is under way: its answer may not know of it.
+  lane.more = true;
+  session.scheduler.update(lane);
+  CHECK_FALSE(session.scheduler.has_wants());
+  lane.fetching = false;
+  session.scheduler.update(lane);
+  CHECK(session.scheduler.has_wants());
+}
+
+TEST_CASE("no more wants are given than asked for, and the others stay") {
+  Session session;
+  for (std::uint64_t number = 1; number <= 5; ++number) {
+    Lane& lane = session.lane(number);
+    lane.more = true;
+    session.scheduler.update(lane);
+  }
+  CHECK(session.scheduler.wants(2).size() == 2);
+  CHECK(session.scheduler.has_wants());
+  const auto rest = session.scheduler.wants(64);
+  REQUIRE(rest.size() == 3);
+  CHECK(rest[0].lane == 3);
+  CHECK_FALSE(session.scheduler.has_wants());
+}
+
+TEST_CASE("a lane that was paused while it wanted asks for nothing") {
+  Session session;
+  Lane& lane = session.lane(1);
+  lane.more = true;
+  session.scheduler.update(lane);
+  auto paused = unit::subscription("lane-1");
+  paused.paused = true;
+  session.scheduler.set_endpoint(lane, unit::endpoint(paused, 1, 2));
+  CHECK(session.scheduler.wants(64).empty());
+  CHECK(lane.more);
+  session.scheduler.set_endpoint(lane, unit::endpoint_of(1, 2, 3));
+  CHECK(session.scheduler.wants(64).size() == 1);
+}
+
+TEST_CASE("when a lane's next delivery is due it wants a fetch, and not before") {
+  Session session;
+  Lane& lane = session.lane(1);
+  session.scheduler.set_due(lane, 10s);
+  CHECK(session.scheduler.next_due() == 10s);
+  session.scheduler.advance(10s - 1ns, too_late());
+  CHECK_FALSE(session.scheduler.has_wants());
+  session.scheduler.advance(10s, too_late());
+  CHECK(session.scheduler.has_wants());
+  CHECK_FALSE(lane.due);
+  CHECK_FALSE(session.scheduler.next_due());
+}
+
+TEST_CASE("the earliest of the timers is the next one, and a changed or dropped one is no longer one") {
+  Session session;
+  Lane& first = session.lane(1);
+  Lane& second = session.lane(2);
+  session.scheduler.set_due(first, 10s);
+  session.scheduler.set_due(second, 5s);
+  CHECK(session.scheduler.next_due() == 5s);
+  session.scheduler.set_due(second, 20s);
+  CHECK(session.scheduler.next_due() == 10s);
+  session.scheduler.set_due(first, std::nullopt);
+  CHECK(session.scheduler.next_due() == 20s);
+  session.scheduler.advance(15s, too_late());
+  CHECK_FALSE(session.scheduler.has_wants());
+  session.scheduler.advance(20s, too_late());
+  REQUIRE(session.scheduler.wants(64).size() == 1);
+  CHECK_FALSE(first.fetching);
+  CHECK(second.fetching);
+}
+
+TEST_CASE("while a lane waits for a look-up it sends nothing; the answer sets it going and ends the timer") {
+  Session session;
+  Lane& lane = session.lane(1, 2);
+  session.scheduler.resolve(lane, 5s);
+  CHECK(session.scheduler.is_resolving());
+  CHECK(session.start_all().empty());
+  CHECK(session.scheduler.next_due() == 5s);
+  session.scheduler.answered(lane, some_addresses());
+  CHECK_FALSE(session.scheduler.is_resolving());
+  CHECK(lane.resolved->addresses == std::vector<std::string>{"192.0.2.1"});
+  CHECK_FALSE(session.scheduler.next_due());
+  CHECK(session.start_all().size() == 2);
+}
+
+TEST_CASE("a look-up that comes too late counts as failed for what would have been under way, and nothing later") {
+  Session session;
+  Lane& lane = session.lane(1, 5, 3);
+  session.scheduler.resolve(lane, 5s);
+  session.scheduler.advance(5s - 1ns, too_late());
+  CHECK(session.scheduler.is_resolving());
+  session.scheduler.advance(5s, too_late());
+  CHECK_FALSE(session.scheduler.is_resolving());
+  CHECK(lane.late_failures == 3);
+  CHECK(lane.resolved->error == too_late()->error);
+  CHECK(session.scheduler.has_ready());
+  session.scheduler.answered(lane, some_addresses());
+  CHECK(lane.late_failures == 0);
+
+  Lane& shallow = session.lane(2, 1, 3);
+  session.scheduler.resolve(shallow, 9s);
+  session.scheduler.advance(9s, too_late());
+  CHECK(shallow.late_failures == 1);
+}
+
+TEST_CASE("an answer about another host is not the lane's") {
+  Session session;
+  Lane& lane = session.lane(1, 1);
+  session.scheduler.resolve(lane, 5s);
+  session.scheduler.set_endpoint(lane, moved_to("http://elsewhere.example/", 1, 2));
+  // The new host has to be looked up by itself, and at once.
+  CHECK_FALSE(session.scheduler.is_resolving());
+  CHECK(session.scheduler.has_ready());
+  session.scheduler.resolve(lane, 6s);
+  session.scheduler.answered(lane, some_addresses());
+  CHECK(lane.resolved == nullptr);
+  CHECK(session.scheduler.is_resolving());
+  auto own = std::make_shared<Resolved>();
+  own->host = "elsewhere.example";
+  session.scheduler.answered(lane, own);
+  CHECK(lane.resolved == own);
+  CHECK_FALSE(session.scheduler.is_resolving());
+}
+
+TEST_CASE("addresses are kept while the host stays, and forgotten when it changes") {
+  Session session;
+  Lane& lane = session.lane(1);
+  session.scheduler.answered(lane, some_addresses());
+  session.scheduler.set_endpoint(lane, moved_to("http://hooks.example/other", 1, 2));
+  CHECK(lane.resolved != nullptr);
+  session.scheduler.set_endpoint(lane, moved_to("http://elsewhere.example/", 1, 3));
+  CHECK(lane.resolved == nullptr);
+}
+
+TEST_CASE("an older version of an endpoint changes nothing") {
+  Session session;
+  Lane& lane = session.scheduler.lane_of(unit::endpoint_of(1, 2, 5));
+  const auto newer = lane.endpoint;
+  CHECK(&session.scheduler.lane_of(unit::endpoint_of(1, 9, 4)) == &lane);
+  CHECK(lane.endpoint == newer);
+  const auto newest = unit::endpoint_of(1, 9, 6);
+  session.scheduler.lane_of(newest);
+  CHECK(lane.endpoint == newest);
+}
+
+TEST_CASE("what was unsubscribed does not come back by a matching that began before") {
+  Session session;
+  Lane& lane = session.lane(1, 1);
+  session.scheduler.set_endpoint(lane, nullptr);
+  CHECK_FALSE(lane.is_open());
+  session.scheduler.lane_of(unit::endpoint_of(1, 2, 9));
+  CHECK(lane.endpoint == nullptr);
+  CHECK(session.start_all().empty());
+}
+
+TEST_CASE("what was claimed and not sent can be withdrawn, with the names the store knows it by") {
+  Session session;
+  Lane& lane = session.lane(1, 3, 1);
+  session.start_all();
+  const auto claims = session.scheduler.withdraw(lane);
+  REQUIRE(claims.size() == 2);
+  CHECK(claims[0].sequence == 2);
+  CHECK(claims[1].sequence == 3);
+  CHECK(claims[0].lane == 1);
+  CHECK(claims[0].epoch == 1);
+  CHECK(lane.window.empty());
+  CHECK(lane.in_flight.size() == 1);
+}
+
+TEST_CASE("a lane whose slot is not held sends nothing and drops what it had claimed") {
+  Session session;
+  Lane& lane = session.lane(1, 3, 1);
+  session.start_all();
+  session.scheduler.set_due(lane, 5s);
+  session.scheduler.own({});
+  CHECK_FALSE(lane.owned);
+  CHECK(lane.window.empty());
+  CHECK_FALSE(lane.due);
+  CHECK_FALSE(lane.more);
+  CHECK_FALSE(session.scheduler.next_due());
+  CHECK(lane.in_flight.size() == 1);
+  session.end_one(lane);
+  CHECK(session.start_all().empty());
+
+  session.scheduler.own(all_slots(2));
+  CHECK(lane.owned);
+  CHECK(lane.epoch == 2);
+  CHECK(session.scheduler.wants(64).size() == 1);  // what waits in the store is its own again
+}
+
+TEST_CASE("a slot taken anew has another epoch, under which nothing is claimed yet; one that stays keeps its window") {
+  Session session;
+  Lane& lane = session.lane(1, 2);
+  session.scheduler.own(all_slots(1));
+  CHECK(lane.window.size() == 2);
+  session.scheduler.own(all_slots(2));
+  CHECK(lane.window.empty());
+  CHECK(lane.epoch == 2);
+  CHECK(lane.more);
+}
+
+TEST_CASE("lanes of slots that are not held are made closed") {
+  Scheduler scheduler{64};
+  Lane& lane = scheduler.lane_of(unit::endpoint_of(1));
+  CHECK_FALSE(lane.owned);
+  CHECK_FALSE(lane.may_take());
+}
+
+TEST_CASE("lanes with nothing to remember are forgotten, the others never") {
+  Session session;
+  session.lane(1, 1);
+  Lane& waiting = session.lane(2);
+  session.scheduler.set_due(waiting, 1h);
+  for (std::uint64_t number = 3; number <= 3000; ++number) session.lane(number);
+  std::size_t count = 0;
+  session.scheduler.each([&](Lane&) { ++count; });
+  CHECK(count < 2000);
+  REQUIRE(session.scheduler.find(1) != nullptr);
+  CHECK(session.scheduler.find(1)->window.size() == 1);
+  CHECK(session.scheduler.find(2) == &waiting);
+  CHECK(session.start_all() == std::vector<std::uint64_t>{1});
+}

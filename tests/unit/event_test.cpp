@@ -1,0 +1,253 @@
+#include <flyhook/event.hpp>
+
+#include "catch.hpp"
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+using namespace flyhook;
+using flyhook::detail::EventAccess;
+
+// Every form an event type may have -------------------------------------------------------------------------------------
+
+namespace forms {
+
+/// Its name in EventTraits, its JSON by nlohmann's macro.
+struct Created {
+  std::string name;
+  int count = 0;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Created, name, count)
+
+/// Its name as a member.
+struct Changed {
+  static constexpr std::string_view event_type = "thing.changed";
+  int value = 0;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Changed, value)
+
+/// Its name as an old-fashioned text.
+struct Deleted {
+  static constexpr const char* event_type = "thing.deleted";
+};
+inline void to_json(nlohmann::json& json, const Deleted&) {
+  json = nlohmann::json::object();
+}
+
+/// A name that depends on the event, and everything else that EventTraits may know.
+struct Invoice {
+  std::string number{}, customer{};
+  bool is_paid = false;
+};
+
+/// Bytes of its own.
+struct Report {
+  std::string csv;
+};
+
+/// Both a trait and a member: the trait wins.
+struct Renamed {
+  static constexpr std::string_view event_type = "old.name";
+};
+inline void to_json(nlohmann::json& json, const Renamed&) {
+  json = 1;
+}
+
+/// Cannot be copied.
+struct Sealed {
+  static constexpr std::string_view event_type = "sealed";
+  std::unique_ptr<int> value{};
+};
+inline void to_json(nlohmann::json& json, const Sealed& sealed) {
+  json = *sealed.value;
+}
+
+/// JSON by nlohmann's adl_serializer, as for types of other libraries.
+struct Foreign {
+  static constexpr std::string_view event_type = "foreign";
+};
+
+// And what cannot be published.
+
+struct Nameless {
+  int value = 0;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Nameless, value)
+
+struct WithoutJson {
+  static constexpr std::string_view event_type = "no.json";
+  int value = 0;
+};
+
+struct NameOfEach {
+  std::string event_type = "of.each";
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(NameOfEach, event_type)
+
+struct ConstantNameOfEach {
+  const std::string_view event_type = "of.each";
+};
+inline void to_json(nlohmann::json& json, const ConstantNameOfEach&) {
+  json = 1;
+}
+
+struct NameThatChanges {
+  inline static std::string event_type = "changes";
+};
+inline void to_json(nlohmann::json& json, const NameThatChanges&) {
+  json = 1;
+}
+
+struct NameThatIsANumber {
+  static constexpr int event_type = 42;
+};
+inline void to_json(nlohmann::json& json, const NameThatIsANumber&) {
+  json = 1;
+}
+
+struct NameThatIsAFunction {
+  static std::string_view event_type() { return "function"; }
+};
+inline void to_json(nlohmann::json& json, const NameThatIsAFunction&) {
+  json = 1;
+}
+
+}  // namespace forms
+
+template <>
+struct flyhook::EventTraits<forms::Created> {
+  static constexpr std::string_view type = "thing.created";
+};
+template <>
+struct flyhook::EventTraits<forms::Invoice> {
+  static std::string_view type(const forms::Invoice& invoice) { return invoice.is_paid ? "invoice.paid" : "invoice.open"; }
+  static nlohmann::json to_json(const forms::Invoice& invoice) { return {{"number", invoice.number}}; }
+  static const std::string& key(const forms::Invoice& invoice) { return invoice.number; }
+  static std::string tenant(const forms::Invoice& invoice) { return invoice.customer; }
+  static std::size_t size_hint(const forms::Invoice& invoice) { return 20 + invoice.number.size(); }
+};
+template <>
+struct flyhook::EventTraits<forms::Report> {
+  static constexpr std::string_view type = "report.ready";
+  static constexpr std::string_view content_type = "text/csv";
+  static void serialize(const forms::Report& report, std::string& out) { out += report.csv; }
+};
+template <>
+struct flyhook::EventTraits<forms::Renamed> {
+  static constexpr std::string_view type = "new.name";
+};
+template <>
+struct nlohmann::adl_serializer<forms::Foreign> {
+  static void to_json(json& value, const forms::Foreign&) { value = "foreign"; }
+};
+
+namespace {
+
+template <class E>
+Message written(const E& event) {
+  Message message;
+  EventAccess<E>::write(event, message);
+  return message;
+}
+
+using Things = std::variant<forms::Created, forms::Changed, forms::Invoice, forms::Report, forms::Sealed>;
+
+}  // namespace
+
+static_assert(Publishable<forms::Created>);
+static_assert(Publishable<forms::Changed>);
+static_assert(Publishable<forms::Deleted>);
+static_assert(Publishable<forms::Invoice>);
+static_assert(Publishable<forms::Report>);
+static_assert(Publishable<forms::Sealed>);
+static_assert(Publishable<forms::Foreign>);
+static_assert(Publishable<Event>);
+static_assert(Publishable<Things>);
+static_assert(Publishable<std::variant<Event, forms::Created>>);
+
+static_assert(!Publishable<forms::Nameless>);
+static_assert(!Publishable<forms::WithoutJson>);
+static_assert(!Publishable<forms::NameOfEach>);
+static_assert(!Publishable<forms::ConstantNameOfEach>);
+static_assert(!Publishable<forms::NameThatChanges>);
+static_assert(!Publishable<forms::NameThatIsANumber>);
+static_assert(!Publishable<forms::NameThatIsAFunction>);
+static_assert(!Publishable<std::variant<forms::Created, forms::Nameless>>);
+static_assert(!Publishable<forms::Created&>);
+static_assert(!Publishable<void>);
+static_assert(!Publishable<int>);
+static_assert(!Publishable<std::string>);
+static_assert(!Publishable<nlohmann::json>);
+
+TEST_CASE("an event type says its name as a trait, as a member, or by a function of the event") {
+  CHECK(EventAccess<forms::Created>::type({}) == "thing.created");
+  CHECK(EventAccess<forms::Changed>::type({}) == "thing.changed");
+  CHECK(EventAccess<forms::Deleted>::type({}) == "thing.deleted");
+  CHECK(EventAccess<forms::Renamed>::type({}) == "new.name");
+  CHECK(EventAccess<forms::Invoice>::type({.number = "1"}) == "invoice.open");
+  CHECK(EventAccess<forms::Invoice>::type({.number = "1", .is_paid = true}) == "invoice.paid");
+}
+
+TEST_CASE("its data is nlohmann's conversion, its trait's to_json, or its own bytes") {
+  CHECK(written(forms::Created{"a\"b", 2}).data == R"({"count":2,"name":"a\"b"})");
+  CHECK(written(forms::Foreign{}).data == R"("foreign")");
+  CHECK(written(forms::Invoice{.number = "2024-1"}).data == R"({"number":"2024-1"})");
+  const auto report = written(forms::Report{"a,b\n"});
+  CHECK(report.data == "a,b\n");
+  CHECK(report.content_type == "text/csv");
+  CHECK(written(forms::Created{}).content_type.empty());
+  forms::Sealed sealed;
+  sealed.value = std::make_unique<int>(7);
+  CHECK(written(sealed).data == "7");
+}
+
+TEST_CASE("key, tenant and size hint are the traits', or there are none") {
+  const forms::Invoice invoice{"2024-1", "acme", true};
+  CHECK(EventAccess<forms::Invoice>::key(invoice) == "2024-1");
+  CHECK(EventAccess<forms::Invoice>::tenant(invoice) == "acme");
+  CHECK(EventAccess<forms::Invoice>::size_hint(invoice) == 26);
+  CHECK(EventAccess<forms::Created>::key({}).empty());
+  CHECK(EventAccess<forms::Created>::tenant({}).empty());
+  CHECK(EventAccess<forms::Created>::size_hint({}) == 0);
+}
+
+TEST_CASE("a run-time event is what it says") {
+  const Event event{.type = "a.b", .data = {{"x", nullptr}}, .tenant = "t", .key = "k"};
+  CHECK(EventAccess<Event>::type(event) == "a.b");
+  CHECK(EventAccess<Event>::tenant(event) == "t");
+  CHECK(EventAccess<Event>::key(event) == "k");
+  CHECK(written(event).data == R"({"x":null})");
+  CHECK(written(Event{.type = "a"}).data == "null");
+}
+
+TEST_CASE("a variant is whatever it holds") {
+  const auto check = [](const Things& things, std::string_view type, std::string_view data) {
+    CHECK(EventAccess<Things>::type(things) == type);
+    CHECK(written(things).data == data);
+  };
+  check(forms::Changed{3}, "thing.changed", R"({"value":3})");
+  check(forms::Report{"x"}, "report.ready", "x");
+  check(forms::Invoice{"7", "acme", false}, "invoice.open", R"({"number":"7"})");
+  const Things invoice = forms::Invoice{"7", "acme", false};
+  CHECK(EventAccess<Things>::key(invoice) == "7");
+  CHECK(EventAccess<Things>::tenant(invoice) == "acme");
+  CHECK(EventAccess<Things>::size_hint(invoice) == 21);
+  CHECK(EventAccess<Things>::tenant(forms::Changed{}).empty());
+  CHECK(written(Things{forms::Report{"x"}}).content_type == "text/csv");
+}
+
+TEST_CASE("the types that are known when compiling go into the catalogue, the others cannot") {
+  std::vector<std::string_view> types;
+  EventAccess<Things>::add_types(types);
+  CHECK(types == std::vector<std::string_view>{"thing.created", "thing.changed", "report.ready", "sealed"});
+  types.clear();
+  EventAccess<Event>::add_types(types);
+  EventAccess<forms::Invoice>::add_types(types);
+  CHECK(types.empty());
+}
