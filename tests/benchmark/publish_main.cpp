@@ -7,6 +7,7 @@
 #include <httplib.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <ctime>
@@ -169,20 +170,25 @@ std::vector<double> handler_times(Work work, std::size_t count) {
 
 void compare_handlers(const Sink& sink) {
   constexpr std::size_t count = 3'000;
-  std::vector<double> with, without, ratios, half_ratios;
-  for (int round = 0; round < 7; ++round) {
+  std::vector<double> with, without, half_with, half_without;
+  for (int round = 0; round < 9; ++round) {
     const auto bare = handler_times([] {}, count);
     Hung hung{sink, 65'536};
     const auto publishing = handler_times([&] { hung.publisher->publish({"ord_1", 4200}); }, count);
     with.push_back(quantile(publishing, 0.99));
     without.push_back(quantile(bare, 0.99));
-    ratios.push_back(with.back() / without.back());
-    half_ratios.push_back(median(publishing) / median(bare));
+    half_with.push_back(median(publishing));
+    half_without.push_back(median(bare));
   }
+  // Noise is what the same handler without publish differs by from itself in the same run: its upper quartile.
+  const auto noise = quantile(without, 0.75) / median(without);
   figure("handler that publishes, 64 endpoints hung, 99th percentile", median(with), "ms");
   figure("the same handler without publish, 99th percentile", median(without), "ms");
-  figure("handler with / without publish, 99th percentiles", median(ratios), "ratio", Target::at_most, 1.25);
-  figure("handler with / without publish, medians", median(half_ratios), "ratio");
+  figure("the same without publish, upper quartile of the runs / median", noise, "ratio");
+  figure("handler with / without publish, 99th percentiles", median(with) / median(without), "ratio", Target::at_most,
+         std::max(1.1, noise));
+  figure("handler with / without publish, medians", median(half_with) / median(half_without), "ratio", Target::at_most,
+         1.1);
 }
 
 }  // namespace
