@@ -224,8 +224,9 @@ void Engine::tell_error(const std::string& what) {
 void Engine::notify(Hand& hand) {
   if (hand.to_notify.empty() && hand.dropped.empty() && hand.errors.empty()) return;
   const Pool::Away away{pool_, hand.saw};  // user code takes the time it takes
-  for (const auto& [id, reason] : std::exchange(hand.dropped, {}))
-    tell([&](Observer& observer) { observer.on_dropped(id, reason); });
+  // No structured binding: clang++ before 16 cannot capture one.
+  for (const auto& dropped : std::exchange(hand.dropped, {}))
+    tell([&](Observer& observer) { observer.on_dropped(dropped.first, dropped.second); });
   for (const auto& what : std::exchange(hand.errors, {})) tell_error(what);
   for (const auto number : std::exchange(hand.to_notify, {})) {
     for (;;) {
