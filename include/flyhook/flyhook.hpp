@@ -5,6 +5,7 @@
 
 #include <flyhook/publisher.hpp>
 #include <flyhook/receiver.hpp>
+#include <flyhook/signing.hpp>
 #include <flyhook/store/memory.hpp>
 #include <flyhook/transport/httplib.hpp>
 
