@@ -87,7 +87,11 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   using Real = std::chrono::steady_clock;
 
   /// What should a thread do next?
-  enum class Next { nothing, send, resolve, finish, fetch, give_back, close, own };
+  enum class Next { nothing, report, notify, send, resolve, finish, fetch, give_back, close, own };
+
+  struct Notice {
+    DeliveryRecord record{};
+  };
 
   /// What a thread carries from one step to the next.
   struct Hand {
@@ -115,7 +119,8 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
     Job job{};                       // out: to be sent
     std::uint64_t resolve_lane = 0;  // out: to be looked up
     std::string resolve_host{};
-    std::vector<std::uint64_t> to_notify{};                  // out: lanes with observer calls that this thread makes
+    std::uint64_t notify_lane = 0;                           // out: whose notices are told; in: they were
+    std::deque<Notice> notices{};                            // of that lane, oldest first
     std::vector<std::pair<EventId, std::string>> dropped{};  // out: for Observer::on_dropped
     std::vector<std::string> errors{};                       // out: for Observer::on_error
   };
@@ -165,10 +170,6 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
     std::vector<EndpointPtr> found{};
   };
 
-  struct Notice {
-    DeliveryRecord record{};
-  };
-
   /// Marks a thread as flyhook's while it runs our code or the user's.
   class OnFlyhookThread;
 
@@ -188,6 +189,7 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   FLYHOOK_DECL Next exchange(Hand& hand, bool may_send, bool may_settle);
   FLYHOOK_DECL void hand_in(Hand& hand, Clock_ns now);    // caller holds mutex_
   FLYHOOK_DECL Next take_role(Hand& hand, Clock_ns now);  // caller holds mutex_
+  FLYHOOK_DECL Next take_notices(Hand& hand);             // caller holds mutex_
   FLYHOOK_DECL Next take_job(Hand& hand, Clock_ns now);   // caller holds mutex_
   FLYHOOK_DECL void look(Hand& hand, Clock_ns now);       // caller holds mutex_
   FLYHOOK_DECL void perform(Hand& hand, Next next);
@@ -210,7 +212,8 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   FLYHOOK_DECL void close_if_ended(Lane& lane);                 // caller holds mutex_
   FLYHOOK_DECL void changed(const EndpointPtr& endpoint);
   FLYHOOK_DECL void end_lane(const EndpointPtr& endpoint, DeliveryStatus status, const std::string& reason);
-  FLYHOOK_DECL void notify(Hand& hand);
+  FLYHOOK_DECL void notify(Hand& hand);  // of a lane's outcomes
+  FLYHOOK_DECL void report(Hand& hand);  // what was dropped, what failed
   template <class Call>
   void tell(Call call);
   FLYHOOK_DECL void tell_error(const std::string& what);
@@ -260,7 +263,8 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   std::vector<CloseRequest> closings_;
   Backoff settle_backoff_;
   std::optional<Clock_ns> own_at_{};
-  std::unordered_map<std::uint64_t, std::deque<Notice>> notices_;  // per lane; the thread that runs them empties the queue
+  std::unordered_map<std::uint64_t, std::deque<Notice>> notices_;  // per lane with Lane::notices
+  std::deque<std::uint64_t> notified_;                             // of those, the ones whose notices no thread tells now
   std::uint64_t attempts_ = 0, failed_attempts_ = 0, delivered_ = 0, dead_ = 0;
   Histogram attempt_latency_{}, delivery_latency_{};
   Clock_ns base_{0};       // stored time = base_ + elapsed; written by own, read by fetch: both hold the settle role

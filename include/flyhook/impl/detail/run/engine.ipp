@@ -329,7 +329,7 @@ void Engine::stop(std::chrono::milliseconds timeout) {
 
 void Engine::wait_still(Real::time_point deadline) {
   for (;;) {
-    if (options_.threads == 0) turn(false);
+    if (options_.threads == 0) turn(true);
     std::unique_lock lock{mutex_};
     if (is_still() || Real::now() >= deadline) return;
     ++waiters_;

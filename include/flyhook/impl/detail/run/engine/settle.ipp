@@ -80,6 +80,8 @@ void Engine::call_store(Hand& hand, Next next) {
         hand.ownership = store_.acquire(owner_, clock_.now());
         break;
       case Next::nothing:
+      case Next::report:
+      case Next::notify:
       case Next::send:
       case Next::resolve: break;
     }
@@ -119,6 +121,8 @@ void Engine::apply(Hand& hand, Clock_ns now) {
       break;
     case Next::own: apply_ownership(hand, now); break;
     case Next::nothing:
+    case Next::report:
+    case Next::notify:
     case Next::send:
     case Next::resolve: break;
   }
@@ -145,7 +149,7 @@ void Engine::apply_finished(Hand& hand, Clock_ns now) {
                        settling.outcome.attempt->at + settling.outcome.attempt->duration - settling.message->created_at);
       if (options_.observer != nullptr) {
         auto& waiting = notices_[lane->number];
-        if (lane->notices++ == 0) hand.to_notify.push_back(lane->number);
+        if (lane->notices++ == 0) notified_.push_back(lane->number);
         waiting.push_back({record_of(settling)});
       }
     }
@@ -222,41 +226,20 @@ void Engine::tell_error(const std::string& what) {
 }
 
 void Engine::notify(Hand& hand) {
-  if (hand.to_notify.empty() && hand.dropped.empty() && hand.errors.empty()) return;
   const Pool::Away away{pool_, hand.saw};  // user code takes the time it takes
-  // No structured binding: clang++ before 16 cannot capture one.
-  for (const auto& dropped : std::exchange(hand.dropped, {}))
-    tell([&](Observer& observer) { observer.on_dropped(dropped.first, dropped.second); });
-  for (const auto& what : std::exchange(hand.errors, {})) tell_error(what);
-  for (const auto number : std::exchange(hand.to_notify, {})) {
-    for (;;) {
-      std::deque<Notice> batch;
-      {
-        const std::lock_guard lock{mutex_};
-        const auto waiting = notices_.find(number);
-        batch.swap(waiting->second);
-        if (batch.empty()) {
-          notices_.erase(waiting);
-          break;
-        }
-      }
-      for (const auto& notice : batch) {
-        const auto& record = notice.record;
-        if (!record.attempts.empty())
-          tell([&](Observer& observer) { observer.on_attempt(record, record.attempts.back()); });
-        if (record.status == DeliveryStatus::delivered) tell([&](Observer& observer) { observer.on_delivered(record); });
-        if (record.status == DeliveryStatus::dead) tell([&](Observer& observer) { observer.on_dead(record); });
-      }
-      const std::lock_guard lock{mutex_};
-      Lane* lane = scheduler_.find(number);
-      lane->notices -= batch.size();
-      scheduler_.update(*lane);
-      if (lane->notices == 0) {
-        notices_.erase(number);
-        break;
-      }
-    }
+  for (const auto& notice : hand.notices) {
+    const auto& record = notice.record;
+    if (!record.attempts.empty()) tell([&](Observer& observer) { observer.on_attempt(record, record.attempts.back()); });
+    if (record.status == DeliveryStatus::delivered) tell([&](Observer& observer) { observer.on_delivered(record); });
+    if (record.status == DeliveryStatus::dead) tell([&](Observer& observer) { observer.on_dead(record); });
   }
+}
+
+void Engine::report(Hand& hand) {
+  const Pool::Away away{pool_, hand.saw};
+  for (const auto& [id, reason] : std::exchange(hand.dropped, {}))
+    tell([&](Observer& observer) { observer.on_dropped(id, reason); });
+  for (const auto& what : std::exchange(hand.errors, {})) tell_error(what);
 }
 
 }  // namespace flyhook::detail

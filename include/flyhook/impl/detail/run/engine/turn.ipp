@@ -32,7 +32,6 @@ Worker::Turn Engine::turn(bool may_send) {
     // After a batch one delivery is sent before the role is taken again: `exchange` below comes between any two.
     if (wants_accept(clock_.elapsed()) && accept(hand)) did_something = true;
     const Next next = exchange(hand, may_send, true);
-    notify(hand);
     if (next == Next::nothing) break;
     did_something = true;
     perform(hand, next);
@@ -52,15 +51,23 @@ Engine::Next Engine::exchange(Hand& hand, bool may_send, bool may_settle) {
   {
     const std::lock_guard lock{mutex_};
     hand_in(hand, now);
+    // Observers before anything else, and with nothing else in hand: how long they take is not ours to know. Outcomes the
+    // watch leaves to the senders, or nobody would look.
+    if (!hand.dropped.empty() || !hand.errors.empty()) {
+      next = Next::report;
+    } else if (may_settle && may_send) {
+      next = take_notices(hand);
+    }
     const bool sends_first = hand.just_settled && may_send && scheduler_.has_ready();
-    if (may_settle && !sends_first) next = take_role(hand, now);
+    if (next == Next::nothing && may_settle && !sends_first) next = take_role(hand, now);
     hand.just_settled = next != Next::nothing;
     if (next == Next::nothing && may_send) next = take_job(hand, now);
     look(hand, now);
-    wants_sender = hand.saw.work_left && scheduler_.has_ready();
+    wants_sender = (scheduler_.has_ready() && !stopping_) || !notified_.empty();
     if (next == Next::nothing && waiters_ > 0) calm_.notify_all();
   }
-  if (wants_sender && may_settle && (next == Next::send || !may_send)) pool_.want_sender();
+  const bool is_leaving = next == Next::send || next == Next::notify || next == Next::report || !may_send;
+  if (wants_sender && may_settle && is_leaving) pool_.want_sender();
   return next;
 }
 
@@ -74,6 +81,17 @@ void Engine::hand_in(Hand& hand, Clock_ns now) {
     hand.resolved.reset();
   }
   if (hand.role_step != Next::nothing) apply(hand, now);
+  if (!hand.notices.empty()) {
+    Lane* lane = scheduler_.find(hand.notify_lane);
+    lane->notices -= hand.notices.size();
+    hand.notices.clear();
+    if (lane->notices == 0) {
+      notices_.erase(lane->number);
+    } else {
+      notified_.push_back(lane->number);
+    }
+    scheduler_.update(*lane);
+  }
 
   scheduler_.advance(now, late_);
 }
@@ -102,6 +120,14 @@ Engine::Next Engine::take_role(Hand& hand, Clock_ns now) {
   }
   settle_held_ = true;
   return hand.role_step;
+}
+
+Engine::Next Engine::take_notices(Hand& hand) {
+  if (notified_.empty()) return Next::nothing;
+  hand.notify_lane = notified_.front();
+  notified_.pop_front();
+  hand.notices.swap(notices_.find(hand.notify_lane)->second);
+  return Next::notify;
 }
 
 Engine::Next Engine::take_job(Hand& hand, Clock_ns now) {
@@ -137,7 +163,7 @@ Engine::Next Engine::take_job(Hand& hand, Clock_ns now) {
 
 void Engine::look(Hand& hand, Clock_ns now) {
   const bool can_settle = !settle_held_ && (!outcomes_.empty() || !returns_.empty() || !closings_.empty());
-  hand.saw.work_left = can_settle || scheduler_.has_ready() || scheduler_.has_wants() ||
+  hand.saw.work_left = can_settle || !notified_.empty() || scheduler_.has_ready() || scheduler_.has_wants() ||
                        ((intake_.has_work() || accept_left_.load()) && now.count() >= accept_not_before_.load());
   auto& timer = hand.saw.timer;
   timer = scheduler_.next_due();
@@ -154,6 +180,8 @@ void Engine::perform(Hand& hand, Next next) {
     case Next::nothing: return;
     case Next::send: return send(hand);
     case Next::resolve: return resolve(hand);
+    case Next::report: return report(hand);
+    case Next::notify: return notify(hand);
     case Next::finish:
     case Next::fetch:
     case Next::give_back:
