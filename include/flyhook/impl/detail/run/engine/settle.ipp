@@ -237,8 +237,9 @@ void Engine::notify(Hand& hand) {
 
 void Engine::report(Hand& hand) {
   const Pool::Away away{pool_, hand.saw};
-  for (const auto& [id, reason] : std::exchange(hand.dropped, {}))
-    tell([&](Observer& observer) { observer.on_dropped(id, reason); });
+  // No structured binding: clang++ before 16 cannot capture one.
+  for (const auto& dropped : std::exchange(hand.dropped, {}))
+    tell([&](Observer& observer) { observer.on_dropped(dropped.first, dropped.second); });
   for (const auto& what : std::exchange(hand.errors, {})) tell_error(what);
 }
 
