@@ -4780,7 +4780,11 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   using Real = std::chrono::steady_clock;
 
   /// What should a thread do next?
-  enum class Next { nothing, send, resolve, finish, fetch, give_back, close, own };
+  enum class Next { nothing, report, notify, send, resolve, finish, fetch, give_back, close, own };
+
+  struct Notice {
+    DeliveryRecord record{};
+  };
 
   /// What a thread carries from one step to the next.
   struct Hand {
@@ -4808,7 +4812,8 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
     Job job{};                       // out: to be sent
     std::uint64_t resolve_lane = 0;  // out: to be looked up
     std::string resolve_host{};
-    std::vector<std::uint64_t> to_notify{};                  // out: lanes with observer calls that this thread makes
+    std::uint64_t notify_lane = 0;                           // out: whose notices are told; in: they were
+    std::deque<Notice> notices{};                            // of that lane, oldest first
     std::vector<std::pair<EventId, std::string>> dropped{};  // out: for Observer::on_dropped
     std::vector<std::string> errors{};                       // out: for Observer::on_error
   };
@@ -4858,10 +4863,6 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
     std::vector<EndpointPtr> found{};
   };
 
-  struct Notice {
-    DeliveryRecord record{};
-  };
-
   /// Marks a thread as flyhook's while it runs our code or the user's.
   class OnFlyhookThread;
 
@@ -4881,6 +4882,7 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   FLYHOOK_DECL Next exchange(Hand& hand, bool may_send, bool may_settle);
   FLYHOOK_DECL void hand_in(Hand& hand, Clock_ns now);    // caller holds mutex_
   FLYHOOK_DECL Next take_role(Hand& hand, Clock_ns now);  // caller holds mutex_
+  FLYHOOK_DECL Next take_notices(Hand& hand);             // caller holds mutex_
   FLYHOOK_DECL Next take_job(Hand& hand, Clock_ns now);   // caller holds mutex_
   FLYHOOK_DECL void look(Hand& hand, Clock_ns now);       // caller holds mutex_
   FLYHOOK_DECL void perform(Hand& hand, Next next);
@@ -4903,7 +4905,8 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   FLYHOOK_DECL void close_if_ended(Lane& lane);                 // caller holds mutex_
   FLYHOOK_DECL void changed(const EndpointPtr& endpoint);
   FLYHOOK_DECL void end_lane(const EndpointPtr& endpoint, DeliveryStatus status, const std::string& reason);
-  FLYHOOK_DECL void notify(Hand& hand);
+  FLYHOOK_DECL void notify(Hand& hand);  // of a lane's outcomes
+  FLYHOOK_DECL void report(Hand& hand);  // what was dropped, what failed
   template <class Call>
   void tell(Call call);
   FLYHOOK_DECL void tell_error(const std::string& what);
@@ -4953,7 +4956,8 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   std::vector<CloseRequest> closings_;
   Backoff settle_backoff_;
   std::optional<Clock_ns> own_at_{};
-  std::unordered_map<std::uint64_t, std::deque<Notice>> notices_;  // per lane; the thread that runs them empties the queue
+  std::unordered_map<std::uint64_t, std::deque<Notice>> notices_;  // per lane with Lane::notices
+  std::deque<std::uint64_t> notified_;                             // of those, the ones whose notices no thread tells now
   std::uint64_t attempts_ = 0, failed_attempts_ = 0, delivered_ = 0, dead_ = 0;
   Histogram attempt_latency_{}, delivery_latency_{};
   Clock_ns base_{0};       // stored time = base_ + elapsed; written by own, read by fetch: both hold the settle role
@@ -5286,6 +5290,8 @@ void Engine::call_store(Hand& hand, Next next) {
         hand.ownership = store_.acquire(owner_, clock_.now());
         break;
       case Next::nothing:
+      case Next::report:
+      case Next::notify:
       case Next::send:
       case Next::resolve: break;
     }
@@ -5325,6 +5331,8 @@ void Engine::apply(Hand& hand, Clock_ns now) {
       break;
     case Next::own: apply_ownership(hand, now); break;
     case Next::nothing:
+    case Next::report:
+    case Next::notify:
     case Next::send:
     case Next::resolve: break;
   }
@@ -5351,7 +5359,7 @@ void Engine::apply_finished(Hand& hand, Clock_ns now) {
                        settling.outcome.attempt->at + settling.outcome.attempt->duration - settling.message->created_at);
       if (options_.observer != nullptr) {
         auto& waiting = notices_[lane->number];
-        if (lane->notices++ == 0) hand.to_notify.push_back(lane->number);
+        if (lane->notices++ == 0) notified_.push_back(lane->number);
         waiting.push_back({record_of(settling)});
       }
     }
@@ -5428,41 +5436,21 @@ void Engine::tell_error(const std::string& what) {
 }
 
 void Engine::notify(Hand& hand) {
-  if (hand.to_notify.empty() && hand.dropped.empty() && hand.errors.empty()) return;
   const Pool::Away away{pool_, hand.saw};  // user code takes the time it takes
+  for (const auto& notice : hand.notices) {
+    const auto& record = notice.record;
+    if (!record.attempts.empty()) tell([&](Observer& observer) { observer.on_attempt(record, record.attempts.back()); });
+    if (record.status == DeliveryStatus::delivered) tell([&](Observer& observer) { observer.on_delivered(record); });
+    if (record.status == DeliveryStatus::dead) tell([&](Observer& observer) { observer.on_dead(record); });
+  }
+}
+
+void Engine::report(Hand& hand) {
+  const Pool::Away away{pool_, hand.saw};
   // No structured binding: clang++ before 16 cannot capture one.
   for (const auto& dropped : std::exchange(hand.dropped, {}))
     tell([&](Observer& observer) { observer.on_dropped(dropped.first, dropped.second); });
   for (const auto& what : std::exchange(hand.errors, {})) tell_error(what);
-  for (const auto number : std::exchange(hand.to_notify, {})) {
-    for (;;) {
-      std::deque<Notice> batch;
-      {
-        const std::lock_guard lock{mutex_};
-        const auto waiting = notices_.find(number);
-        batch.swap(waiting->second);
-        if (batch.empty()) {
-          notices_.erase(waiting);
-          break;
-        }
-      }
-      for (const auto& notice : batch) {
-        const auto& record = notice.record;
-        if (!record.attempts.empty())
-          tell([&](Observer& observer) { observer.on_attempt(record, record.attempts.back()); });
-        if (record.status == DeliveryStatus::delivered) tell([&](Observer& observer) { observer.on_delivered(record); });
-        if (record.status == DeliveryStatus::dead) tell([&](Observer& observer) { observer.on_dead(record); });
-      }
-      const std::lock_guard lock{mutex_};
-      Lane* lane = scheduler_.find(number);
-      lane->notices -= batch.size();
-      scheduler_.update(*lane);
-      if (lane->notices == 0) {
-        notices_.erase(number);
-        break;
-      }
-    }
-  }
 }
 
 }  // namespace flyhook::detail
@@ -5501,7 +5489,6 @@ Worker::Turn Engine::turn(bool may_send) {
     // After a batch one delivery is sent before the role is taken again: `exchange` below comes between any two.
     if (wants_accept(clock_.elapsed()) && accept(hand)) did_something = true;
     const Next next = exchange(hand, may_send, true);
-    notify(hand);
     if (next == Next::nothing) break;
     did_something = true;
     perform(hand, next);
@@ -5521,15 +5508,23 @@ Engine::Next Engine::exchange(Hand& hand, bool may_send, bool may_settle) {
   {
     const std::lock_guard lock{mutex_};
     hand_in(hand, now);
+    // Observers before anything else, and with nothing else in hand: how long they take is not ours to know. Outcomes the
+    // watch leaves to the senders, or nobody would look.
+    if (!hand.dropped.empty() || !hand.errors.empty()) {
+      next = Next::report;
+    } else if (may_settle && may_send) {
+      next = take_notices(hand);
+    }
     const bool sends_first = hand.just_settled && may_send && scheduler_.has_ready();
-    if (may_settle && !sends_first) next = take_role(hand, now);
+    if (next == Next::nothing && may_settle && !sends_first) next = take_role(hand, now);
     hand.just_settled = next != Next::nothing;
     if (next == Next::nothing && may_send) next = take_job(hand, now);
     look(hand, now);
-    wants_sender = hand.saw.work_left && scheduler_.has_ready();
+    wants_sender = (scheduler_.has_ready() && !stopping_) || !notified_.empty();
     if (next == Next::nothing && waiters_ > 0) calm_.notify_all();
   }
-  if (wants_sender && may_settle && (next == Next::send || !may_send)) pool_.want_sender();
+  const bool is_leaving = next == Next::send || next == Next::notify || next == Next::report || !may_send;
+  if (wants_sender && may_settle && is_leaving) pool_.want_sender();
   return next;
 }
 
@@ -5543,6 +5538,17 @@ void Engine::hand_in(Hand& hand, Clock_ns now) {
     hand.resolved.reset();
   }
   if (hand.role_step != Next::nothing) apply(hand, now);
+  if (!hand.notices.empty()) {
+    Lane* lane = scheduler_.find(hand.notify_lane);
+    lane->notices -= hand.notices.size();
+    hand.notices.clear();
+    if (lane->notices == 0) {
+      notices_.erase(lane->number);
+    } else {
+      notified_.push_back(lane->number);
+    }
+    scheduler_.update(*lane);
+  }
 
   scheduler_.advance(now, late_);
 }
@@ -5571,6 +5577,14 @@ Engine::Next Engine::take_role(Hand& hand, Clock_ns now) {
   }
   settle_held_ = true;
   return hand.role_step;
+}
+
+Engine::Next Engine::take_notices(Hand& hand) {
+  if (notified_.empty()) return Next::nothing;
+  hand.notify_lane = notified_.front();
+  notified_.pop_front();
+  hand.notices.swap(notices_.find(hand.notify_lane)->second);
+  return Next::notify;
 }
 
 Engine::Next Engine::take_job(Hand& hand, Clock_ns now) {
@@ -5606,7 +5620,7 @@ Engine::Next Engine::take_job(Hand& hand, Clock_ns now) {
 
 void Engine::look(Hand& hand, Clock_ns now) {
   const bool can_settle = !settle_held_ && (!outcomes_.empty() || !returns_.empty() || !closings_.empty());
-  hand.saw.work_left = can_settle || scheduler_.has_ready() || scheduler_.has_wants() ||
+  hand.saw.work_left = can_settle || !notified_.empty() || scheduler_.has_ready() || scheduler_.has_wants() ||
                        ((intake_.has_work() || accept_left_.load()) && now.count() >= accept_not_before_.load());
   auto& timer = hand.saw.timer;
   timer = scheduler_.next_due();
@@ -5623,6 +5637,8 @@ void Engine::perform(Hand& hand, Next next) {
     case Next::nothing: return;
     case Next::send: return send(hand);
     case Next::resolve: return resolve(hand);
+    case Next::report: return report(hand);
+    case Next::notify: return notify(hand);
     case Next::finish:
     case Next::fetch:
     case Next::give_back:
@@ -6066,7 +6082,7 @@ void Engine::stop(std::chrono::milliseconds timeout) {
 
 void Engine::wait_still(Real::time_point deadline) {
   for (;;) {
-    if (options_.threads == 0) turn(false);
+    if (options_.threads == 0) turn(true);
     std::unique_lock lock{mutex_};
     if (is_still() || Real::now() >= deadline) return;
     ++waiters_;
