@@ -276,3 +276,28 @@ TEST_CASE("on one thread the books balance, whatever the store does") {
 TEST_CASE("on several threads the books balance, whatever the store does") {
   for (std::uint64_t seed = 101; seed <= 130; ++seed) tell({seed, 1 + seed % 4, seed % 3 == 0, seed % 2 == 0});
 }
+
+TEST_CASE("what was under way to an unsubscribed endpoint when its slot was lost is cancelled, not left for ever") {
+  TestStoreKnobs knobs = TestStoreKnobs::mild();
+  knobs.half_slots = false;
+  knobs.lose_slots_every = 2;
+  knobs.renew = 1s;
+  const auto clock = std::make_shared<ManualClock>();
+  const auto transport = std::make_shared<RecordingTransport>(clock);
+  transport->answer_after(5s, 200);
+  Publisher publisher{transport, {.threads = 0, .store = std::make_shared<TestStore>(knobs), .clock = clock}};
+  for (int i = 0; i < 30; ++i) publisher.subscribe({.url = "http://127.0.0.1/", .id = {"s" + std::to_string(i)}});
+  publisher.publish(Event{"a", 1, {}, {}});
+  publisher.settle(0ms);
+  REQUIRE(publisher.stats().in_flight == 30);
+  for (int i = 0; i < 30; ++i) publisher.unsubscribe({"s" + std::to_string(i)});
+  for (int i = 0; i < 10; ++i) {
+    clock->advance(1s);
+    publisher.settle(0ms);
+  }
+  CHECK(publisher.drain(0ms));
+  const auto stats = publisher.stats();
+  CHECK(stats.pending == 0);
+  CHECK(stats.cancelled > 0);
+  CHECK(stats.delivered + stats.cancelled == 30);
+}
