@@ -5351,6 +5351,7 @@ void Engine::apply_finished(Hand& hand, Clock_ns now) {
     --lane->unsettled;
     if (status == FinishStatus::stale) {  // the slot went to somebody else, who sends this one again
       own_at_ = now;
+      close_if_ended(*lane);  // it waits again, and nobody is to send it
     } else {
       const bool delivered = settling.outcome.status == DeliveryStatus::delivered;
       ++(delivered ? delivered_ : dead_);
