@@ -89,8 +89,9 @@ int main() {
   const std::string at = "http://127.0.0.1:" + std::to_string(server.bind_to_any_port("127.0.0.1"));
   std::thread listener{[&] { server.listen_after_bind(); }};
 
-  // The publisher, and who wants to know what. Endpoints inside one's own network have to be allowed.
-  flyhook::Publisher<ShopEvent> publisher{{.url_policy = {.allow = {"127.0.0.0/8"}}}};
+  // The publisher, and who wants to know what. Endpoints inside one's own network have to be allowed. Four threads, because
+  // all endpoints are one small server here: of more connections at once than it listens for, some wait a second.
+  flyhook::Publisher<ShopEvent> publisher{{.threads = 4, .url_policy = {.allow = {"127.0.0.0/8"}}}};
   publisher.subscribe({.url = at + "/crm", .events = {"customer.*"}, .secret = secret, .id = {"crm"}});
   publisher.subscribe({.url = at + "/privacy", .events = {"customer.deleted"}, .secret = secret, .id = {"privacy"}});
   publisher.subscribe({.url = at + "/audit", .events = {"*"}, .secret = secret, .id = {"audit"}});
@@ -110,8 +111,8 @@ int main() {
   publish(OrderPaid{"ord_1", "cus_7", 4200});
   publish(CustomerDeleted{"cus_7"});
 
-  // Wait until everything has arrived, and see what did. Ids grow in the order of publishing.
-  const bool drained = publisher.drain(std::chrono::seconds{10});
+  // Let everything arrive, close the connections, and see what came. Ids grow in the order of publishing.
+  publisher.stop(std::chrono::seconds{10});
   server.stop();
   listener.join();
   std::sort(arrivals.begin(), arrivals.end(),
@@ -124,7 +125,7 @@ int main() {
   const auto stats = publisher.stats();
   std::printf("\n%d published, %d delivered, %d dead\n", static_cast<int>(stats.published),
               static_cast<int>(stats.delivered), static_cast<int>(stats.dead));
-  return drained ? 0 : 1;
+  return arrivals.size() == 8 ? 0 : 1;
 }
 
 // Output:
