@@ -190,6 +190,7 @@ TEST_CASE("after stop publish says so, and what was pending is reported") {
   CHECK(std::count(reported.begin(), reported.end(), pending.id.value) == 1);
   CHECK(std::count(reported.begin(), reported.end(), queued.id.value) == 1);
   CHECK(session.publisher->stats().dropped == 2);
+  CHECK(session.publisher->stats().queued == 0);
 }
 
 TEST_CASE("from inside an observer the publisher may be used, but for what would wait for itself") {

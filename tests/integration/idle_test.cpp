@@ -41,7 +41,7 @@ std::map<std::string, std::string> switches() {
 }  // namespace
 
 TEST_CASE("an idle publisher makes no system call in 10 s") {
-  std::optional<Publisher<Ping>> publisher{std::in_place, Options{.url_policy = {.allow = {"127.0.0.0/8"}}}};
+  std::optional<Publisher<Ping>> publisher{std::in_place, Options{.threads = 1, .url_policy = {.allow = {"127.0.0.0/8"}}}};
   {
     httplib::Server server;
     server.set_keep_alive_timeout(1);

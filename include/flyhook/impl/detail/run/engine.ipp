@@ -354,14 +354,21 @@ void Engine::report_pending() {
   // With a pool that could not be waited for, the intake's holder may still be at work: what it holds is its own to report.
   QueuedEvents queued;
   if (intake_.enter()) {
-    for (const auto& planned : accepting_.planned) report(planned.message->id);
+    std::size_t left = 0, left_bytes = 0;
+    const auto leaves = [&](const EventId& id, std::size_t bytes) {
+      ++left;
+      left_bytes += bytes;
+      report(id);
+    };
+    for (const auto& planned : accepting_.planned) leaves(planned.message->id, planned.bytes);
     accepting_.planned.clear();
     queued.swap(accepting_.rest);
-    while (const auto event = queued.pop()) report(event->id());
+    while (const auto event = queued.pop()) leaves(event->id(), event->bytes);
     QueuedEvents dropped;
     queued = intake_.take(static_cast<std::size_t>(-1), dropped);
     while (const auto event = dropped.pop()) report(event->id());
-    while (const auto event = queued.pop()) report(event->id());
+    while (const auto event = queued.pop()) leaves(event->id(), event->bytes);
+    intake_.settled(left, left_bytes);  // Stats::queued says what is there, after a stop too
     accept_left_.store(false);
     intake_.leave();
   }
