@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstring>
 #include <exception>
+#include <set>
 
 // The engine's life: start, publish, look, end. The way of an event goes on in engine/accept.ipp, turn.ipp and settle.ipp.
 
@@ -353,6 +354,7 @@ void Engine::report_pending() {
   };
   // With a pool that could not be waited for, the intake's holder may still be at work: what it holds is its own to report.
   QueuedEvents queued;
+  std::set<std::string> perhaps_stored;  // the store's last answer was `unknown`: reported here, not from its rows again
   if (intake_.enter()) {
     std::size_t left = 0, left_bytes = 0;
     const auto leaves = [&](const EventId& id, std::size_t bytes) {
@@ -360,7 +362,10 @@ void Engine::report_pending() {
       left_bytes += bytes;
       report(id);
     };
-    for (const auto& planned : accepting_.planned) leaves(planned.message->id, planned.bytes);
+    for (const auto& planned : accepting_.planned) {
+      leaves(planned.message->id, planned.bytes);
+      if (planned.is_repeat) perhaps_stored.insert(planned.message->id.value);
+    }
     accepting_.planned.clear();
     queued.swap(accepting_.rest);
     while (const auto event = queued.pop()) leaves(event->id(), event->bytes);
@@ -385,7 +390,7 @@ void Engine::report_pending() {
       for (const auto& delivery : page)
         if (delivery.event_id.value != last) {
           last = delivery.event_id.value;
-          report(delivery.event_id);
+          if (!perhaps_stored.contains(last)) report(delivery.event_id);
         }
     }
   } catch (const std::exception& error) {
