@@ -55,6 +55,7 @@ class Subscriptions {
 
   template <class Call>
   auto ask_store(Call call);
+  FLYHOOK_DECL void load_instead_of(const EndpointPtr& known);
   FLYHOOK_DECL void check(const Subscription& subscription) const;
   FLYHOOK_DECL EndpointPtr write(Subscription subscription, std::uint64_t expected);
   FLYHOOK_DECL EndpointPtr add(Subscription subscription, TimePoint now);

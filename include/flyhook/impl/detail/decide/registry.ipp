@@ -187,7 +187,8 @@ bool Registry::put(const EndpointPtr& endpoint) {
 }
 
 bool Registry::remove(const SubscriptionId& id, std::uint64_t version) {
-  removed_[id.value] = version;
+  auto& removed = removed_[id.value];
+  removed = std::max(removed, version);
   const auto known = by_id_.find(id.value);
   if (known == by_id_.end() || known->second->version > version) return false;
   index_ = index_->with(known->second, nullptr);

@@ -46,11 +46,21 @@ auto Subscriptions::ask_store(Call call) {
 }
 
 void Subscriptions::load() {
+  load_instead_of(nullptr);
+}
+
+void Subscriptions::load_instead_of(const EndpointPtr& known) {
+  bool is_stored = false;
   for (auto& row : ask_store([&] { return store_.subscriptions(); })) {
+    is_stored = is_stored || (known != nullptr && row.lane == known->lane);
     auto endpoint = std::make_shared<const Endpoint>(std::move(row), options_);
     const std::lock_guard lock{mutex_};
     registry_.put(endpoint);
   }
+  if (known == nullptr || is_stored) return;
+  // It was stored once, so it was removed since; whoever did may not have come to the registry yet.
+  const std::lock_guard lock{mutex_};
+  registry_.remove(known->subscription.id, known->version);
 }
 
 void Subscriptions::check(const Subscription& subscription) const {
@@ -110,7 +120,7 @@ EndpointPtr Subscriptions::subscribe(Subscription subscription, TimePoint now, b
     is_new = known == nullptr;
     auto endpoint = is_new ? add(subscription, now) : write(updated(known->subscription, subscription), known->version);
     if (endpoint != nullptr) return endpoint;
-    load();  // somebody else wrote first
+    load_instead_of(known);  // somebody else wrote first
   }
   throw Error{ErrorCode::unavailable, "id", "\"" + subscription.id.value + "\" is being changed all the time"};
 }
@@ -124,17 +134,19 @@ EndpointPtr Subscriptions::update(const SubscriptionId& id, const SubscriptionPa
     if (subscription.secret.empty()) subscription.secret = known->subscription.secret;
     check(subscription);
     if (auto endpoint = write(std::move(subscription), known->version)) return endpoint;
-    load();
+    load_instead_of(known);
   }
   throw Error{ErrorCode::unavailable, "id", "\"" + id.value + "\" is being changed all the time"};
 }
 
 EndpointPtr Subscriptions::remove(const SubscriptionId& id) {
   const Change change{*this};
-  const auto known = find(id);
+  auto known = find(id);
   const auto version = ask_store([&] { return store_.remove(id); });
   if (!version) return nullptr;
   const std::lock_guard lock{mutex_};
+  // The one that was removed may have come after that look: removed and made anew meanwhile, it has another lane.
+  if (auto latest = registry_.find(id); latest != nullptr && latest->version < *version) known = std::move(latest);
   registry_.remove(id, *version);
   return known;
 }
