@@ -2977,7 +2977,8 @@ bool Registry::put(const EndpointPtr& endpoint) {
 }
 
 bool Registry::remove(const SubscriptionId& id, std::uint64_t version) {
-  removed_[id.value] = version;
+  auto& removed = removed_[id.value];
+  removed = std::max(removed, version);
   const auto known = by_id_.find(id.value);
   if (known == by_id_.end() || known->second->version > version) return false;
   index_ = index_->with(known->second, nullptr);
@@ -4509,6 +4510,7 @@ class Subscriptions {
 
   template <class Call>
   auto ask_store(Call call);
+  FLYHOOK_DECL void load_instead_of(const EndpointPtr& known);
   FLYHOOK_DECL void check(const Subscription& subscription) const;
   FLYHOOK_DECL EndpointPtr write(Subscription subscription, std::uint64_t expected);
   FLYHOOK_DECL EndpointPtr add(Subscription subscription, TimePoint now);
@@ -4570,11 +4572,21 @@ auto Subscriptions::ask_store(Call call) {
 }
 
 void Subscriptions::load() {
+  load_instead_of(nullptr);
+}
+
+void Subscriptions::load_instead_of(const EndpointPtr& known) {
+  bool is_stored = false;
   for (auto& row : ask_store([&] { return store_.subscriptions(); })) {
+    is_stored = is_stored || (known != nullptr && row.lane == known->lane);
     auto endpoint = std::make_shared<const Endpoint>(std::move(row), options_);
     const std::lock_guard lock{mutex_};
     registry_.put(endpoint);
   }
+  if (known == nullptr || is_stored) return;
+  // It was stored once, so it was removed since; whoever did may not have come to the registry yet.
+  const std::lock_guard lock{mutex_};
+  registry_.remove(known->subscription.id, known->version);
 }
 
 void Subscriptions::check(const Subscription& subscription) const {
@@ -4634,7 +4646,7 @@ EndpointPtr Subscriptions::subscribe(Subscription subscription, TimePoint now, b
     is_new = known == nullptr;
     auto endpoint = is_new ? add(subscription, now) : write(updated(known->subscription, subscription), known->version);
     if (endpoint != nullptr) return endpoint;
-    load();  // somebody else wrote first
+    load_instead_of(known);  // somebody else wrote first
   }
   throw Error{ErrorCode::unavailable, "id", "\"" + subscription.id.value + "\" is being changed all the time"};
 }
@@ -4648,17 +4660,19 @@ EndpointPtr Subscriptions::update(const SubscriptionId& id, const SubscriptionPa
     if (subscription.secret.empty()) subscription.secret = known->subscription.secret;
     check(subscription);
     if (auto endpoint = write(std::move(subscription), known->version)) return endpoint;
-    load();
+    load_instead_of(known);
   }
   throw Error{ErrorCode::unavailable, "id", "\"" + id.value + "\" is being changed all the time"};
 }
 
 EndpointPtr Subscriptions::remove(const SubscriptionId& id) {
   const Change change{*this};
-  const auto known = find(id);
+  auto known = find(id);
   const auto version = ask_store([&] { return store_.remove(id); });
   if (!version) return nullptr;
   const std::lock_guard lock{mutex_};
+  // The one that was removed may have come after that look: removed and made anew meanwhile, it has another lane.
+  if (auto latest = registry_.find(id); latest != nullptr && latest->version < *version) known = std::move(latest);
   registry_.remove(id, *version);
   return known;
 }
@@ -4978,6 +4992,7 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
 #include <algorithm>
 #include <cstring>
 #include <exception>
+#include <set>
 
 // The engine's life: start, publish, look, end. The way of an event goes on in engine/accept.ipp, turn.ipp and settle.ipp.
 
@@ -6107,6 +6122,7 @@ void Engine::report_pending() {
   };
   // With a pool that could not be waited for, the intake's holder may still be at work: what it holds is its own to report.
   QueuedEvents queued;
+  std::set<std::string> perhaps_stored;  // the store's last answer was `unknown`: reported here, not from its rows again
   if (intake_.enter()) {
     std::size_t left = 0, left_bytes = 0;
     const auto leaves = [&](const EventId& id, std::size_t bytes) {
@@ -6114,7 +6130,10 @@ void Engine::report_pending() {
       left_bytes += bytes;
       report(id);
     };
-    for (const auto& planned : accepting_.planned) leaves(planned.message->id, planned.bytes);
+    for (const auto& planned : accepting_.planned) {
+      leaves(planned.message->id, planned.bytes);
+      if (planned.is_repeat) perhaps_stored.insert(planned.message->id.value);
+    }
     accepting_.planned.clear();
     queued.swap(accepting_.rest);
     while (const auto event = queued.pop()) leaves(event->id(), event->bytes);
@@ -6139,7 +6158,7 @@ void Engine::report_pending() {
       for (const auto& delivery : page)
         if (delivery.event_id.value != last) {
           last = delivery.event_id.value;
-          report(delivery.event_id);
+          if (!perhaps_stored.contains(last)) report(delivery.event_id);
         }
     }
   } catch (const std::exception& error) {
