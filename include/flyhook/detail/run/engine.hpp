@@ -221,8 +221,10 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   // waiting
   FLYHOOK_DECL bool is_quiet(Clock_ns now) const;  // caller holds mutex_: nothing is due, queued or in flight
   FLYHOOK_DECL bool is_still() const;              // caller holds mutex_: no step is under way, nothing is unsettled
+  FLYHOOK_DECL bool is_store_empty();
   FLYHOOK_DECL bool wait_quiet(Real::time_point deadline, bool until_empty);
   FLYHOOK_DECL void wait_still(Real::time_point deadline);
+  FLYHOOK_DECL void finish_stop() noexcept;  // when no thread works any more
   FLYHOOK_DECL void report_pending();
   FLYHOOK_DECL TimePoint stored_time(Clock_ns elapsed) const;
 
@@ -261,7 +263,7 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   std::vector<Settling> outcomes_;  // the settle list
   std::vector<Claim> returns_;      // to be given back
   std::vector<CloseRequest> closings_;
-  Backoff settle_backoff_;
+  Backoff settle_backoff_, own_backoff_;
   std::optional<Clock_ns> own_at_{};
   std::unordered_map<std::uint64_t, std::deque<Notice>> notices_;  // per lane with Lane::notices
   std::deque<std::uint64_t> notified_;                             // of those, the ones whose notices no thread tells now

@@ -80,7 +80,7 @@ class Pool {
     Pool& pool_;
   };
 
-  /// Ends all threads once their turns end. Joins them, unless called on one of them.
+  /// Ends all threads once their turns end. Joins them, unless called on a thread of flyhook's.
   FLYHOOK_DECL void stop();
 
   std::size_t senders() const noexcept { return senders_.load(std::memory_order_relaxed); }

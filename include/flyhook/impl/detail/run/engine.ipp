@@ -44,13 +44,15 @@ std::shared_ptr<Engine> Engine::start(Options options) {
 
   const std::shared_ptr<Engine> engine{new Engine{std::move(options), seed}};
   engine->subscriptions_.load();
-  // Last, so that a construction that failed leaves the transport free.
-  if (!engine->transport_.take_for_engine())
-    throw Error{ErrorCode::conflict, "transport", "serves another engine; give each engine its own"};
   Hand hand;
   hand.role_step = Next::own;
   hand.endpoints = engine->subscriptions_.by_lane();
   hand.ownership = engine->store_.acquire(engine->owner_, engine->clock_.now());
+  // Last, so that a construction that failed leaves the transport free.
+  if (!engine->transport_.take_for_engine()) {
+    engine->store_.release(engine->owner_);
+    throw Error{ErrorCode::conflict, "transport", "serves another engine; give each engine its own"};
+  }
   {
     const std::lock_guard lock{engine->mutex_};
     engine->base_ = engine->clock_.now().time_since_epoch() - engine->clock_.elapsed();
@@ -81,7 +83,10 @@ Engine::Engine(Options options, const std::array<std::uint64_t, 12>& seed)
       subscriptions_(options_, store_, seed_part(seed, 4)),
       scheduler_(sending_slots(traits_, options_.threads)) {}
 
-Engine::~Engine() = default;
+Engine::~Engine() {
+  // Stopped on a thread of flyhook's, where nothing could be waited for: the last one out ends it.
+  if (stop_called_ && !stopped_) finish_stop();
+}
 
 // Publish ---------------------------------------------------------------------------------------------------------------
 
@@ -155,8 +160,8 @@ void Engine::end_lane(const EndpointPtr& endpoint, DeliveryStatus status, const 
     if (!claims.empty()) store_.give_back(claims);
     claims.clear();
     for (Closed closed{0, true}; closed.more; count += closed.count) closed = store_.close(request);
-  } catch (const std::exception& error) {
-    failure = error.what();
+  } catch (...) {
+    failure = thrown_text();
   }
   {
     const std::lock_guard lock{mutex_};
@@ -245,7 +250,17 @@ bool Engine::is_still() const {
   return scheduler_.in_flight() == 0 && !intake_.is_held() && !settle_held_ && outcomes_.empty() && notices_.empty();
 }
 
+bool Engine::is_store_empty() {
+  try {
+    return store_.pending() == 0;
+  } catch (...) {  // not known to be
+    counters_.store_errors.fetch_add(1, std::memory_order_relaxed);
+    return false;
+  }
+}
+
 bool Engine::wait_quiet(Real::time_point deadline, bool until_empty) {
+  const auto alive = shared_from_this();  // without threads, an observer that runs here may destroy the last publisher
   const bool runs_here = options_.threads == 0;
   for (;;) {
     const bool did_something = runs_here && turn(true).did_something;
@@ -257,7 +272,7 @@ bool Engine::wait_quiet(Real::time_point deadline, bool until_empty) {
       quiet = is_quiet(now);
       timer = scheduler_.next_due();
       if (!quiet && !did_something) {
-        if (Real::now() >= deadline) return false;
+        if (stopping_ || Real::now() >= deadline) return false;
         // On this thread only somebody else's clock or transport could bring anything about.
         if (runs_here && clock_.is_manual()) return false;
         ++waiters_;
@@ -273,12 +288,12 @@ bool Engine::wait_quiet(Real::time_point deadline, bool until_empty) {
       continue;
     }
     if (!until_empty) return true;
-    if (store_.pending() == 0) return true;
+    if (is_store_empty()) return true;
     // What is left waits for a time: is it one that this call will see?
     const auto left = deadline - Real::now();
     std::unique_lock lock{mutex_};
     if (!is_quiet(clock_.elapsed())) continue;
-    if (!timer || *timer - clock_.elapsed() > left || (runs_here && clock_.is_manual())) return false;
+    if (stopping_ || !timer || *timer - clock_.elapsed() > left || (runs_here && clock_.is_manual())) return false;
     ++waiters_;
     calm_.wait_until(lock, std::min(deadline, Real::now() + (*timer - clock_.elapsed())));
     --waiters_;
@@ -294,6 +309,7 @@ bool Engine::drain(std::chrono::milliseconds timeout) {
 }
 
 void Engine::stop(std::chrono::milliseconds timeout) {
+  const auto alive = shared_from_this();
   intake_.close();
   {
     std::unique_lock lock{mutex_};
@@ -306,22 +322,28 @@ void Engine::stop(std::chrono::milliseconds timeout) {
     }
     stop_called_ = true;
   }
-  // On a thread of ours nothing can be waited for: what is pending is reported, and the threads end by themselves.
+  // On a thread of ours nothing can be waited for: the threads end by themselves, and the last one out reports what is
+  // left.
   const bool may_wait = !on_flyhook_thread();
   if (may_wait) drain(timeout);
   {
     const std::lock_guard lock{mutex_};
     stopping_ = true;
+    calm_.notify_all();  // what is left will not come about any more
   }
   transport_.cancel_all();
   resolver_.abandon();
   if (may_wait) wait_still(Real::now() + std::chrono::milliseconds{500});
   pool_.stop();
-  report_pending();
+  if (may_wait) finish_stop();
+}
+
+void Engine::finish_stop() noexcept {
   try {
+    report_pending();
     store_.release(owner_);
-  } catch (const std::exception& error) {
-    tell_error(std::string{"the store's slots could not be released: "} + error.what());
+  } catch (...) {
+    tell([&](Observer& observer) { observer.on_error("the store's slots could not be released: " + thrown_text()); });
   }
   const std::lock_guard lock{mutex_};
   stopped_ = true;
@@ -352,49 +374,44 @@ void Engine::report_pending() {
       tell([&](Observer& observer) { observer.on_dropped(id, "shutdown"); });
     }
   };
-  // With a pool that could not be waited for, the intake's holder may still be at work: what it holds is its own to report.
-  QueuedEvents queued;
   std::set<std::string> perhaps_stored;  // the store's last answer was `unknown`: reported here, not from its rows again
-  if (intake_.enter()) {
-    std::size_t left = 0, left_bytes = 0;
-    const auto leaves = [&](const EventId& id, std::size_t bytes) {
-      ++left;
-      left_bytes += bytes;
-      report(id);
-    };
-    for (const auto& planned : accepting_.planned) {
-      leaves(planned.message->id, planned.bytes);
-      if (planned.is_repeat) perhaps_stored.insert(planned.message->id.value);
-    }
-    accepting_.planned.clear();
-    queued.swap(accepting_.rest);
-    while (const auto event = queued.pop()) leaves(event->id(), event->bytes);
-    QueuedEvents dropped;
-    queued = intake_.take(static_cast<std::size_t>(-1), dropped);
-    while (const auto event = dropped.pop()) report(event->id());
-    while (const auto event = queued.pop()) leaves(event->id(), event->bytes);
-    intake_.settled(left, left_bytes);  // Stats::queued says what is there, after a stop too
-    accept_left_.store(false);
-    intake_.leave();
+  std::size_t left = 0, left_bytes = 0;
+  const auto leaves = [&](const EventId& id, std::size_t bytes) {
+    ++left;
+    left_bytes += bytes;
+    report(id);
+  };
+  for (const auto& planned : accepting_.planned) {
+    leaves(planned.message->id, planned.bytes);
+    if (planned.is_repeat) perhaps_stored.insert(planned.message->id.value);
   }
+  accepting_.planned.clear();
+  QueuedEvents queued, dropped;
+  queued.swap(accepting_.rest);
+  while (const auto event = queued.pop()) leaves(event->id(), event->bytes);
+  queued = intake_.take(static_cast<std::size_t>(-1), dropped);
+  while (const auto event = dropped.pop()) report(event->id());
+  while (const auto event = queued.pop()) leaves(event->id(), event->bytes);
+  intake_.settled(left, left_bytes);  // Stats::queued says what is there, after a stop too
+  accept_left_.store(false);
   try {
     DeliveryQuery query;
     query.status = DeliveryStatus::pending;
     query.limit = 1000;
     std::string last;  // deliveries of one event stand together
-    for (std::size_t left = store_.pending(); left > 0;) {
+    for (std::size_t pending = store_.pending(); pending > 0;) {
       const auto page = store_.history().deliveries(query);
       if (page.empty()) break;
       query.cursor = page.back().id.value;
-      left -= std::min(left, page.size());
+      pending -= std::min(pending, page.size());
       for (const auto& delivery : page)
         if (delivery.event_id.value != last) {
           last = delivery.event_id.value;
           if (!perhaps_stored.contains(last)) report(delivery.event_id);
         }
     }
-  } catch (const std::exception& error) {
-    tell_error(std::string{"the store could not list what is pending: "} + error.what());
+  } catch (...) {
+    tell_error("the store could not list what is pending: " + thrown_text());
   }
   counters_.dropped.fetch_add(count, std::memory_order_relaxed);
   if (silent > 0) tell_error(std::to_string(silent) + " more events were dropped: shutdown");

@@ -262,10 +262,10 @@ void Pool::stop() {
     threads.swap(threads_);
     ended_.clear();
   }
-  bool is_own = false;
-  for (const auto& thread : threads) is_own = is_own || thread.get_id() == std::this_thread::get_id();
+  // One of ours would wait for itself; another engine's, or a transport's inside `done`, for what may wait for it.
+  const bool is_ours = on_flyhook_thread();
   for (auto& thread : threads) {
-    if (is_own) {
+    if (is_ours) {
       thread.detach();  // each keeps the worker alive until it has ended
     } else {
       thread.join();

@@ -17,6 +17,7 @@ inline constexpr std::size_t batch_bytes = 1u << 20;
 inline constexpr std::chrono::milliseconds batch_time{1};
 
 FLYHOOK_DECL std::uint64_t content_hash(const Message& message);
+FLYHOOK_DECL std::string thrown_text();
 
 /// Tells a repeat from a conflict. Lengths in between, so that no two splits of the same bytes are alike.
 std::uint64_t content_hash(const Message& message) {
@@ -26,6 +27,17 @@ std::uint64_t content_hash(const Message& message) {
     hash = fnv1a(*part, hash);
   }
   return hash;
+}
+
+/// What the exception says that is being handled: a store's, or user code's, may be of any type.
+std::string thrown_text() {
+  try {
+    throw;
+  } catch (const std::exception& error) {
+    return error.what();
+  } catch (...) {
+    return "what was thrown is no std::exception";
+  }
 }
 
 bool Engine::wants_accept(Clock_ns now) const {
@@ -86,10 +98,8 @@ std::size_t Engine::encode_one(Accepting& work, std::unique_ptr<QueuedEvent> eve
   };
   try {
     event->encode(*message);
-  } catch (const std::exception& error) {
-    return drop(std::string{"encoding: "} + error.what());
   } catch (...) {
-    return drop("encoding: what was thrown is no std::exception");
+    return drop("encoding: " + thrown_text());
   }
   if (event->estimate != nullptr) event->estimate->observe(message->data.size());
   if (message->data.size() > options_.max_payload_bytes)
@@ -124,20 +134,19 @@ void Engine::append_batch(Accepting& work) {
   bool threw = false;
   try {
     result = store_.append(std::move(batch));
-  } catch (const std::exception& error) {
+  } catch (...) {
     threw = true;
-    work.errors.push_back(std::string{"the store's append failed: "} + error.what());
+    work.errors.push_back("the store's append failed: " + thrown_text());
   }
   if (threw || result.events.size() != events || result.deliveries.size() != asked.deliveries.size()) {
     result.events.assign(events, AppendStatus::unknown);
     result.deliveries.assign(asked.deliveries.size(), {});
   }
 
-  if (take_result(work, asked, result)) {
-    work.backoff.succeeded();
-  } else {
-    work.backoff.failed(clock_.elapsed());
-  }
+  const bool is_done = take_result(work, asked, result);
+  // Where some went through the store is there: what failed now is a first failure.
+  if (work.planned.size() < events) work.backoff.succeeded();
+  if (!is_done) work.backoff.failed(clock_.elapsed());
 }
 
 AppendBatch Engine::claim_room(Accepting& work) {

@@ -85,20 +85,21 @@ void Engine::call_store(Hand& hand, Next next) {
       case Next::send:
       case Next::resolve: break;
     }
-  } catch (const std::exception& error) {
+  } catch (...) {
     hand.failed = true;
-    hand.errors.push_back(std::string{"the store failed: "} + error.what());
+    hand.errors.push_back("the store failed: " + thrown_text());
   }
 }
 
 void Engine::apply(Hand& hand, Clock_ns now) {
   settle_held_ = false;
   const auto is_unknown = [](FinishStatus status) { return status == FinishStatus::unknown; };
+  auto& backoff = hand.role_step == Next::own ? own_backoff_ : settle_backoff_;
   if (hand.failed || std::any_of(hand.finished.begin(), hand.finished.end(), is_unknown)) {
-    settle_backoff_.failed(now);
+    backoff.failed(now);
     counters_.store_errors.fetch_add(1, std::memory_order_relaxed);
   } else {
-    settle_backoff_.succeeded();
+    backoff.succeeded();
   }
   switch (std::exchange(hand.role_step, Next::nothing)) {
     case Next::finish: apply_finished(hand, now); break;
@@ -193,7 +194,7 @@ void Engine::apply_fetched(Hand& hand, Clock_ns now) {
 
 void Engine::apply_ownership(Hand& hand, Clock_ns now) {
   if (hand.failed) {
-    own_at_ = settle_backoff_.next;
+    own_at_ = own_backoff_.next;
     return;
   }
   base_ = clock_.now().time_since_epoch() - now;

@@ -97,8 +97,13 @@ void Engine::hand_in(Hand& hand, Clock_ns now) {
 }
 
 Engine::Next Engine::take_role(Hand& hand, Clock_ns now) {
-  if (settle_held_ || now < settle_backoff_.next) return Next::nothing;
-  if (!outcomes_.empty()) {
+  if (settle_held_) return Next::nothing;
+  if (own_at_ && *own_at_ <= now && !stopping_) {  // first, and whatever else fails: a lease does not wait
+    own_at_.reset();
+    hand.role_step = Next::own;
+  } else if (now < settle_backoff_.next) {
+    return Next::nothing;
+  } else if (!outcomes_.empty()) {
     hand.settling.swap(outcomes_);
     hand.role_step = Next::finish;
   } else if (!returns_.empty()) {
@@ -108,9 +113,6 @@ Engine::Next Engine::take_role(Hand& hand, Clock_ns now) {
     hand.closing = std::move(closings_.back());
     closings_.pop_back();
     hand.role_step = Next::close;
-  } else if (own_at_ && *own_at_ <= now && !stopping_) {
-    own_at_.reset();
-    hand.role_step = Next::own;
   } else if (scheduler_.has_wants() && !stopping_) {
     hand.wants = scheduler_.wants(64);
     if (hand.wants.empty()) return Next::nothing;
@@ -163,7 +165,8 @@ Engine::Next Engine::take_job(Hand& hand, Clock_ns now) {
 
 void Engine::look(Hand& hand, Clock_ns now) {
   const bool can_settle = !settle_held_ && (!outcomes_.empty() || !returns_.empty() || !closings_.empty());
-  hand.saw.work_left = can_settle || !notified_.empty() || scheduler_.has_ready() || scheduler_.has_wants() ||
+  const bool can_own = !settle_held_ && !stopping_ && own_at_ && *own_at_ <= now;
+  hand.saw.work_left = can_settle || can_own || !notified_.empty() || scheduler_.has_ready() || scheduler_.has_wants() ||
                        ((intake_.has_work() || accept_left_.load()) && now.count() >= accept_not_before_.load());
   auto& timer = hand.saw.timer;
   timer = scheduler_.next_due();
