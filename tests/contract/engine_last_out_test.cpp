@@ -35,7 +35,9 @@ class Moody : public Store {
   }
   AppendResult append(AppendBatch batch) override {
     fail("append");
-    return store_->append(std::move(batch));
+    auto result = store_->append(std::move(batch));
+    fail("append, once it is done");
+    return result;
   }
   std::vector<LaneFetched> fetch(std::span<const LaneWant> wants, TimePoint now) override {
     fail("fetch");
@@ -161,6 +163,33 @@ TEST_CASE("slots are kept while nothing else of the store works") {
   CHECK(store->acquires >= before + 9);
 }
 
+TEST_CASE("at a stop, what was delivered though nobody knew that it was stored is not reported as dropped") {
+  const auto store = std::make_shared<Moody>(contract::each_exact_store().make());
+  const auto clock = std::make_shared<ManualClock>();
+  const auto recorder = std::make_shared<Recorder>();
+  Options options{.threads = 0, .shutdown_timeout = 0ms};
+  options.store = store;
+  options.clock = clock;
+  options.observer = recorder;
+  Publisher publisher{std::make_shared<RecordingTransport>(clock), options};
+  publisher.subscribe({.url = "http://127.0.0.1/", .id = {"one"}});
+  publisher.pause({"one"});
+  publisher.publish(Event{"a", 1, {}, {}});
+  publisher.settle(0ms);
+  store->verb = "append, once it is done";
+  store->times = 1;
+  publisher.publish(Event{"a", 2, {}, {}});
+  publisher.settle(0ms);
+  CHECK(publisher.stats().queued == 1);  // to be repeated
+  publisher.resume({"one"});
+  publisher.settle(0ms);
+  CHECK(publisher.stats().delivered == 2);
+  publisher.stop(0ms);
+  CHECK(recorder->dropped().empty());
+  CHECK(publisher.stats().dropped == 0);
+  CHECK(publisher.stats().queued == 0);
+}
+
 TEST_CASE("an engine whose store fails at its start leaves the transport to the next") {
   const auto store = std::make_shared<Moody>(contract::each_store().make());
   const auto transport = std::make_shared<RecordingTransport>();
@@ -223,7 +252,7 @@ TEST_CASE("a last publisher that goes on a thread of flyhook's leaves nothing un
     for (const auto& id : accepted) {
       const auto times = delivered.count(id);
       CHECK(times <= 3);
-      CHECK((times == 3) != dropped.contains(id));
+      if (recorder->errors().empty()) CHECK((times == 3) != dropped.contains(id));  // there was time to name them all
     }
   }
 }

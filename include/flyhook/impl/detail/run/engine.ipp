@@ -374,7 +374,7 @@ void Engine::report_pending() {
       tell([&](Observer& observer) { observer.on_dropped(id, "shutdown"); });
     }
   };
-  std::set<std::string> perhaps_stored;  // the store's last answer was `unknown`: reported here, not from its rows again
+  std::set<EventId> perhaps_stored;  // the store's last answer was `unknown`: its rows say what became of them
   std::size_t left = 0, left_bytes = 0;
   const auto leaves = [&](const EventId& id, std::size_t bytes) {
     ++left;
@@ -382,8 +382,13 @@ void Engine::report_pending() {
     report(id);
   };
   for (const auto& planned : accepting_.planned) {
-    leaves(planned.message->id, planned.bytes);
-    if (planned.is_repeat) perhaps_stored.insert(planned.message->id.value);
+    ++left;
+    left_bytes += planned.bytes;
+    if (planned.is_repeat) {
+      perhaps_stored.insert(planned.message->id);
+    } else {
+      report(planned.message->id);
+    }
   }
   accepting_.planned.clear();
   QueuedEvents queued, dropped;
@@ -398,21 +403,31 @@ void Engine::report_pending() {
     DeliveryQuery query;
     query.status = DeliveryStatus::pending;
     query.limit = 1000;
-    std::string last;  // deliveries of one event stand together
+    EventId last;  // deliveries of one event stand together
     for (std::size_t pending = store_.pending(); pending > 0;) {
       const auto page = store_.history().deliveries(query);
       if (page.empty()) break;
       query.cursor = page.back().id.value;
       pending -= std::min(pending, page.size());
       for (const auto& delivery : page)
-        if (delivery.event_id.value != last) {
-          last = delivery.event_id.value;
-          if (!perhaps_stored.contains(last)) report(delivery.event_id);
+        if (delivery.event_id != last) {
+          last = delivery.event_id;
+          perhaps_stored.erase(last);
+          report(last);
         }
+    }
+    DeliveryQuery any;
+    any.limit = 1;
+    while (!perhaps_stored.empty()) {
+      any.event_id = *perhaps_stored.begin();
+      const bool has_ended = !store_.history().deliveries(any).empty();
+      perhaps_stored.erase(perhaps_stored.begin());
+      if (!has_ended) report(*any.event_id);
     }
   } catch (...) {
     tell_error("the store could not list what is pending: " + thrown_text());
   }
+  for (const auto& id : perhaps_stored) report(id);
   counters_.dropped.fetch_add(count, std::memory_order_relaxed);
   if (silent > 0) tell_error(std::to_string(silent) + " more events were dropped: shutdown");
 }

@@ -52,10 +52,10 @@ Engine::Next Engine::exchange(Hand& hand, bool may_send, bool may_settle) {
     const std::lock_guard lock{mutex_};
     hand_in(hand, now);
     // Observers before anything else, and with nothing else in hand: how long they take is not ours to know. Outcomes the
-    // watch leaves to the senders, or nobody would look.
+    // watch leaves to the senders, or nobody would look; at a stop there is nothing to look for, and they may be gone.
     if (!hand.dropped.empty() || !hand.errors.empty()) {
       next = Next::report;
-    } else if (may_settle && may_send) {
+    } else if (may_settle && (may_send || stopping_)) {
       next = take_notices(hand);
     }
     const bool sends_first = hand.just_settled && may_send && scheduler_.has_ready();
