@@ -190,6 +190,57 @@ TEST_CASE("at a stop, what was delivered though nobody knew that it was stored i
   CHECK(publisher.stats().queued == 0);
 }
 
+TEST_CASE("a batch that the store did not take for a while finds subscriptions as they are then") {
+  const auto store = std::make_shared<Moody>(contract::each_exact_store().make());
+  const auto clock = std::make_shared<ManualClock>();
+  const auto transport = std::make_shared<RecordingTransport>(clock);
+  Options options{.threads = 0, .shutdown_timeout = 0ms};
+  options.store = store;
+  options.clock = clock;
+  Publisher publisher{transport, options};
+  publisher.subscribe({.url = "http://127.0.0.1/", .events = {"a"}, .id = {"one"}});
+  store->verb = "append";
+  store->times = 3;
+  publisher.publish(Event{"a", 1, {}, {}});
+  publisher.settle(0ms);
+  publisher.pause({"one"});
+  for (int i = 0; i < 1'500; ++i) {  // more lanes than are kept without a reason
+    const SubscriptionId other{"other-" + std::to_string(i)};
+    publisher.subscribe({.url = "http://127.0.0.1/", .events = {"b"}, .id = other});
+    publisher.update(other, {.events = std::vector<std::string>{"c"}});
+  }
+  for (int i = 0; i < 50; ++i) {
+    clock->advance(1s);
+    publisher.settle(0ms);
+  }
+  CHECK(transport->requests().empty());
+  CHECK(publisher.stats().pending == 1);
+}
+
+TEST_CASE("enabled again, a subscription gets what came since, though the store was away in between") {
+  const auto store = std::make_shared<Moody>(contract::each_exact_store().make());
+  const auto clock = std::make_shared<ManualClock>();
+  Options options{.threads = 0, .shutdown_timeout = 0ms};
+  options.store = store;
+  options.clock = clock;
+  Publisher publisher{std::make_shared<RecordingTransport>(clock), options};
+  publisher.subscribe({.url = "http://127.0.0.1/", .id = {"one"}});
+  store->verb = "close";
+  store->times = 1;
+  publisher.update({"one"}, {.enabled = false});
+  publisher.update({"one"}, {.enabled = true, .paused = true});
+  publisher.publish(Event{"a", 1, {}, {}});
+  for (int i = 0; i < 10; ++i) {
+    publisher.settle(0ms);
+    clock->advance(1s);
+  }
+  CHECK(publisher.stats().pending == 1);
+  publisher.resume({"one"});
+  publisher.settle(0ms);
+  CHECK(publisher.stats().delivered == 1);
+  CHECK(publisher.stats().dead == 0);
+}
+
 TEST_CASE("an engine whose store fails at its start leaves the transport to the next") {
   const auto store = std::make_shared<Moody>(contract::each_store().make());
   const auto transport = std::make_shared<RecordingTransport>();

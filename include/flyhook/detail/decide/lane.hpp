@@ -83,9 +83,10 @@ class Lane {
 
   std::size_t late_failures = 0;  ///< so many attempts share the look-up that came too late
 
-  std::size_t notices = 0;  ///< observer calls that wait or run
-  bool is_queued = false;   ///< in the scheduler's ready ring
-  bool is_wanting = false;  ///< in the scheduler's fetch ring
+  std::size_t notices = 0;    ///< observer calls that wait or run
+  std::uint64_t changed = 0;  ///< the scheduler's generation when its subscription last changed
+  bool is_queued = false;     ///< in the scheduler's ready ring
+  bool is_wanting = false;    ///< in the scheduler's fetch ring
 
   static constexpr std::size_t most_notices = 64;
 };

@@ -41,6 +41,11 @@ class Scheduler {
   /// To be called after any fact about the lane changed: enters it where it belongs now.
   FLYHOOK_DECL void update(Lane& lane);
 
+  /// The lane's subscription has changed: it must be remembered, or a matching that began before would make it anew as it
+  /// was. `forget_changes`: no such matching is under way any more.
+  void note_change(Lane& lane) { lane.changed = generation_; }
+  void forget_changes() { ++generation_; }
+
   /// A lane's endpoint as it is now; an older version changes nothing. Null: unsubscribed.
   FLYHOOK_DECL void set_endpoint(Lane& lane, const EndpointPtr& endpoint);
   /// Takes what the lane has claimed and not sent.
@@ -94,6 +99,7 @@ class Scheduler {
   std::set<std::pair<std::chrono::nanoseconds, std::uint64_t>> timers_;  // each lane's `due` and `resolving`
   std::vector<std::uint64_t> epochs_ = std::vector<std::uint64_t>(slot_count, 0);  // 0: not ours
   std::size_t forget_above_ = 1024;
+  std::uint64_t generation_ = 1;
 };
 
 }  // namespace flyhook::detail

@@ -164,6 +164,7 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
     QueuedEvents rest{};            // taken, not yet encoded
     std::deque<Planned> planned{};  // encoded and matched, oldest first, to be appended
     Backoff backoff{};
+    bool is_full = false;  // the last append had no room, and else no fault
     std::vector<std::pair<EventId, std::string>> dropped{};
     std::vector<std::string> errors{};
     std::size_t left_count = 0, left_bytes = 0;  // what has left the intake in this step
@@ -189,6 +190,7 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   FLYHOOK_DECL Next exchange(Hand& hand, bool may_send, bool may_settle);
   FLYHOOK_DECL void hand_in(Hand& hand, Clock_ns now);    // caller holds mutex_
   FLYHOOK_DECL Next take_role(Hand& hand, Clock_ns now);  // caller holds mutex_
+  FLYHOOK_DECL bool take_closing(Hand& hand);             // caller holds mutex_
   FLYHOOK_DECL Next take_notices(Hand& hand);             // caller holds mutex_
   FLYHOOK_DECL Next take_job(Hand& hand, Clock_ns now);   // caller holds mutex_
   FLYHOOK_DECL void look(Hand& hand, Clock_ns now);       // caller holds mutex_

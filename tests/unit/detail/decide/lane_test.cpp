@@ -151,4 +151,9 @@ TEST_CASE("a lane can be forgotten only when there is nothing to remember") {
   CHECK(remembers([](Lane& lane) { lane.due = 1s; }));
   CHECK(remembers([](Lane& lane) { lane.resolving = 1s; }));
   CHECK(remembers([](Lane& lane) { lane.notices = 1; }));
+  // What waits for an unsubscribed endpoint is not its business any more.
+  CHECK_FALSE(remembers([](Lane& lane) {
+    lane.endpoint = nullptr;
+    lane.more = true;
+  }));
 }

@@ -382,3 +382,19 @@ TEST_CASE("lanes with nothing to remember are forgotten, the others never") {
   CHECK(session.scheduler.find(2) == &waiting);
   CHECK(session.start_all() == std::vector<std::uint64_t>{1});
 }
+
+TEST_CASE("a lane whose subscription changed is remembered while an older matching may bring it back as it was") {
+  Session session;
+  auto& scheduler = session.scheduler;
+  std::uint64_t number = 100;
+  const auto crowd = [&] {
+    for (int i = 0; i < 10'000; ++i) scheduler.lane_of(unit::endpoint_of(++number));
+  };
+  const auto before = unit::endpoint_of(1, 2, 1), after = unit::endpoint_of(1, 2, 2);
+  scheduler.note_change(scheduler.lane_of(after));
+  crowd();
+  CHECK(scheduler.lane_of(before).endpoint == after);
+  scheduler.forget_changes();
+  crowd();
+  CHECK(scheduler.find(1) == nullptr);
+}

@@ -27,7 +27,9 @@ bool Lane::wants_fetch() const {
 }
 
 bool Lane::is_idle() const {
-  return window.empty() && taking == 0 && in_flight.empty() && unsettled == 0 && !more && !fetching && !due && !resolving &&
+  // What waits for an unsubscribed endpoint is closed, not fetched.
+  const bool has_waiting = endpoint != nullptr && (more || due);
+  return window.empty() && taking == 0 && in_flight.empty() && unsettled == 0 && !has_waiting && !fetching && !resolving &&
          notices == 0;
 }
 

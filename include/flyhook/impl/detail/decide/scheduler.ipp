@@ -27,9 +27,9 @@ Lane& Scheduler::lane_of(const EndpointPtr& endpoint) {
 }
 
 void Scheduler::forget_idle() {
-  std::erase_if(lanes_, [](const auto& entry) {
+  std::erase_if(lanes_, [&](const auto& entry) {
     const Lane& lane = *entry.second;
-    return lane.is_idle() && !lane.is_queued && !lane.is_wanting;
+    return lane.is_idle() && lane.changed < generation_ && !lane.is_queued && !lane.is_wanting;
   });
   // Swept again when as many lanes again have come: constant work for each that is made.
   forget_above_ = std::max<std::size_t>(1024, 2 * lanes_.size());

@@ -129,7 +129,9 @@ bool Engine::unsubscribe(const SubscriptionId& id) {
   if (endpoint == nullptr) return false;
   {
     const std::lock_guard lock{mutex_};
-    scheduler_.set_endpoint(scheduler_.lane_of(endpoint), nullptr);
+    Lane& lane = scheduler_.lane_of(endpoint);
+    scheduler_.note_change(lane);
+    scheduler_.set_endpoint(lane, nullptr);
   }
   end_lane(endpoint, DeliveryStatus::cancelled, "unsubscribed");
   return true;
@@ -140,6 +142,7 @@ void Engine::changed(const EndpointPtr& endpoint) {
     const std::lock_guard lock{mutex_};
     // Made if there is none: a batch matched before the change must find the endpoint as it is now.
     Lane& lane = scheduler_.lane_of(endpoint);
+    scheduler_.note_change(lane);
     if (!lane.is_open()) give_back_window(lane);
     scheduler_.update(lane);
   }

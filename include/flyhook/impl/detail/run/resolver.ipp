@@ -128,6 +128,10 @@ struct HostResolver::State : std::enable_shared_from_this<State> {
   void start_look_up(const std::string& host, Host& known) {  // caller holds mutex
     known.is_looked_up = true;
     (known.is_slow ? suspect : quick).push_back(host);
+    see_to_threads();
+  }
+
+  void see_to_threads() {  // caller holds mutex
     if (idle > 0) work.notify_one();
     // One idle thread takes one look-up: a second one behind it could wait as long as the first one hangs.
     if (idle >= quick.size() + suspect.size() || threads >= most_threads) return;
@@ -139,7 +143,7 @@ struct HostResolver::State : std::enable_shared_from_this<State> {
       // Detached: getaddrinfo cannot be stopped, and nobody waits for it.
       std::thread{[self = shared_from_this()] { self->run(); }}.detach();
     } catch (const std::exception&) {
-      --threads;  // another one, or the next look-up's, takes it
+      --threads;  // another one takes it, or one that whoever asks next can make
     }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
   }
@@ -180,7 +184,11 @@ std::shared_ptr<const Resolved> HostResolver::find(const std::string& host, Answ
     known.is_used = true;
     const bool is_fresh = known.resolved != nullptr && now < known.resolved->expires_at;
     if (!state_->inline_only) {
-      if (!known.is_looked_up && (!is_fresh || now >= known.resolved->refresh_at)) state_->start_look_up(host, known);
+      if (known.is_looked_up) {
+        state_->see_to_threads();
+      } else if (!is_fresh || now >= known.resolved->refresh_at) {
+        state_->start_look_up(host, known);
+      }
       if (is_fresh) return known.resolved;
       known.waiting.push_back(std::move(answer));
       return nullptr;

@@ -53,6 +53,8 @@ bool Engine::accept(Hand& hand) {
 
   accept_left_.store(!work.planned.empty() || work.rest.count > 0, std::memory_order_release);
   accept_not_before_.store(work.backoff.next.count(), std::memory_order_release);
+  // After the time, so that what ends from now on shortens it.
+  accept_is_full_.store(std::exchange(work.is_full, false), std::memory_order_release);
   if (work.left_count > 0) intake_.settled(std::exchange(work.left_count, 0), std::exchange(work.left_bytes, 0));
   auto dropped = std::exchange(work.dropped, {});
   auto errors = std::exchange(work.errors, {});
@@ -214,10 +216,11 @@ bool Engine::take_result(Accepting& work, const AppendBatch& asked, const Append
       ++work.left_count;
       work.left_bytes += planned.bytes;
     }
+    if (left.empty()) scheduler_.forget_changes();  // whatever is matched from here on is matched as things are now
   }
   work.planned.swap(left);
   if (is_unknown) counters_.store_errors.fetch_add(1, std::memory_order_relaxed);
-  accept_is_full_.store(is_full && !is_unknown, std::memory_order_release);
+  work.is_full = is_full && !is_unknown;
   return !is_unknown && !is_full;
 }
 

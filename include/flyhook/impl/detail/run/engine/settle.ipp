@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 #include <exception>
+#include <iterator>
 #include <utility>
 
 // The settle role: outcomes to the store, deliveries out of it, slots kept, observers told. A batch is what came while the
@@ -130,12 +131,13 @@ void Engine::apply(Hand& hand, Clock_ns now) {
 }
 
 void Engine::apply_finished(Hand& hand, Clock_ns now) {
+  std::vector<Settling> again;
   for (std::size_t i = 0; i < hand.settling.size(); ++i) {
     auto& settling = hand.settling[i];
     settling.outcome = std::move(hand.outcomes[i]);
     const auto status = hand.failed ? FinishStatus::unknown : hand.finished[i];
     if (status == FinishStatus::unknown) {
-      outcomes_.push_back(std::move(settling));
+      again.push_back(std::move(settling));
       continue;
     }
     Lane* lane = scheduler_.find(settling.outcome.claim.lane);
@@ -157,6 +159,8 @@ void Engine::apply_finished(Hand& hand, Clock_ns now) {
     }
     scheduler_.update(*lane);
   }
+  // Before what came meanwhile: observers hear of a lane's outcomes in their order.
+  outcomes_.insert(outcomes_.begin(), std::make_move_iterator(again.begin()), std::make_move_iterator(again.end()));
   hand.settling.clear();
   hand.finished.clear();
   // What ended makes room in a store that was full.

@@ -109,9 +109,7 @@ Engine::Next Engine::take_role(Hand& hand, Clock_ns now) {
   } else if (!returns_.empty()) {
     hand.claims.swap(returns_);
     hand.role_step = Next::give_back;
-  } else if (!closings_.empty()) {
-    hand.closing = std::move(closings_.back());
-    closings_.pop_back();
+  } else if (take_closing(hand)) {
     hand.role_step = Next::close;
   } else if (scheduler_.has_wants() && !stopping_) {
     hand.wants = scheduler_.wants(64);
@@ -122,6 +120,17 @@ Engine::Next Engine::take_role(Hand& hand, Clock_ns now) {
   }
   settle_held_ = true;
   return hand.role_step;
+}
+
+bool Engine::take_closing(Hand& hand) {
+  while (!closings_.empty()) {
+    hand.closing = std::move(closings_.back());
+    closings_.pop_back();
+    // Enabled again before the store could be told: what waits now is to be sent.
+    const Lane* lane = scheduler_.find(hand.closing.lane);
+    if (lane == nullptr || lane->endpoint == nullptr || !lane->endpoint->subscription.enabled) return true;
+  }
+  return false;
 }
 
 Engine::Next Engine::take_notices(Hand& hand) {
