@@ -23,6 +23,8 @@ struct Message {
   std::string trace_parent{};  ///< W3C Trace Context, sent as `traceparent`
   std::optional<TimePoint> deliver_at{}, expires_at{};
   std::string content_type{};  ///< empty: application/json
+
+  friend bool operator==(const Message&, const Message&) = default;
 };
 
 }  // namespace flyhook

@@ -561,6 +561,8 @@ struct Message {
   std::string trace_parent{};  ///< W3C Trace Context, sent as `traceparent`
   std::optional<TimePoint> deliver_at{}, expires_at{};
   std::string content_type{};  ///< empty: application/json
+
+  friend bool operator==(const Message&, const Message&) = default;
 };
 
 }  // namespace flyhook
@@ -1585,6 +1587,13 @@ class Intake {
  public:
   enum class Pushed { accepted, full, stopped };
 
+  /// What the role's holder gets.
+  struct Taken {
+    QueuedEvents events{};
+    QueuedEvents dropped{};        ///< made room for others, and nobody was told yet: at most `queue_capacity`
+    std::size_t dropped_more = 0;  ///< so many besides, of which only the number is known
+  };
+
   FLYHOOK_DECL Intake(const Options& options, const std::array<std::uint64_t, 4>& seed);
 
   // Publishers, any thread ------------------------------------------------------------------------------------------------
@@ -1604,7 +1613,7 @@ class Intake {
 
   /// The oldest events; they count as queued until `settled`. With Overflow::drop_oldest at most `most`, since what is
   /// taken can't make room any more; else all. `most` 0: none, only what was dropped.
-  FLYHOOK_DECL QueuedEvents take(std::size_t most, QueuedEvents& dropped);
+  FLYHOOK_DECL Taken take(std::size_t most);
   /// So many events of so many bytes have left for good.
   FLYHOOK_DECL void settled(std::size_t count, std::size_t bytes);
 
@@ -1625,6 +1634,7 @@ class Intake {
   std::condition_variable room_;             // of `block`
   QueuedEvents waiting_;                     // under mutex_
   QueuedEvents dropped_;                     // under mutex_: made room, to be reported by the role's holder
+  std::size_t dropped_more_ = 0;             // under mutex_: dropped while `dropped_` was full: a store may hang for long
   std::size_t taken_ = 0, taken_bytes_ = 0;  // under mutex_: taken and not settled
   UlidSequence ulids_;                       // under mutex_: ids grow in the order of the queue
   bool closed_ = false;                      // under mutex_
@@ -1686,6 +1696,7 @@ bool Intake::has_room(std::size_t bytes) const {
 }
 
 Intake::Pushed Intake::push(std::unique_ptr<QueuedEvent>& event, Ulid& ulid, bool may_block) {
+  QueuedEvents forgotten;  // destroyed under no lock: their types are the application's
   // The lock is held for nanoseconds, so a few tries spare the system call of a contended one.
   std::unique_lock lock{mutex_, std::defer_lock};
   for (int i = 0; i < 64 && !lock.owns_lock(); ++i) lock.try_lock();
@@ -1700,7 +1711,11 @@ Intake::Pushed Intake::push(std::unique_ptr<QueuedEvent>& event, Ulid& ulid, boo
   // What is taken can't make room: if that alone leaves none, dropping would be for nothing.
   const bool can_make_room = taken_ == 0 || (taken_ < capacity_ && taken_bytes_ + event->bytes <= capacity_bytes_);
   if (overflow_ == Overflow::drop_oldest && can_make_room)
-    while (!has_room(event->bytes) && waiting_.count > 0) dropped_.push(waiting_.pop());
+    while (!has_room(event->bytes) && waiting_.count > 0) {
+      const bool is_kept = dropped_.count < capacity_;
+      (is_kept ? dropped_ : forgotten).push(waiting_.pop());
+      if (!is_kept) ++dropped_more_;
+    }
   if (!has_room(event->bytes)) return Pushed::full;
 
   ulid = event->ulid = ulids_.next(event->created_at);
@@ -1724,17 +1739,19 @@ void Intake::leave() {
   held_.store(false, std::memory_order_release);
 }
 
-QueuedEvents Intake::take(std::size_t most, QueuedEvents& dropped) {
-  QueuedEvents taken;
+Intake::Taken Intake::take(std::size_t most) {
+  Taken taken;
   const std::lock_guard lock{mutex_};
-  dropped.swap(dropped_);
+  taken.dropped.swap(dropped_);
+  taken.dropped_more = std::exchange(dropped_more_, 0);
+  auto& events = taken.events;
   if (overflow_ == Overflow::drop_oldest) {
-    while (taken.count < most && waiting_.count > 0) taken.push(waiting_.pop());
+    while (events.count < most && waiting_.count > 0) events.push(waiting_.pop());
   } else if (most > 0) {
-    taken.swap(waiting_);  // at once, so that no publisher waits for a walk through the list
+    events.swap(waiting_);  // at once, so that no publisher waits for a walk through the list
   }
-  taken_ += taken.count;
-  taken_bytes_ += taken.bytes;
+  taken_ += events.count;
+  taken_bytes_ += events.bytes;
   work_.store(waiting_.count + dropped_.count, std::memory_order_release);
   return taken;
 }
@@ -3262,9 +3279,10 @@ class Lane {
 
   std::size_t late_failures = 0;  ///< so many attempts share the look-up that came too late
 
-  std::size_t notices = 0;  ///< observer calls that wait or run
-  bool is_queued = false;   ///< in the scheduler's ready ring
-  bool is_wanting = false;  ///< in the scheduler's fetch ring
+  std::size_t notices = 0;    ///< observer calls that wait or run
+  std::uint64_t changed = 0;  ///< the scheduler's generation when its subscription last changed
+  bool is_queued = false;     ///< in the scheduler's ready ring
+  bool is_wanting = false;    ///< in the scheduler's fetch ring
 
   static constexpr std::size_t most_notices = 64;
 };
@@ -3300,7 +3318,9 @@ bool Lane::wants_fetch() const {
 }
 
 bool Lane::is_idle() const {
-  return window.empty() && taking == 0 && in_flight.empty() && unsettled == 0 && !more && !fetching && !due && !resolving &&
+  // What waits for an unsubscribed endpoint is closed, not fetched.
+  const bool has_waiting = endpoint != nullptr && (more || due);
+  return window.empty() && taking == 0 && in_flight.empty() && unsettled == 0 && !has_waiting && !fetching && !resolving &&
          notices == 0;
 }
 
@@ -3346,6 +3366,11 @@ class Scheduler {
 
   /// To be called after any fact about the lane changed: enters it where it belongs now.
   FLYHOOK_DECL void update(Lane& lane);
+
+  /// The lane's subscription has changed: it must be remembered, or a matching that began before would make it anew as it
+  /// was. `forget_changes`: no such matching is under way any more.
+  void note_change(Lane& lane) { lane.changed = generation_; }
+  void forget_changes() { ++generation_; }
 
   /// A lane's endpoint as it is now; an older version changes nothing. Null: unsubscribed.
   FLYHOOK_DECL void set_endpoint(Lane& lane, const EndpointPtr& endpoint);
@@ -3400,6 +3425,7 @@ class Scheduler {
   std::set<std::pair<std::chrono::nanoseconds, std::uint64_t>> timers_;  // each lane's `due` and `resolving`
   std::vector<std::uint64_t> epochs_ = std::vector<std::uint64_t>(slot_count, 0);  // 0: not ours
   std::size_t forget_above_ = 1024;
+  std::uint64_t generation_ = 1;
 };
 
 }  // namespace flyhook::detail
@@ -3433,9 +3459,9 @@ Lane& Scheduler::lane_of(const EndpointPtr& endpoint) {
 }
 
 void Scheduler::forget_idle() {
-  std::erase_if(lanes_, [](const auto& entry) {
+  std::erase_if(lanes_, [&](const auto& entry) {
     const Lane& lane = *entry.second;
-    return lane.is_idle() && !lane.is_queued && !lane.is_wanting;
+    return lane.is_idle() && lane.changed < generation_ && !lane.is_queued && !lane.is_wanting;
   });
   // Swept again when as many lanes again have come: constant work for each that is made.
   forget_above_ = std::max<std::size_t>(1024, 2 * lanes_.size());
@@ -3602,6 +3628,7 @@ std::vector<LaneWant> Scheduler::wants(std::size_t most) {
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 
 // From a delivery picked to the request that leaves, and back from the answer to the outcome. Values only; the engine does
 // the sending.
@@ -3610,6 +3637,9 @@ namespace flyhook::detail {
 
 /// The bodies of one event, made at the first attempt in each encoding and shared by the deliveries in all windows.
 struct SharedBodies {
+  explicit SharedBodies(std::shared_ptr<const Message> message) : of(std::move(message)) {}
+
+  const std::shared_ptr<const Message> of;
   std::mutex mutex;
   std::array<std::shared_ptr<const Encoded>, 4> by_encoding{};  // under `mutex`
 };
@@ -3872,7 +3902,7 @@ class Pool {
     Pool& pool_;
   };
 
-  /// Ends all threads once their turns end. Joins them, unless called on one of them.
+  /// Ends all threads once their turns end. Joins them, unless called on a thread of flyhook's.
   FLYHOOK_DECL void stop();
 
   std::size_t senders() const noexcept { return senders_.load(std::memory_order_relaxed); }
@@ -4187,10 +4217,10 @@ void Pool::stop() {
     threads.swap(threads_);
     ended_.clear();
   }
-  bool is_own = false;
-  for (const auto& thread : threads) is_own = is_own || thread.get_id() == std::this_thread::get_id();
+  // One of ours would wait for itself; another engine's, or a transport's inside `done`, for what may wait for it.
+  const bool is_ours = on_flyhook_thread();
   for (auto& thread : threads) {
-    if (is_own) {
+    if (is_ours) {
       thread.detach();  // each keeps the worker alive until it has ended
     } else {
       thread.join();
@@ -4377,6 +4407,10 @@ struct HostResolver::State : std::enable_shared_from_this<State> {
   void start_look_up(const std::string& host, Host& known) {  // caller holds mutex
     known.is_looked_up = true;
     (known.is_slow ? suspect : quick).push_back(host);
+    see_to_threads();
+  }
+
+  void see_to_threads() {  // caller holds mutex
     if (idle > 0) work.notify_one();
     // One idle thread takes one look-up: a second one behind it could wait as long as the first one hangs.
     if (idle >= quick.size() + suspect.size() || threads >= most_threads) return;
@@ -4388,7 +4422,7 @@ struct HostResolver::State : std::enable_shared_from_this<State> {
       // Detached: getaddrinfo cannot be stopped, and nobody waits for it.
       std::thread{[self = shared_from_this()] { self->run(); }}.detach();
     } catch (const std::exception&) {
-      --threads;  // another one, or the next look-up's, takes it
+      --threads;  // another one takes it, or one that whoever asks next can make
     }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
   }
@@ -4429,7 +4463,11 @@ std::shared_ptr<const Resolved> HostResolver::find(const std::string& host, Answ
     known.is_used = true;
     const bool is_fresh = known.resolved != nullptr && now < known.resolved->expires_at;
     if (!state_->inline_only) {
-      if (!known.is_looked_up && (!is_fresh || now >= known.resolved->refresh_at)) state_->start_look_up(host, known);
+      if (known.is_looked_up) {
+        state_->see_to_threads();
+      } else if (!is_fresh || now >= known.resolved->refresh_at) {
+        state_->start_look_up(host, known);
+      }
       if (is_fresh) return known.resolved;
       known.waiting.push_back(std::move(answer));
       return nullptr;
@@ -4871,6 +4909,7 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
     QueuedEvents rest{};            // taken, not yet encoded
     std::deque<Planned> planned{};  // encoded and matched, oldest first, to be appended
     Backoff backoff{};
+    bool is_full = false;  // the last append had no room, and else no fault
     std::vector<std::pair<EventId, std::string>> dropped{};
     std::vector<std::string> errors{};
     std::size_t left_count = 0, left_bytes = 0;  // what has left the intake in this step
@@ -4890,12 +4929,14 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   FLYHOOK_DECL void append_batch(Accepting& work);
   FLYHOOK_DECL AppendBatch claim_room(Accepting& work);
   FLYHOOK_DECL bool take_result(Accepting& work, const AppendBatch& asked, const AppendResult& result);
-  FLYHOOK_DECL std::shared_ptr<SharedBodies> shared_bodies(const EventId& id, std::size_t deliveries);
+  FLYHOOK_DECL std::shared_ptr<SharedBodies> shared_bodies(const std::shared_ptr<const Message>& message,
+                                                           std::size_t deliveries);
 
   // the turn
   FLYHOOK_DECL Next exchange(Hand& hand, bool may_send, bool may_settle);
   FLYHOOK_DECL void hand_in(Hand& hand, Clock_ns now);    // caller holds mutex_
   FLYHOOK_DECL Next take_role(Hand& hand, Clock_ns now);  // caller holds mutex_
+  FLYHOOK_DECL bool take_closing(Hand& hand);             // caller holds mutex_
   FLYHOOK_DECL Next take_notices(Hand& hand);             // caller holds mutex_
   FLYHOOK_DECL Next take_job(Hand& hand, Clock_ns now);   // caller holds mutex_
   FLYHOOK_DECL void look(Hand& hand, Clock_ns now);       // caller holds mutex_
@@ -4928,8 +4969,11 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   // waiting
   FLYHOOK_DECL bool is_quiet(Clock_ns now) const;  // caller holds mutex_: nothing is due, queued or in flight
   FLYHOOK_DECL bool is_still() const;              // caller holds mutex_: no step is under way, nothing is unsettled
+  FLYHOOK_DECL bool has_no_threads() const;        // whoever waits does the work
+  FLYHOOK_DECL bool is_store_empty();
   FLYHOOK_DECL bool wait_quiet(Real::time_point deadline, bool until_empty);
   FLYHOOK_DECL void wait_still(Real::time_point deadline);
+  FLYHOOK_DECL void finish_stop() noexcept;  // when no thread works any more
   FLYHOOK_DECL void report_pending();
   FLYHOOK_DECL TimePoint stored_time(Clock_ns elapsed) const;
 
@@ -4968,7 +5012,7 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   std::vector<Settling> outcomes_;  // the settle list
   std::vector<Claim> returns_;      // to be given back
   std::vector<CloseRequest> closings_;
-  Backoff settle_backoff_;
+  Backoff settle_backoff_, own_backoff_;
   std::optional<Clock_ns> own_at_{};
   std::unordered_map<std::uint64_t, std::deque<Notice>> notices_;  // per lane with Lane::notices
   std::deque<std::uint64_t> notified_;                             // of those, the ones whose notices no thread tells now
@@ -4991,10 +5035,9 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
 
 #include <algorithm>
 #include <cstring>
-#include <exception>
-#include <set>
 
-// The engine's life: start, publish, look, end. The way of an event goes on in engine/accept.ipp, turn.ipp and settle.ipp.
+// The engine's doors: start, publish, change subscriptions, look. The way of an event goes on in engine/accept.ipp,
+// turn.ipp and settle.ipp; waiting for it, and the end, are in engine/stop.ipp.
 
 #ifndef FLYHOOK_IMPL_DETAIL_RUN_ENGINE_ACCEPT_IPP
 #define FLYHOOK_IMPL_DETAIL_RUN_ENGINE_ACCEPT_IPP
@@ -5013,6 +5056,7 @@ inline constexpr std::size_t batch_bytes = 1u << 20;
 inline constexpr std::chrono::milliseconds batch_time{1};
 
 FLYHOOK_DECL std::uint64_t content_hash(const Message& message);
+FLYHOOK_DECL std::string thrown_text();
 
 /// Tells a repeat from a conflict. Lengths in between, so that no two splits of the same bytes are alike.
 std::uint64_t content_hash(const Message& message) {
@@ -5022,6 +5066,17 @@ std::uint64_t content_hash(const Message& message) {
     hash = fnv1a(*part, hash);
   }
   return hash;
+}
+
+/// What the exception says that is being handled: a store's, or user code's, may be of any type.
+std::string thrown_text() {
+  try {
+    throw;
+  } catch (const std::exception& error) {
+    return error.what();
+  } catch (...) {
+    return "what was thrown is no std::exception";
+  }
 }
 
 bool Engine::wants_accept(Clock_ns now) const {
@@ -5037,6 +5092,8 @@ bool Engine::accept(Hand& hand) {
 
   accept_left_.store(!work.planned.empty() || work.rest.count > 0, std::memory_order_release);
   accept_not_before_.store(work.backoff.next.count(), std::memory_order_release);
+  // After the time, so that what ends from now on shortens it.
+  accept_is_full_.store(std::exchange(work.is_full, false), std::memory_order_release);
   if (work.left_count > 0) intake_.settled(std::exchange(work.left_count, 0), std::exchange(work.left_bytes, 0));
   auto dropped = std::exchange(work.dropped, {});
   auto errors = std::exchange(work.errors, {});
@@ -5053,9 +5110,13 @@ void Engine::encode_batch(Accepting& work) {
   const auto began = Real::now();
   std::size_t bytes = 0;
   if (work.rest.count == 0) {
-    QueuedEvents made_room;
-    work.rest = intake_.take(batch_events, made_room);
-    while (const auto event = made_room.pop()) work.dropped.emplace_back(event->id(), "overflow");
+    auto taken = intake_.take(batch_events);
+    work.rest.swap(taken.events);
+    while (const auto event = taken.dropped.pop()) work.dropped.emplace_back(event->id(), "overflow");
+    if (taken.dropped_more > 0) {
+      counters_.dropped.fetch_add(taken.dropped_more, std::memory_order_relaxed);
+      work.errors.push_back(std::to_string(taken.dropped_more) + " more events were dropped: overflow");
+    }
   }
   // After the events were taken: whoever subscribed before publishing is in it.
   const auto index = subscriptions_.index();
@@ -5082,10 +5143,8 @@ std::size_t Engine::encode_one(Accepting& work, std::unique_ptr<QueuedEvent> eve
   };
   try {
     event->encode(*message);
-  } catch (const std::exception& error) {
-    return drop(std::string{"encoding: "} + error.what());
   } catch (...) {
-    return drop("encoding: what was thrown is no std::exception");
+    return drop("encoding: " + thrown_text());
   }
   if (event->estimate != nullptr) event->estimate->observe(message->data.size());
   if (message->data.size() > options_.max_payload_bytes)
@@ -5105,9 +5164,9 @@ std::size_t Engine::encode_one(Accepting& work, std::unique_ptr<QueuedEvent> eve
   work.found.clear();
   index.match(message->tenant, message->type, work.found);
   planned.targets.assign(work.found.begin(), work.found.end());
-  planned.bodies = shared_bodies(message->id, planned.targets.size());
   const auto size = message->data.size();
   planned.message = std::move(message);
+  planned.bodies = shared_bodies(planned.message, planned.targets.size());
   work.planned.push_back(std::move(planned));
   return size;
 }
@@ -5120,20 +5179,19 @@ void Engine::append_batch(Accepting& work) {
   bool threw = false;
   try {
     result = store_.append(std::move(batch));
-  } catch (const std::exception& error) {
+  } catch (...) {
     threw = true;
-    work.errors.push_back(std::string{"the store's append failed: "} + error.what());
+    work.errors.push_back("the store's append failed: " + thrown_text());
   }
   if (threw || result.events.size() != events || result.deliveries.size() != asked.deliveries.size()) {
     result.events.assign(events, AppendStatus::unknown);
     result.deliveries.assign(asked.deliveries.size(), {});
   }
 
-  if (take_result(work, asked, result)) {
-    work.backoff.succeeded();
-  } else {
-    work.backoff.failed(clock_.elapsed());
-  }
+  const bool is_done = take_result(work, asked, result);
+  // Where some went through the store is there: what failed now is a first failure.
+  if (work.planned.size() < events) work.backoff.succeeded();
+  if (!is_done) work.backoff.failed(clock_.elapsed());
 }
 
 AppendBatch Engine::claim_room(Accepting& work) {
@@ -5201,23 +5259,26 @@ bool Engine::take_result(Accepting& work, const AppendBatch& asked, const Append
       ++work.left_count;
       work.left_bytes += planned.bytes;
     }
+    if (left.empty()) scheduler_.forget_changes();  // whatever is matched from here on is matched as things are now
   }
   work.planned.swap(left);
   if (is_unknown) counters_.store_errors.fetch_add(1, std::memory_order_relaxed);
-  accept_is_full_.store(is_full && !is_unknown, std::memory_order_release);
+  work.is_full = is_full && !is_unknown;
   return !is_unknown && !is_full;
 }
 
-std::shared_ptr<SharedBodies> Engine::shared_bodies(const EventId& id, std::size_t deliveries) {
+std::shared_ptr<SharedBodies> Engine::shared_bodies(const std::shared_ptr<const Message>& message, std::size_t deliveries) {
   if (deliveries < 2) return nullptr;
   const std::lock_guard lock{bodies_mutex_};
   if (bodies_.size() >= bodies_swept_at_) {
     std::erase_if(bodies_, [](const auto& entry) { return entry.second.expired(); });
     bodies_swept_at_ = std::max<std::size_t>(1024, 2 * bodies_.size());
   }
-  auto& known = bodies_[id];
+  auto& known = bodies_[message->id];
   auto bodies = known.lock();
-  if (bodies == nullptr) known = bodies = std::make_shared<SharedBodies>();
+  // An id that the store has forgotten may come again with other content while deliveries of the first are still held.
+  if (bodies == nullptr || (bodies->of != message && *bodies->of != *message))
+    known = bodies = std::make_shared<SharedBodies>(message);
   return bodies;
 }
 
@@ -5231,6 +5292,7 @@ std::shared_ptr<SharedBodies> Engine::shared_bodies(const EventId& id, std::size
 #include <algorithm>
 #include <bit>
 #include <exception>
+#include <iterator>
 #include <utility>
 
 // The settle role: outcomes to the store, deliveries out of it, slots kept, observers told. A batch is what came while the
@@ -5295,7 +5357,7 @@ void Engine::call_store(Hand& hand, Next next) {
         for (std::size_t i = 0; i < hand.fetched.size(); ++i)
           for (auto& delivery : hand.fetched[i].deliveries)
             hand.claimed[i].push_back({delivery.sequence, delivery.message,
-                                       shared_bodies(delivery.message->id, delivery.fan_out), delivery.attempts});
+                                       shared_bodies(delivery.message, delivery.fan_out), delivery.attempts});
         break;
       }
       case Next::give_back: store_.give_back(hand.claims); break;
@@ -5310,20 +5372,21 @@ void Engine::call_store(Hand& hand, Next next) {
       case Next::send:
       case Next::resolve: break;
     }
-  } catch (const std::exception& error) {
+  } catch (...) {
     hand.failed = true;
-    hand.errors.push_back(std::string{"the store failed: "} + error.what());
+    hand.errors.push_back("the store failed: " + thrown_text());
   }
 }
 
 void Engine::apply(Hand& hand, Clock_ns now) {
   settle_held_ = false;
   const auto is_unknown = [](FinishStatus status) { return status == FinishStatus::unknown; };
+  auto& backoff = hand.role_step == Next::own ? own_backoff_ : settle_backoff_;
   if (hand.failed || std::any_of(hand.finished.begin(), hand.finished.end(), is_unknown)) {
-    settle_backoff_.failed(now);
+    backoff.failed(now);
     counters_.store_errors.fetch_add(1, std::memory_order_relaxed);
   } else {
-    settle_backoff_.succeeded();
+    backoff.succeeded();
   }
   switch (std::exchange(hand.role_step, Next::nothing)) {
     case Next::finish: apply_finished(hand, now); break;
@@ -5354,12 +5417,13 @@ void Engine::apply(Hand& hand, Clock_ns now) {
 }
 
 void Engine::apply_finished(Hand& hand, Clock_ns now) {
+  std::vector<Settling> again;
   for (std::size_t i = 0; i < hand.settling.size(); ++i) {
     auto& settling = hand.settling[i];
     settling.outcome = std::move(hand.outcomes[i]);
     const auto status = hand.failed ? FinishStatus::unknown : hand.finished[i];
     if (status == FinishStatus::unknown) {
-      outcomes_.push_back(std::move(settling));
+      again.push_back(std::move(settling));
       continue;
     }
     Lane* lane = scheduler_.find(settling.outcome.claim.lane);
@@ -5381,6 +5445,8 @@ void Engine::apply_finished(Hand& hand, Clock_ns now) {
     }
     scheduler_.update(*lane);
   }
+  // Before what came meanwhile: observers hear of a lane's outcomes in their order.
+  outcomes_.insert(outcomes_.begin(), std::make_move_iterator(again.begin()), std::make_move_iterator(again.end()));
   hand.settling.clear();
   hand.finished.clear();
   // What ended makes room in a store that was full.
@@ -5418,7 +5484,7 @@ void Engine::apply_fetched(Hand& hand, Clock_ns now) {
 
 void Engine::apply_ownership(Hand& hand, Clock_ns now) {
   if (hand.failed) {
-    own_at_ = settle_backoff_.next;
+    own_at_ = own_backoff_.next;
     return;
   }
   base_ = clock_.now().time_since_epoch() - now;
@@ -5467,6 +5533,221 @@ void Engine::report(Hand& hand) {
   for (const auto& dropped : std::exchange(hand.dropped, {}))
     tell([&](Observer& observer) { observer.on_dropped(dropped.first, dropped.second); });
   for (const auto& what : std::exchange(hand.errors, {})) tell_error(what);
+}
+
+}  // namespace flyhook::detail
+
+#endif
+
+#ifndef FLYHOOK_IMPL_DETAIL_RUN_ENGINE_STOP_IPP
+#define FLYHOOK_IMPL_DETAIL_RUN_ENGINE_STOP_IPP
+
+#include <algorithm>
+#include <set>
+
+// Waiting until there is nothing to do, and the end: what was not delivered is reported, or stays in a durable store.
+
+namespace flyhook::detail {
+
+// Wait ------------------------------------------------------------------------------------------------------------------
+
+bool Engine::is_quiet(Clock_ns now) const {
+  return !intake_.has_work() && !intake_.is_held() && !accept_left_.load() && !settle_held_ && outcomes_.empty() &&
+         returns_.empty() && closings_.empty() && scheduler_.in_flight() == 0 && !scheduler_.has_ready() &&
+         !scheduler_.has_wants() && !scheduler_.is_resolving() && notices_.empty() && !(own_at_ && *own_at_ <= now) &&
+         !(scheduler_.next_due() && *scheduler_.next_due() <= now);
+}
+
+bool Engine::is_still() const {
+  return scheduler_.in_flight() == 0 && !intake_.is_held() && !settle_held_ && outcomes_.empty() && notices_.empty();
+}
+
+bool Engine::has_no_threads() const {
+  return options_.threads == 0;
+}
+
+bool Engine::is_store_empty() {
+  try {
+    return store_.pending() == 0;
+  } catch (...) {  // not known to be
+    counters_.store_errors.fetch_add(1, std::memory_order_relaxed);
+    return false;
+  }
+}
+
+bool Engine::wait_quiet(Real::time_point deadline, bool until_empty) {
+  const auto alive = shared_from_this();  // without threads, an observer that runs here may destroy the last publisher
+  const bool runs_here = has_no_threads();
+  for (;;) {
+    const bool did_something = runs_here && turn(true).did_something;
+    std::optional<Clock_ns> timer;
+    bool quiet = false;
+    {
+      std::unique_lock lock{mutex_};
+      const auto now = clock_.elapsed();
+      quiet = is_quiet(now);
+      timer = scheduler_.next_due();
+      if (!quiet && !did_something) {
+        if (stopping_ || Real::now() >= deadline) return false;
+        // On this thread only somebody else's clock or transport could bring anything about.
+        if (runs_here && clock_.is_manual()) return false;
+        ++waiters_;
+        // Without threads a timer of ours has to be looked at again; otherwise whoever finds nothing to do wakes us.
+        const auto next_look = runs_here ? std::min(deadline, Real::now() + std::chrono::milliseconds{5}) : deadline;
+        calm_.wait_until(lock, next_look);
+        --waiters_;
+        continue;
+      }
+    }
+    if (!quiet) {
+      if (Real::now() >= deadline) return false;
+      continue;
+    }
+    if (!until_empty) return true;
+    if (is_store_empty()) return true;
+    // What is left waits for a time: is it one that this call will see?
+    const auto left = deadline - Real::now();
+    std::unique_lock lock{mutex_};
+    if (!is_quiet(clock_.elapsed())) continue;
+    if (stopping_ || !timer || *timer - clock_.elapsed() > left || (runs_here && clock_.is_manual())) return false;
+    ++waiters_;
+    calm_.wait_until(lock, std::min(deadline, Real::now() + (*timer - clock_.elapsed())));
+    --waiters_;
+  }
+}
+
+void Engine::wait_still(Real::time_point deadline) {
+  for (;;) {
+    if (has_no_threads()) turn(true);
+    std::unique_lock lock{mutex_};
+    if (is_still() || Real::now() >= deadline) return;
+    ++waiters_;
+    calm_.wait_until(lock, std::min(deadline, Real::now() + std::chrono::milliseconds{5}));
+    --waiters_;
+  }
+}
+
+bool Engine::settle(std::chrono::milliseconds real_limit) {
+  return wait_quiet(Real::now() + real_limit, false);
+}
+
+bool Engine::drain(std::chrono::milliseconds timeout) {
+  return wait_quiet(Real::now() + timeout, true);
+}
+
+// Stop ------------------------------------------------------------------------------------------------------------------
+
+void Engine::stop(std::chrono::milliseconds timeout) {
+  const auto alive = shared_from_this();
+  intake_.close();
+  {
+    std::unique_lock lock{mutex_};
+    if (stop_called_) {
+      if (on_flyhook_thread()) return;
+      ++waiters_;
+      calm_.wait(lock, [&] { return stopped_; });
+      --waiters_;
+      return;
+    }
+    stop_called_ = true;
+  }
+  // On a thread of ours nothing can be waited for: the threads end by themselves, and the last one out reports what is
+  // left.
+  const bool may_wait = !on_flyhook_thread();
+  if (may_wait) drain(timeout);
+  {
+    const std::lock_guard lock{mutex_};
+    stopping_ = true;
+    calm_.notify_all();  // what is left will not come about any more
+  }
+  transport_.cancel_all();
+  resolver_.abandon();
+  if (may_wait) wait_still(Real::now() + std::chrono::milliseconds{500});
+  pool_.stop();
+  if (may_wait) finish_stop();
+}
+
+void Engine::finish_stop() noexcept {
+  try {
+    report_pending();
+    store_.release(owner_);
+  } catch (...) {
+    tell([&](Observer& observer) { observer.on_error("the store's slots could not be released: " + thrown_text()); });
+  }
+  const std::lock_guard lock{mutex_};
+  stopped_ = true;
+  calm_.notify_all();
+}
+
+void Engine::report_pending() {
+  if (store_.traits().durable) return;  // it is still there at the next start
+  std::size_t count = 0;
+  const auto until = Real::now() + std::chrono::milliseconds{250};
+  std::size_t silent = 0;
+  const auto report = [&](const EventId& id, const char* reason = "shutdown") {
+    ++count;
+    if (Real::now() >= until) {
+      ++silent;
+    } else {
+      tell([&](Observer& observer) { observer.on_dropped(id, reason); });
+    }
+  };
+  std::set<EventId> perhaps_stored;  // the store's last answer was `unknown`: its rows say what became of them
+  std::size_t left = 0, left_bytes = 0;
+  const auto leaves = [&](const EventId& id, std::size_t bytes) {
+    ++left;
+    left_bytes += bytes;
+    report(id);
+  };
+  for (const auto& planned : accepting_.planned) {
+    ++left;
+    left_bytes += planned.bytes;
+    if (planned.is_repeat) {
+      perhaps_stored.insert(planned.message->id);
+    } else {
+      report(planned.message->id);
+    }
+  }
+  accepting_.planned.clear();
+  while (const auto event = accepting_.rest.pop()) leaves(event->id(), event->bytes);
+  auto taken = intake_.take(static_cast<std::size_t>(-1));
+  count += taken.dropped_more;
+  silent += taken.dropped_more;
+  while (const auto event = taken.dropped.pop()) report(event->id(), "overflow");
+  while (const auto event = taken.events.pop()) leaves(event->id(), event->bytes);
+  intake_.settled(left, left_bytes);  // Stats::queued says what is there, after a stop too
+  accept_left_.store(false);
+  try {
+    DeliveryQuery query;
+    query.status = DeliveryStatus::pending;
+    query.limit = 1000;
+    EventId last;  // deliveries of one event stand together
+    for (std::size_t pending = store_.pending(); pending > 0;) {
+      const auto page = store_.history().deliveries(query);
+      if (page.empty()) break;
+      query.cursor = page.back().id.value;
+      pending -= std::min(pending, page.size());
+      for (const auto& delivery : page)
+        if (delivery.event_id != last) {
+          last = delivery.event_id;
+          perhaps_stored.erase(last);
+          report(last);
+        }
+    }
+    DeliveryQuery any;
+    any.limit = 1;
+    while (!perhaps_stored.empty()) {
+      any.event_id = *perhaps_stored.begin();
+      const bool has_ended = !store_.history().deliveries(any).empty();
+      perhaps_stored.erase(perhaps_stored.begin());
+      if (!has_ended) report(*any.event_id);
+    }
+  } catch (...) {
+    tell_error("the store could not list what is pending: " + thrown_text());
+  }
+  for (const auto& id : perhaps_stored) report(id);
+  counters_.dropped.fetch_add(count, std::memory_order_relaxed);
+  if (silent > 0) tell_error(std::to_string(silent) + " more events were dropped");
 }
 
 }  // namespace flyhook::detail
@@ -5525,10 +5806,10 @@ Engine::Next Engine::exchange(Hand& hand, bool may_send, bool may_settle) {
     const std::lock_guard lock{mutex_};
     hand_in(hand, now);
     // Observers before anything else, and with nothing else in hand: how long they take is not ours to know. Outcomes the
-    // watch leaves to the senders, or nobody would look.
+    // watch leaves to the senders, or nobody would look; at a stop there is nothing to look for, and they may be gone.
     if (!hand.dropped.empty() || !hand.errors.empty()) {
       next = Next::report;
-    } else if (may_settle && may_send) {
+    } else if (may_settle && (may_send || stopping_)) {
       next = take_notices(hand);
     }
     const bool sends_first = hand.just_settled && may_send && scheduler_.has_ready();
@@ -5570,20 +5851,20 @@ void Engine::hand_in(Hand& hand, Clock_ns now) {
 }
 
 Engine::Next Engine::take_role(Hand& hand, Clock_ns now) {
-  if (settle_held_ || now < settle_backoff_.next) return Next::nothing;
-  if (!outcomes_.empty()) {
+  if (settle_held_) return Next::nothing;
+  if (own_at_ && *own_at_ <= now && !stopping_) {  // first, and whatever else fails: a lease does not wait
+    own_at_.reset();
+    hand.role_step = Next::own;
+  } else if (now < settle_backoff_.next) {
+    return Next::nothing;
+  } else if (!outcomes_.empty()) {
     hand.settling.swap(outcomes_);
     hand.role_step = Next::finish;
   } else if (!returns_.empty()) {
     hand.claims.swap(returns_);
     hand.role_step = Next::give_back;
-  } else if (!closings_.empty()) {
-    hand.closing = std::move(closings_.back());
-    closings_.pop_back();
+  } else if (take_closing(hand)) {
     hand.role_step = Next::close;
-  } else if (own_at_ && *own_at_ <= now && !stopping_) {
-    own_at_.reset();
-    hand.role_step = Next::own;
   } else if (scheduler_.has_wants() && !stopping_) {
     hand.wants = scheduler_.wants(64);
     if (hand.wants.empty()) return Next::nothing;
@@ -5593,6 +5874,17 @@ Engine::Next Engine::take_role(Hand& hand, Clock_ns now) {
   }
   settle_held_ = true;
   return hand.role_step;
+}
+
+bool Engine::take_closing(Hand& hand) {
+  while (!closings_.empty()) {
+    hand.closing = std::move(closings_.back());
+    closings_.pop_back();
+    // Enabled again before the store could be told: what waits now is to be sent.
+    const Lane* lane = scheduler_.find(hand.closing.lane);
+    if (lane == nullptr || lane->endpoint == nullptr || !lane->endpoint->subscription.enabled) return true;
+  }
+  return false;
 }
 
 Engine::Next Engine::take_notices(Hand& hand) {
@@ -5636,7 +5928,8 @@ Engine::Next Engine::take_job(Hand& hand, Clock_ns now) {
 
 void Engine::look(Hand& hand, Clock_ns now) {
   const bool can_settle = !settle_held_ && (!outcomes_.empty() || !returns_.empty() || !closings_.empty());
-  hand.saw.work_left = can_settle || !notified_.empty() || scheduler_.has_ready() || scheduler_.has_wants() ||
+  const bool can_own = !settle_held_ && !stopping_ && own_at_ && *own_at_ <= now;
+  hand.saw.work_left = can_settle || can_own || !notified_.empty() || scheduler_.has_ready() || scheduler_.has_wants() ||
                        ((intake_.has_work() || accept_left_.load()) && now.count() >= accept_not_before_.load());
   auto& timer = hand.saw.timer;
   timer = scheduler_.next_due();
@@ -5812,13 +6105,15 @@ std::shared_ptr<Engine> Engine::start(Options options) {
 
   const std::shared_ptr<Engine> engine{new Engine{std::move(options), seed}};
   engine->subscriptions_.load();
-  // Last, so that a construction that failed leaves the transport free.
-  if (!engine->transport_.take_for_engine())
-    throw Error{ErrorCode::conflict, "transport", "serves another engine; give each engine its own"};
   Hand hand;
   hand.role_step = Next::own;
   hand.endpoints = engine->subscriptions_.by_lane();
   hand.ownership = engine->store_.acquire(engine->owner_, engine->clock_.now());
+  // Last, so that a construction that failed leaves the transport free.
+  if (!engine->transport_.take_for_engine()) {
+    engine->store_.release(engine->owner_);
+    throw Error{ErrorCode::conflict, "transport", "serves another engine; give each engine its own"};
+  }
   {
     const std::lock_guard lock{engine->mutex_};
     engine->base_ = engine->clock_.now().time_since_epoch() - engine->clock_.elapsed();
@@ -5849,7 +6144,10 @@ Engine::Engine(Options options, const std::array<std::uint64_t, 12>& seed)
       subscriptions_(options_, store_, seed_part(seed, 4)),
       scheduler_(sending_slots(traits_, options_.threads)) {}
 
-Engine::~Engine() = default;
+Engine::~Engine() {
+  // Stopped on a thread of flyhook's, where nothing could be waited for: the last one out ends it.
+  if (stop_called_ && !stopped_) finish_stop();
+}
 
 // Publish ---------------------------------------------------------------------------------------------------------------
 
@@ -5892,7 +6190,9 @@ bool Engine::unsubscribe(const SubscriptionId& id) {
   if (endpoint == nullptr) return false;
   {
     const std::lock_guard lock{mutex_};
-    scheduler_.set_endpoint(scheduler_.lane_of(endpoint), nullptr);
+    Lane& lane = scheduler_.lane_of(endpoint);
+    scheduler_.note_change(lane);
+    scheduler_.set_endpoint(lane, nullptr);
   }
   end_lane(endpoint, DeliveryStatus::cancelled, "unsubscribed");
   return true;
@@ -5903,6 +6203,7 @@ void Engine::changed(const EndpointPtr& endpoint) {
     const std::lock_guard lock{mutex_};
     // Made if there is none: a batch matched before the change must find the endpoint as it is now.
     Lane& lane = scheduler_.lane_of(endpoint);
+    scheduler_.note_change(lane);
     if (!lane.is_open()) give_back_window(lane);
     scheduler_.update(lane);
   }
@@ -5923,8 +6224,8 @@ void Engine::end_lane(const EndpointPtr& endpoint, DeliveryStatus status, const 
     if (!claims.empty()) store_.give_back(claims);
     claims.clear();
     for (Closed closed{0, true}; closed.more; count += closed.count) closed = store_.close(request);
-  } catch (const std::exception& error) {
-    failure = error.what();
+  } catch (...) {
+    failure = thrown_text();
   }
   {
     const std::lock_guard lock{mutex_};
@@ -5998,174 +6299,6 @@ Stats Engine::stats() {
 
 TimePoint Engine::stored_time(Clock_ns elapsed) const {
   return TimePoint{std::chrono::duration_cast<TimePoint::duration>(base_ + elapsed)};
-}
-
-// Ending ----------------------------------------------------------------------------------------------------------------
-
-bool Engine::is_quiet(Clock_ns now) const {
-  return !intake_.has_work() && !intake_.is_held() && !accept_left_.load() && !settle_held_ && outcomes_.empty() &&
-         returns_.empty() && closings_.empty() && scheduler_.in_flight() == 0 && !scheduler_.has_ready() &&
-         !scheduler_.has_wants() && !scheduler_.is_resolving() && notices_.empty() && !(own_at_ && *own_at_ <= now) &&
-         !(scheduler_.next_due() && *scheduler_.next_due() <= now);
-}
-
-bool Engine::is_still() const {
-  return scheduler_.in_flight() == 0 && !intake_.is_held() && !settle_held_ && outcomes_.empty() && notices_.empty();
-}
-
-bool Engine::wait_quiet(Real::time_point deadline, bool until_empty) {
-  const bool runs_here = options_.threads == 0;
-  for (;;) {
-    const bool did_something = runs_here && turn(true).did_something;
-    std::optional<Clock_ns> timer;
-    bool quiet = false;
-    {
-      std::unique_lock lock{mutex_};
-      const auto now = clock_.elapsed();
-      quiet = is_quiet(now);
-      timer = scheduler_.next_due();
-      if (!quiet && !did_something) {
-        if (Real::now() >= deadline) return false;
-        // On this thread only somebody else's clock or transport could bring anything about.
-        if (runs_here && clock_.is_manual()) return false;
-        ++waiters_;
-        // Without threads a timer of ours has to be looked at again; otherwise whoever finds nothing to do wakes us.
-        const auto next_look = runs_here ? std::min(deadline, Real::now() + std::chrono::milliseconds{5}) : deadline;
-        calm_.wait_until(lock, next_look);
-        --waiters_;
-        continue;
-      }
-    }
-    if (!quiet) {
-      if (Real::now() >= deadline) return false;
-      continue;
-    }
-    if (!until_empty) return true;
-    if (store_.pending() == 0) return true;
-    // What is left waits for a time: is it one that this call will see?
-    const auto left = deadline - Real::now();
-    std::unique_lock lock{mutex_};
-    if (!is_quiet(clock_.elapsed())) continue;
-    if (!timer || *timer - clock_.elapsed() > left || (runs_here && clock_.is_manual())) return false;
-    ++waiters_;
-    calm_.wait_until(lock, std::min(deadline, Real::now() + (*timer - clock_.elapsed())));
-    --waiters_;
-  }
-}
-
-bool Engine::settle(std::chrono::milliseconds real_limit) {
-  return wait_quiet(Real::now() + real_limit, false);
-}
-
-bool Engine::drain(std::chrono::milliseconds timeout) {
-  return wait_quiet(Real::now() + timeout, true);
-}
-
-void Engine::stop(std::chrono::milliseconds timeout) {
-  intake_.close();
-  {
-    std::unique_lock lock{mutex_};
-    if (stop_called_) {
-      if (on_flyhook_thread()) return;
-      ++waiters_;
-      calm_.wait(lock, [&] { return stopped_; });
-      --waiters_;
-      return;
-    }
-    stop_called_ = true;
-  }
-  // On a thread of ours nothing can be waited for: what is pending is reported, and the threads end by themselves.
-  const bool may_wait = !on_flyhook_thread();
-  if (may_wait) drain(timeout);
-  {
-    const std::lock_guard lock{mutex_};
-    stopping_ = true;
-  }
-  transport_.cancel_all();
-  resolver_.abandon();
-  if (may_wait) wait_still(Real::now() + std::chrono::milliseconds{500});
-  pool_.stop();
-  report_pending();
-  try {
-    store_.release(owner_);
-  } catch (const std::exception& error) {
-    tell_error(std::string{"the store's slots could not be released: "} + error.what());
-  }
-  const std::lock_guard lock{mutex_};
-  stopped_ = true;
-  calm_.notify_all();
-}
-
-void Engine::wait_still(Real::time_point deadline) {
-  for (;;) {
-    if (options_.threads == 0) turn(true);
-    std::unique_lock lock{mutex_};
-    if (is_still() || Real::now() >= deadline) return;
-    ++waiters_;
-    calm_.wait_until(lock, std::min(deadline, Real::now() + std::chrono::milliseconds{5}));
-    --waiters_;
-  }
-}
-
-void Engine::report_pending() {
-  if (store_.traits().durable) return;  // it is still there at the next start
-  std::size_t count = 0;
-  const auto until = Real::now() + std::chrono::milliseconds{250};
-  std::size_t silent = 0;
-  const auto report = [&](const EventId& id) {
-    ++count;
-    if (Real::now() >= until) {
-      ++silent;
-    } else {
-      tell([&](Observer& observer) { observer.on_dropped(id, "shutdown"); });
-    }
-  };
-  // With a pool that could not be waited for, the intake's holder may still be at work: what it holds is its own to report.
-  QueuedEvents queued;
-  std::set<std::string> perhaps_stored;  // the store's last answer was `unknown`: reported here, not from its rows again
-  if (intake_.enter()) {
-    std::size_t left = 0, left_bytes = 0;
-    const auto leaves = [&](const EventId& id, std::size_t bytes) {
-      ++left;
-      left_bytes += bytes;
-      report(id);
-    };
-    for (const auto& planned : accepting_.planned) {
-      leaves(planned.message->id, planned.bytes);
-      if (planned.is_repeat) perhaps_stored.insert(planned.message->id.value);
-    }
-    accepting_.planned.clear();
-    queued.swap(accepting_.rest);
-    while (const auto event = queued.pop()) leaves(event->id(), event->bytes);
-    QueuedEvents dropped;
-    queued = intake_.take(static_cast<std::size_t>(-1), dropped);
-    while (const auto event = dropped.pop()) report(event->id());
-    while (const auto event = queued.pop()) leaves(event->id(), event->bytes);
-    intake_.settled(left, left_bytes);  // Stats::queued says what is there, after a stop too
-    accept_left_.store(false);
-    intake_.leave();
-  }
-  try {
-    DeliveryQuery query;
-    query.status = DeliveryStatus::pending;
-    query.limit = 1000;
-    std::string last;  // deliveries of one event stand together
-    for (std::size_t left = store_.pending(); left > 0;) {
-      const auto page = store_.history().deliveries(query);
-      if (page.empty()) break;
-      query.cursor = page.back().id.value;
-      left -= std::min(left, page.size());
-      for (const auto& delivery : page)
-        if (delivery.event_id.value != last) {
-          last = delivery.event_id.value;
-          if (!perhaps_stored.contains(last)) report(delivery.event_id);
-        }
-    }
-  } catch (const std::exception& error) {
-    tell_error(std::string{"the store could not list what is pending: "} + error.what());
-  }
-  counters_.dropped.fetch_add(count, std::memory_order_relaxed);
-  if (silent > 0) tell_error(std::to_string(silent) + " more events were dropped: shutdown");
 }
 
 }  // namespace flyhook::detail

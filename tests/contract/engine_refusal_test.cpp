@@ -170,6 +170,15 @@ TEST_CASE("a full queue refuses, or makes room by dropping the oldest") {
     CHECK(session.recorder->dropped()[0] == std::pair<std::string, std::string>{first.id.value, "overflow"});
     CHECK(session.publisher->stats().dropped == 1);
   }
+  SECTION("drop_oldest, with nobody to take the events for long") {
+    EngineSession session{contract::each_store(), {.queue_capacity = 3, .overflow = Overflow::drop_oldest}};
+    for (int i = 0; i < 10; ++i) CHECK(session.publish("a", i));
+    session.settle();
+    CHECK(session.recorder->dropped().size() == 3);
+    REQUIRE(session.recorder->errors().size() == 1);
+    CHECK(session.recorder->errors()[0] == "4 more events were dropped: overflow");
+    CHECK(session.publisher->stats().dropped == 7);
+  }
 }
 
 TEST_CASE("after stop publish says so, and what was pending is reported") {

@@ -39,12 +39,14 @@ class Swallow : public Transport {
   void cancel_all() noexcept override {}
 };
 
+#if !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
 std::size_t resident_bytes() {
   std::ifstream statm{"/proc/self/statm"};
   std::size_t all = 0, resident = 0;
   statm >> all >> resident;
   return resident * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
 }
+#endif
 
 }  // namespace
 

@@ -356,3 +356,34 @@ TEST_CASE("drain says at once that what a paused subscription holds cannot becom
   CHECK_FALSE(publisher.drain(60s));
   CHECK(std::chrono::steady_clock::now() - began < 3s);
 }
+
+TEST_CASE("an id that was forgotten and comes again carries its own data, whatever is still held of the first") {
+  const auto clock = std::make_shared<ManualClock>();
+  const auto transport = std::make_shared<RecordingTransport>(clock);
+  transport->hang();
+  Options options;
+  options.threads = 0;
+  options.clock = clock;
+  options.queue_capacity = 200'000;
+  Publisher<> publisher{transport, options};
+  for (const char* id : {"one", "two"}) {
+    Subscription subscription;
+    subscription.url = "http://127.0.0.1/";
+    subscription.id = {id};
+    publisher.subscribe(subscription);
+  }
+  PublishOptions again;
+  again.id = "again";
+  publisher.publish({"a", "first"}, again);
+  publisher.settle();
+  REQUIRE(transport->requests().size() == 2);
+
+  // The default store remembers the last 100,000 ids.
+  for (int i = 0; i < 100'000; ++i) publisher.publish({"a", i, "nobody"});
+  publisher.publish({"a", "second"}, again);
+  publisher.settle();
+  const auto requests = transport->requests();
+  REQUIRE(requests.size() == 4);
+  for (std::size_t i = 0; i < 4; ++i)
+    CHECK(nlohmann::json::parse(*requests[i].body)["data"] == (i < 2 ? "first" : "second"));
+}

@@ -15,6 +15,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 
 // From a delivery picked to the request that leaves, and back from the answer to the outcome. Values only; the engine does
 // the sending.
@@ -23,6 +24,9 @@ namespace flyhook::detail {
 
 /// The bodies of one event, made at the first attempt in each encoding and shared by the deliveries in all windows.
 struct SharedBodies {
+  explicit SharedBodies(std::shared_ptr<const Message> message) : of(std::move(message)) {}
+
+  const std::shared_ptr<const Message> of;
   std::mutex mutex;
   std::array<std::shared_ptr<const Encoded>, 4> by_encoding{};  // under `mutex`
 };

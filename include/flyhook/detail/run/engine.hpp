@@ -184,7 +184,8 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   FLYHOOK_DECL void append_batch(Accepting& work);
   FLYHOOK_DECL AppendBatch claim_room(Accepting& work);
   FLYHOOK_DECL bool take_result(Accepting& work, const AppendBatch& asked, const AppendResult& result);
-  FLYHOOK_DECL std::shared_ptr<SharedBodies> shared_bodies(const EventId& id, std::size_t deliveries);
+  FLYHOOK_DECL std::shared_ptr<SharedBodies> shared_bodies(const std::shared_ptr<const Message>& message,
+                                                           std::size_t deliveries);
 
   // the turn
   FLYHOOK_DECL Next exchange(Hand& hand, bool may_send, bool may_settle);
@@ -223,6 +224,7 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   // waiting
   FLYHOOK_DECL bool is_quiet(Clock_ns now) const;  // caller holds mutex_: nothing is due, queued or in flight
   FLYHOOK_DECL bool is_still() const;              // caller holds mutex_: no step is under way, nothing is unsettled
+  FLYHOOK_DECL bool has_no_threads() const;        // whoever waits does the work
   FLYHOOK_DECL bool is_store_empty();
   FLYHOOK_DECL bool wait_quiet(Real::time_point deadline, bool until_empty);
   FLYHOOK_DECL void wait_still(Real::time_point deadline);

@@ -76,6 +76,13 @@ class Intake {
  public:
   enum class Pushed { accepted, full, stopped };
 
+  /// What the role's holder gets.
+  struct Taken {
+    QueuedEvents events{};
+    QueuedEvents dropped{};        ///< made room for others, and nobody was told yet: at most `queue_capacity`
+    std::size_t dropped_more = 0;  ///< so many besides, of which only the number is known
+  };
+
   FLYHOOK_DECL Intake(const Options& options, const std::array<std::uint64_t, 4>& seed);
 
   // Publishers, any thread ------------------------------------------------------------------------------------------------
@@ -95,7 +102,7 @@ class Intake {
 
   /// The oldest events; they count as queued until `settled`. With Overflow::drop_oldest at most `most`, since what is
   /// taken can't make room any more; else all. `most` 0: none, only what was dropped.
-  FLYHOOK_DECL QueuedEvents take(std::size_t most, QueuedEvents& dropped);
+  FLYHOOK_DECL Taken take(std::size_t most);
   /// So many events of so many bytes have left for good.
   FLYHOOK_DECL void settled(std::size_t count, std::size_t bytes);
 
@@ -116,6 +123,7 @@ class Intake {
   std::condition_variable room_;             // of `block`
   QueuedEvents waiting_;                     // under mutex_
   QueuedEvents dropped_;                     // under mutex_: made room, to be reported by the role's holder
+  std::size_t dropped_more_ = 0;             // under mutex_: dropped while `dropped_` was full: a store may hang for long
   std::size_t taken_ = 0, taken_bytes_ = 0;  // under mutex_: taken and not settled
   UlidSequence ulids_;                       // under mutex_: ids grow in the order of the queue
   bool closed_ = false;                      // under mutex_

@@ -55,11 +55,10 @@ std::vector<int> numbers(QueuedEvents events) {
 }
 
 std::vector<int> take(Intake& intake, std::size_t most, std::vector<int>* dropped = nullptr) {
-  QueuedEvents made_room;
-  auto taken = numbers(intake.take(most, made_room));
-  auto gone = numbers(std::move(made_room));
+  auto taken = intake.take(most);
+  auto gone = numbers(std::move(taken.dropped));
   if (dropped != nullptr) *dropped = std::move(gone);
-  return taken;
+  return numbers(std::move(taken.events));
 }
 
 /// Waits for something another thread is about to do, without a limit of its own: the test runner has one.
@@ -132,6 +131,16 @@ TEST_CASE("with drop_oldest the oldest makes room, and whoever holds the role is
   CHECK(push(intake, 5) == Intake::Pushed::full);
   take(intake, 0, &dropped);
   CHECK(dropped.empty());
+}
+
+TEST_CASE("of what drop_oldest drops while nobody comes to be told, so many are kept as the queue holds") {
+  Intake intake{limits(3, 100'000, Overflow::drop_oldest), seed};
+  for (int i = 0; i < 10; ++i) CHECK(push(intake, i) == Intake::Pushed::accepted);
+  auto taken = intake.take(256);
+  CHECK(numbers(std::move(taken.dropped)) == Numbers{0, 1, 2});
+  CHECK(taken.dropped_more == 4);
+  CHECK(numbers(std::move(taken.events)) == Numbers{7, 8, 9});
+  CHECK(intake.take(256).dropped_more == 0);
 }
 
 TEST_CASE("with drop_oldest so many go as the new one needs") {
@@ -227,8 +236,7 @@ TEST_CASE("events of many threads are all taken once, each thread's in its order
     });
   Numbers all;
   while (all.size() < threads * each) {
-    QueuedEvents dropped;
-    auto taken = intake.take(256, dropped);
+    auto taken = intake.take(256).events;
     const auto count = taken.count, bytes = taken.bytes;
     for (const int number : numbers(std::move(taken))) all.push_back(number);
     intake.settled(count, bytes);

@@ -47,6 +47,7 @@ bool Intake::has_room(std::size_t bytes) const {
 }
 
 Intake::Pushed Intake::push(std::unique_ptr<QueuedEvent>& event, Ulid& ulid, bool may_block) {
+  QueuedEvents forgotten;  // destroyed under no lock: their types are the application's
   // The lock is held for nanoseconds, so a few tries spare the system call of a contended one.
   std::unique_lock lock{mutex_, std::defer_lock};
   for (int i = 0; i < 64 && !lock.owns_lock(); ++i) lock.try_lock();
@@ -61,7 +62,11 @@ Intake::Pushed Intake::push(std::unique_ptr<QueuedEvent>& event, Ulid& ulid, boo
   // What is taken can't make room: if that alone leaves none, dropping would be for nothing.
   const bool can_make_room = taken_ == 0 || (taken_ < capacity_ && taken_bytes_ + event->bytes <= capacity_bytes_);
   if (overflow_ == Overflow::drop_oldest && can_make_room)
-    while (!has_room(event->bytes) && waiting_.count > 0) dropped_.push(waiting_.pop());
+    while (!has_room(event->bytes) && waiting_.count > 0) {
+      const bool is_kept = dropped_.count < capacity_;
+      (is_kept ? dropped_ : forgotten).push(waiting_.pop());
+      if (!is_kept) ++dropped_more_;
+    }
   if (!has_room(event->bytes)) return Pushed::full;
 
   ulid = event->ulid = ulids_.next(event->created_at);
@@ -85,17 +90,19 @@ void Intake::leave() {
   held_.store(false, std::memory_order_release);
 }
 
-QueuedEvents Intake::take(std::size_t most, QueuedEvents& dropped) {
-  QueuedEvents taken;
+Intake::Taken Intake::take(std::size_t most) {
+  Taken taken;
   const std::lock_guard lock{mutex_};
-  dropped.swap(dropped_);
+  taken.dropped.swap(dropped_);
+  taken.dropped_more = std::exchange(dropped_more_, 0);
+  auto& events = taken.events;
   if (overflow_ == Overflow::drop_oldest) {
-    while (taken.count < most && waiting_.count > 0) taken.push(waiting_.pop());
+    while (events.count < most && waiting_.count > 0) events.push(waiting_.pop());
   } else if (most > 0) {
-    taken.swap(waiting_);  // at once, so that no publisher waits for a walk through the list
+    events.swap(waiting_);  // at once, so that no publisher waits for a walk through the list
   }
-  taken_ += taken.count;
-  taken_bytes_ += taken.bytes;
+  taken_ += events.count;
+  taken_bytes_ += events.bytes;
   work_.store(waiting_.count + dropped_.count, std::memory_order_release);
   return taken;
 }

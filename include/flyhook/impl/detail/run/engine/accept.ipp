@@ -71,9 +71,13 @@ void Engine::encode_batch(Accepting& work) {
   const auto began = Real::now();
   std::size_t bytes = 0;
   if (work.rest.count == 0) {
-    QueuedEvents made_room;
-    work.rest = intake_.take(batch_events, made_room);
-    while (const auto event = made_room.pop()) work.dropped.emplace_back(event->id(), "overflow");
+    auto taken = intake_.take(batch_events);
+    work.rest.swap(taken.events);
+    while (const auto event = taken.dropped.pop()) work.dropped.emplace_back(event->id(), "overflow");
+    if (taken.dropped_more > 0) {
+      counters_.dropped.fetch_add(taken.dropped_more, std::memory_order_relaxed);
+      work.errors.push_back(std::to_string(taken.dropped_more) + " more events were dropped: overflow");
+    }
   }
   // After the events were taken: whoever subscribed before publishing is in it.
   const auto index = subscriptions_.index();
@@ -121,9 +125,9 @@ std::size_t Engine::encode_one(Accepting& work, std::unique_ptr<QueuedEvent> eve
   work.found.clear();
   index.match(message->tenant, message->type, work.found);
   planned.targets.assign(work.found.begin(), work.found.end());
-  planned.bodies = shared_bodies(message->id, planned.targets.size());
   const auto size = message->data.size();
   planned.message = std::move(message);
+  planned.bodies = shared_bodies(planned.message, planned.targets.size());
   work.planned.push_back(std::move(planned));
   return size;
 }
@@ -224,16 +228,18 @@ bool Engine::take_result(Accepting& work, const AppendBatch& asked, const Append
   return !is_unknown && !is_full;
 }
 
-std::shared_ptr<SharedBodies> Engine::shared_bodies(const EventId& id, std::size_t deliveries) {
+std::shared_ptr<SharedBodies> Engine::shared_bodies(const std::shared_ptr<const Message>& message, std::size_t deliveries) {
   if (deliveries < 2) return nullptr;
   const std::lock_guard lock{bodies_mutex_};
   if (bodies_.size() >= bodies_swept_at_) {
     std::erase_if(bodies_, [](const auto& entry) { return entry.second.expired(); });
     bodies_swept_at_ = std::max<std::size_t>(1024, 2 * bodies_.size());
   }
-  auto& known = bodies_[id];
+  auto& known = bodies_[message->id];
   auto bodies = known.lock();
-  if (bodies == nullptr) known = bodies = std::make_shared<SharedBodies>();
+  // An id that the store has forgotten may come again with other content while deliveries of the first are still held.
+  if (bodies == nullptr || (bodies->of != message && *bodies->of != *message))
+    known = bodies = std::make_shared<SharedBodies>(message);
   return bodies;
 }
 

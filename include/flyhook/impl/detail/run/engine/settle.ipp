@@ -71,7 +71,7 @@ void Engine::call_store(Hand& hand, Next next) {
         for (std::size_t i = 0; i < hand.fetched.size(); ++i)
           for (auto& delivery : hand.fetched[i].deliveries)
             hand.claimed[i].push_back({delivery.sequence, delivery.message,
-                                       shared_bodies(delivery.message->id, delivery.fan_out), delivery.attempts});
+                                       shared_bodies(delivery.message, delivery.fan_out), delivery.attempts});
         break;
       }
       case Next::give_back: store_.give_back(hand.claims); break;
