@@ -81,6 +81,7 @@ void publisher_run(std::uint16_t port, std::size_t threads, std::size_t count, s
   Options options;
   options.threads = threads;
   options.overflow = Overflow::block;
+  options.url_policy.allow = {"127.0.0.0/8"};
   options.store = std::move(store);
   Publisher<Order> publisher{std::make_shared<HttplibTransport>(), options};
   const std::size_t fan_out = threads == 1 ? 1 : 4;

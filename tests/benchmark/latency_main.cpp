@@ -85,6 +85,7 @@ int main() {
   const Sink sink;
   Peer peer{sink.port()};
   Options options;
+  options.url_policy.allow = {"127.0.0.0/8"};
   Publisher<Order> publisher{std::make_shared<HttplibTransport>(), options};
   publisher.subscribe({.url = "http://127.0.0.1:" + std::to_string(sink.port()) + "/hooks"});
   const auto ours = [&] { publisher.publish(an_order(1)); };

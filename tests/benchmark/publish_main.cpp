@@ -53,6 +53,7 @@ class Hung {
     Options options;
     options.queue_capacity = capacity;
     options.shutdown_timeout = std::chrono::milliseconds{0};
+    options.url_policy.allow = {"127.0.0.0/8"};
     publisher.emplace(std::make_shared<HttplibTransport>(), options);
     Publisher<Hang> hang{*publisher};
     for (int i = 0; i < 64; ++i)

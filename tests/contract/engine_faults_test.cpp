@@ -49,7 +49,10 @@ class Run {
     if (knobs_.unknown_finish_every == 1) knobs_.unknown_finish_every = 2;
     store_ = std::make_shared<TestStore>(knobs_);
 
-    Options options{.threads = story.threads, .shutdown_timeout = 0ms, .max_in_flight_per_endpoint = 1 + below(4)};
+    Options options{.threads = story.threads,
+                    .shutdown_timeout = 0ms,
+                    .max_in_flight_per_endpoint = 1 + below(4),
+                    .url_policy = contract::internal};
     options.store = store_;
     options.clock = clock_;
     options.observer = recorder_;
@@ -287,7 +290,9 @@ TEST_CASE("what was under way to an unsubscribed endpoint when its slot was lost
   const auto clock = std::make_shared<ManualClock>();
   const auto transport = std::make_shared<RecordingTransport>(clock);
   transport->answer_after(5s, 200);
-  Publisher publisher{transport, {.threads = 0, .store = std::make_shared<TestStore>(knobs), .clock = clock}};
+  Publisher publisher{
+      transport,
+      {.threads = 0, .url_policy = contract::internal, .store = std::make_shared<TestStore>(knobs), .clock = clock}};
   for (int i = 0; i < 30; ++i) publisher.subscribe({.url = "http://127.0.0.1/", .id = {"s" + std::to_string(i)}});
   publisher.publish(Event{"a", 1, {}, {}});
   publisher.settle(0ms);

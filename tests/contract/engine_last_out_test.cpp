@@ -101,7 +101,7 @@ TEST_CASE("whatever a store throws out of a verb is reported, and the verb is tr
   const auto clock = std::make_shared<ManualClock>();
   const auto recorder = std::make_shared<Recorder>();
   const auto transport = std::make_shared<RecordingTransport>(clock);
-  Options options{.threads = 0, .shutdown_timeout = 0ms, .max_in_flight_per_endpoint = 1};
+  Options options{.threads = 0, .shutdown_timeout = 0ms, .max_in_flight_per_endpoint = 1, .url_policy = contract::internal};
   options.store = store;
   options.observer = recorder;
   options.clock = clock;
@@ -145,7 +145,7 @@ TEST_CASE("slots are kept while nothing else of the store works") {
   knobs.renew = 10s;
   const auto store = std::make_shared<Moody>(std::make_unique<contract::TestStore>(knobs));
   const auto clock = std::make_shared<ManualClock>();
-  Options options{.threads = 0, .shutdown_timeout = 0ms};
+  Options options{.threads = 0, .shutdown_timeout = 0ms, .url_policy = contract::internal};
   options.store = store;
   options.clock = clock;
   Publisher publisher{std::make_shared<RecordingTransport>(clock), options};
@@ -167,7 +167,7 @@ TEST_CASE("at a stop, what was delivered though nobody knew that it was stored i
   const auto store = std::make_shared<Moody>(contract::each_exact_store().make());
   const auto clock = std::make_shared<ManualClock>();
   const auto recorder = std::make_shared<Recorder>();
-  Options options{.threads = 0, .shutdown_timeout = 0ms};
+  Options options{.threads = 0, .shutdown_timeout = 0ms, .url_policy = contract::internal};
   options.store = store;
   options.clock = clock;
   options.observer = recorder;
@@ -194,7 +194,7 @@ TEST_CASE("a batch that the store did not take for a while finds subscriptions a
   const auto store = std::make_shared<Moody>(contract::each_exact_store().make());
   const auto clock = std::make_shared<ManualClock>();
   const auto transport = std::make_shared<RecordingTransport>(clock);
-  Options options{.threads = 0, .shutdown_timeout = 0ms};
+  Options options{.threads = 0, .shutdown_timeout = 0ms, .url_policy = contract::internal};
   options.store = store;
   options.clock = clock;
   Publisher publisher{transport, options};
@@ -220,7 +220,7 @@ TEST_CASE("a batch that the store did not take for a while finds subscriptions a
 TEST_CASE("enabled again, a subscription gets what came since, though the store was away in between") {
   const auto store = std::make_shared<Moody>(contract::each_exact_store().make());
   const auto clock = std::make_shared<ManualClock>();
-  Options options{.threads = 0, .shutdown_timeout = 0ms};
+  Options options{.threads = 0, .shutdown_timeout = 0ms, .url_policy = contract::internal};
   options.store = store;
   options.clock = clock;
   Publisher publisher{std::make_shared<RecordingTransport>(clock), options};
@@ -246,7 +246,7 @@ TEST_CASE("an engine whose store fails at its start leaves the transport to the 
   const auto transport = std::make_shared<RecordingTransport>();
   store->verb = "acquire";
   store->times = 1;
-  const Options options{.threads = 0, .store = store};
+  const Options options{.threads = 0, .url_policy = contract::internal, .store = store};
   bool has_failed = false;
   try {
     Publisher publisher{transport, options};
@@ -278,7 +278,7 @@ TEST_CASE("a last publisher that goes on a thread of flyhook's leaves nothing un
       while (!shared->is_set) std::this_thread::yield();
       if (++shared->calls == round + 1) shared->last.reset();
     };
-    Options options{.threads = threads, .shutdown_timeout = 0ms};
+    Options options{.threads = threads, .shutdown_timeout = 0ms, .url_policy = contract::internal};
     options.store = store.make();
     options.observer = recorder;
     auto publisher = std::make_unique<Publisher<>>(
@@ -311,7 +311,7 @@ TEST_CASE("a last publisher that goes on a thread of flyhook's leaves nothing un
 TEST_CASE("a stop ends the drain of another thread") {
   const auto transport = std::make_shared<RecordingTransport>();
   transport->hang();
-  Options options{.threads = 2, .shutdown_timeout = 0ms};
+  Options options{.threads = 2, .shutdown_timeout = 0ms, .url_policy = contract::internal};
   options.store = contract::each_store().make();
   Publisher publisher{transport, options};
   publisher.subscribe({.url = "http://127.0.0.1/"});

@@ -43,6 +43,7 @@ EngineSession::EngineSession(const StoreUnderTest& store, Options options, Trans
   options.observer = recorder;
   if (options.threads == Options{}.threads) options.threads = 0;
   options.shutdown_timeout = 0ms;
+  if (options.url_policy.allow.empty()) options.url_policy.allow = internal.allow;
   publisher.emplace(transport, options);
 }
 

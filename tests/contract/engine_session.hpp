@@ -53,6 +53,9 @@ class Recorder : public flyhook::Observer {
   std::vector<std::string> errors_;
 };
 
+/// The endpoints of these tests are internal ones.
+inline const flyhook::UrlPolicy internal{.allow = {"127.0.0.0/8"}};
+
 /// `whsec_` and the base64 of 24 bytes.
 inline const std::string secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 

@@ -198,7 +198,7 @@ void run(const StoreUnderTest& store, Kind kind) {
   Books books;
   const auto observer = std::make_shared<Meddler>(books);
   const auto transport = std::make_shared<Erratic>(kind);
-  Options options{.threads = 4, .queue_capacity = 200, .shutdown_timeout = 0ms};
+  Options options{.threads = 4, .queue_capacity = 200, .shutdown_timeout = 0ms, .url_policy = contract::internal};
   options.store = store.make();
   options.observer = observer;
   Publisher publisher{transport, options};

@@ -98,7 +98,7 @@ Subscription to(const std::string& name, std::vector<std::string> events = {"*"}
 }
 
 Options on(const StoreUnderTest& store, std::size_t threads) {
-  return {.threads = threads, .shutdown_timeout = 0ms, .store = store.make()};
+  return {.threads = threads, .shutdown_timeout = 0ms, .url_policy = contract::internal, .store = store.make()};
 }
 
 }  // namespace

@@ -70,7 +70,7 @@ TEST_CASE("the vectors of event types, patterns and tenants hold from subscribe 
 
     const auto clock = std::make_shared<ManualClock>();
     const auto transport = std::make_shared<RecordingTransport>(clock);
-    Publisher<> publisher{transport, {.threads = 0, .clock = clock}};
+    Publisher<> publisher{transport, {.threads = 0, .url_policy = {.allow = {"127.0.0.0/8"}}, .clock = clock}};
     const auto subscribe = [&] {
       publisher.subscribe({.url = "http://127.0.0.1/",
                            .events = subscription.at("events").get<std::vector<std::string>>(),

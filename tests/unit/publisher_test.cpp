@@ -102,6 +102,7 @@ struct Stage {
   Options options() const {
     Options without_threads;
     without_threads.threads = 0;
+    without_threads.url_policy.allow = {"127.0.0.0/8"};
     without_threads.clock = clock;
     return without_threads;
   }
@@ -321,10 +322,10 @@ TEST_CASE("a URL that changes while its old host is looked up is called at its o
   const auto held = go_on.get_future().share();
   Options options;
   options.resolver = [&asked, held](const std::string& host) -> std::vector<std::string> {
-    if (host == "new.example") return {"192.0.2.2"};
+    if (host == "new.example") return {"93.184.216.35"};
     asked.set_value();
     held.wait();
-    return {"192.0.2.1"};
+    return {"93.184.216.34"};
   };
   const auto transport = std::make_shared<RecordingTransport>();
   Publisher<> publisher{transport, options};
@@ -339,12 +340,12 @@ TEST_CASE("a URL that changes while its old host is looked up is called at its o
   const auto requests = transport->requests();
   REQUIRE(requests.size() == 1);
   CHECK(requests[0].url == "http://new.example/");
-  CHECK(requests[0].addresses == std::vector<std::string>{"192.0.2.2"});
+  CHECK(requests[0].addresses == std::vector<std::string>{"93.184.216.35"});
 }
 
 TEST_CASE("drain says at once that what a paused subscription holds cannot become due, after a look-up too") {
   Options options;
-  options.resolver = [](const std::string&) { return std::vector<std::string>{"192.0.2.1"}; };
+  options.resolver = [](const std::string&) { return std::vector<std::string>{"93.184.216.34"}; };
   const auto transport = std::make_shared<RecordingTransport>();
   Publisher<> publisher{transport, options};
   publisher.subscribe({.url = "http://crm.example/", .id = {"crm"}});
@@ -365,6 +366,7 @@ TEST_CASE("an id that was forgotten and comes again carries its own data, whatev
   options.threads = 0;
   options.clock = clock;
   options.queue_capacity = 200'000;
+  options.url_policy.allow = {"127.0.0.0/8"};
   Publisher<> publisher{transport, options};
   for (const char* id : {"one", "two"}) {
     Subscription subscription;
