@@ -24,6 +24,7 @@
 #include <flyhook/impl/detail/run/resolver.ipp>
 #include <flyhook/impl/detail/run/subscriptions.ipp>
 #include <flyhook/impl/detail/security/crypto.ipp>
+#include <flyhook/impl/detail/security/ip.ipp>
 #include <flyhook/impl/detail/security/url.ipp>
 #include <flyhook/impl/detail/store/memory_lane.ipp>
 #include <flyhook/impl/detail/store/memory_ledger.ipp>
