@@ -24,6 +24,8 @@
 #include <flyhook/impl/detail/run/resolver.ipp>
 #include <flyhook/impl/detail/run/subscriptions.ipp>
 #include <flyhook/impl/detail/security/crypto.ipp>
+#include <flyhook/impl/detail/security/ip.ipp>
+#include <flyhook/impl/detail/security/system_resolver.ipp>
 #include <flyhook/impl/detail/security/url.ipp>
 #include <flyhook/impl/detail/store/memory_lane.ipp>
 #include <flyhook/impl/detail/store/memory_ledger.ipp>
@@ -42,6 +44,7 @@
 #include <flyhook/impl/store/memory.ipp>
 #include <flyhook/impl/testing.ipp>
 #include <flyhook/impl/transport/httplib.ipp>
+#include <flyhook/impl/url_policy.ipp>
 #include <flyhook/impl/verifier.ipp>
 
 #endif

@@ -2,43 +2,20 @@
 #define FLYHOOK_IMPL_DETAIL_RUN_RESOLVER_IPP
 
 #include <flyhook/detail/run/resolver.hpp>
+#include <flyhook/detail/security/system_resolver.hpp>
 
-#include <netdb.h>
 #include <signal.h>
-#include <sys/socket.h>
 
-#include <algorithm>
-#include <array>
 #include <condition_variable>
 #include <deque>
 #include <exception>
 #include <mutex>
-#include <stdexcept>
 #include <thread>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 namespace flyhook::detail {
-
-FLYHOOK_DECL std::vector<std::string> resolve_by_system(const std::string& host);
-
-std::vector<std::string> resolve_by_system(const std::string& host) {
-  addrinfo hints{};
-  hints.ai_family = AF_UNSPEC;
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  if (const int failed = getaddrinfo(host.c_str(), nullptr, &hints, &found); failed != 0)
-    throw std::runtime_error{gai_strerror(failed)};
-  std::vector<std::string> addresses;
-  for (const addrinfo* at = found; at != nullptr; at = at->ai_next) {
-    std::array<char, 64> text{};
-    if (getnameinfo(at->ai_addr, at->ai_addrlen, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST) != 0) continue;
-    if (std::find(addresses.begin(), addresses.end(), text.data()) == addresses.end()) addresses.emplace_back(text.data());
-  }
-  freeaddrinfo(found);
-  return addresses;
-}
 
 struct HostResolver::State : std::enable_shared_from_this<State> {
   static constexpr std::size_t most_threads = 4, most_slow = 2, most_hosts = 10'000;
