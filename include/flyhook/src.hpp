@@ -19,6 +19,7 @@
 #include <flyhook/impl/detail/decide/scheduler.ipp>
 #include <flyhook/impl/detail/run/dispatch.ipp>
 #include <flyhook/impl/detail/run/engine.ipp>
+#include <flyhook/impl/detail/run/guard.ipp>
 #include <flyhook/impl/detail/run/intake.ipp>
 #include <flyhook/impl/detail/run/pool.ipp>
 #include <flyhook/impl/detail/run/resolver.ipp>

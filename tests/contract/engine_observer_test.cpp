@@ -26,7 +26,11 @@ bool eventually(Done done) {
 }
 
 Options on(std::shared_ptr<Recorder> recorder, std::size_t threads) {
-  return {.threads = threads, .shutdown_timeout = 0ms, .store = contract::each_store().make(), .observer = recorder};
+  return {.threads = threads,
+          .shutdown_timeout = 0ms,
+          .url_policy = contract::internal,
+          .store = contract::each_store().make(),
+          .observer = recorder};
 }
 
 void subscribe(PublisherBase& publisher, const std::string& name, std::vector<std::string> events) {
@@ -114,9 +118,12 @@ TEST_CASE("observers hear of one subscription's outcomes one after the other, in
     std::this_thread::yield();
     --running;
   };
-  Publisher publisher{
-      std::make_shared<RecordingTransport>(),
-      {.threads = 4, .shutdown_timeout = 0ms, .store = contract::each_exact_store().make(), .observer = recorder}};
+  Publisher publisher{std::make_shared<RecordingTransport>(),
+                      {.threads = 4,
+                       .shutdown_timeout = 0ms,
+                       .url_policy = contract::internal,
+                       .store = contract::each_exact_store().make(),
+                       .observer = recorder}};
   publisher.subscribe({.url = "http://127.0.0.1/one", .max_in_flight = 1});
   for (int i = 0; i < 500; ++i) publisher.publish(Event{"a", i, {}, {}});
   REQUIRE(publisher.drain(20s));

@@ -185,6 +185,7 @@ TEST_CASE("a publisher whose resolver sleeps goes at once, and its look-up takes
   const auto asleep = std::make_shared<Gate>();  // shared with the resolver's thread, which may be left behind
   const auto transport = std::make_shared<SomeHang>();
   auto options = on(contract::each_store(), 1);
+  options.connect_timeout = 50ms;  // what subscribe waits for the look-up
   options.resolver = [asleep](const std::string& host) -> std::vector<std::string> {
     if (host == "slow.example") asleep->pass();
     return {"127.0.0.1"};

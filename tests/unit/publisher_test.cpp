@@ -321,6 +321,8 @@ TEST_CASE("a URL that changes while its old host is looked up is called at its o
   std::promise<void> asked, go_on;
   const auto held = go_on.get_future().share();
   Options options;
+  options.clock = std::make_shared<ManualClock>();  // the lane waits for its look-up as long as it takes
+  options.connect_timeout = 50ms;                   // and subscribe does not
   options.resolver = [&asked, held](const std::string& host) -> std::vector<std::string> {
     if (host == "new.example") return {"93.184.216.35"};
     asked.set_value();

@@ -115,6 +115,9 @@ class Registry {
 /// are taken as they are.
 FLYHOOK_DECL void check_subscription(const Subscription& subscription);
 
+/// Throws Error ("url") for what is no URL that can be called.
+FLYHOOK_DECL Url parse_checked_url(std::string_view text);
+
 /// Throws Error ("headers") for a name or value that cannot be sent, a reserved name, or a masked value.
 FLYHOOK_DECL void check_headers(const Headers& headers);
 

@@ -4,9 +4,9 @@
 #include <flyhook/detail/config.hpp>
 #include <flyhook/detail/decide/scheduler.hpp>
 #include <flyhook/detail/run/dispatch.hpp>
+#include <flyhook/detail/run/guard.hpp>
 #include <flyhook/detail/run/intake.hpp>
 #include <flyhook/detail/run/pool.hpp>
-#include <flyhook/detail/run/resolver.hpp>
 #include <flyhook/detail/run/subscriptions.hpp>
 #include <flyhook/options.hpp>
 #include <flyhook/stats.hpp>
@@ -118,7 +118,7 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
 
     Job job{};                       // out: to be sent
     std::uint64_t resolve_lane = 0;  // out: to be looked up
-    std::string resolve_host{};
+    EndpointPtr resolve_for{};
     std::uint64_t notify_lane = 0;                           // out: whose notices are told; in: they were
     std::deque<Notice> notices{};                            // of that lane, oldest first
     std::vector<std::pair<EventId, std::string>> dropped{};  // out: for Observer::on_dropped
@@ -244,7 +244,7 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
 
   Intake intake_;
   Pool pool_;
-  HostResolver resolver_;
+  Guard guard_;
   Subscriptions subscriptions_;
 
   Accepting accepting_;                             // the intake role's

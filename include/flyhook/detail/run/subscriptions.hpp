@@ -25,8 +25,12 @@ namespace flyhook::detail {
 
 class Subscriptions {
  public:
+  /// Throws Error for a URL that must not be called. Called under no lock; may take a while.
+  using CheckUrl = std::function<void(const Url&)>;
+
   /// `options` and `store` outlive this.
-  FLYHOOK_DECL Subscriptions(const Options& options, Store& store, const std::array<std::uint64_t, 4>& seed);
+  FLYHOOK_DECL Subscriptions(const Options& options, Store& store, const std::array<std::uint64_t, 4>& seed,
+                             CheckUrl check_url);
 
   /// Takes over what the store holds.
   FLYHOOK_DECL void load();
@@ -57,11 +61,13 @@ class Subscriptions {
   auto ask_store(Call call);
   FLYHOOK_DECL void load_instead_of(const EndpointPtr& known);
   FLYHOOK_DECL void check(const Subscription& subscription) const;
+  FLYHOOK_DECL void check_url(const std::string& url, const EndpointPtr& known, std::string& checked) const;
   FLYHOOK_DECL EndpointPtr write(Subscription subscription, std::uint64_t expected);
   FLYHOOK_DECL EndpointPtr add(Subscription subscription, TimePoint now);
 
   const Options& options_;
   Store& store_;
+  const CheckUrl check_url_;
   mutable std::mutex mutex_;
   Registry registry_;                                         // under mutex_
   UlidSequence ids_;                                          // under mutex_

@@ -13,7 +13,6 @@ namespace flyhook::detail {
 inline constexpr std::string_view mask = "********";
 
 FLYHOOK_DECL char tag_of(std::uint64_t hash);
-FLYHOOK_DECL Url parse_checked_url(std::string_view text);
 FLYHOOK_DECL bool is_reserved_header(std::string_view name);
 FLYHOOK_DECL bool is_credential(std::string_view name);
 FLYHOOK_DECL void check_range(std::chrono::milliseconds value, const char* field);
@@ -27,8 +26,14 @@ char tag_of(std::uint64_t hash) {
 
 Url parse_checked_url(std::string_view text) {
   auto parsed = parse_url(text);
-  if (auto* reason = std::get_if<std::string>(&parsed))
-    throw Error{ErrorCode::invalid, "url", "\"" + std::string{text.substr(0, 200)} + "\" " + *reason};
+  if (auto* reason = std::get_if<std::string>(&parsed)) {
+    // Not its query, nor anything of it where it holds credentials: errors are logged.
+    const bool has_credentials = text.find('@') != text.npos;
+    const auto shown = has_credentials ? std::string_view{"the URL"}
+                                       : text.substr(0, std::min<std::size_t>(200, text.find_first_of("?#")));
+    throw Error{ErrorCode::invalid, "url",
+                (has_credentials ? std::string{shown} : "\"" + std::string{shown} + "\"") + " " + *reason};
+  }
   return std::get<Url>(std::move(parsed));
 }
 

@@ -79,8 +79,9 @@ Engine::Engine(Options options, const std::array<std::uint64_t, 12>& seed)
       clock_(*options_.clock),
       intake_(options_, seed_part(seed, 0)),
       pool_(options_.threads, options_.clock),
-      resolver_(options_.resolver, options_.clock, options_.threads == 0),
-      subscriptions_(options_, store_, seed_part(seed, 4)),
+      guard_(options_.url_policy, options_.resolver, options_.clock, options_.threads == 0),
+      subscriptions_(options_, store_, seed_part(seed, 4),
+                     [this](const Url& url) { guard_.check(url, options_.connect_timeout); }),
       scheduler_(sending_slots(traits_, options_.threads)) {}
 
 Engine::~Engine() {

@@ -30,8 +30,9 @@ class Subscriptions::Change {
   Subscriptions& owner_;
 };
 
-Subscriptions::Subscriptions(const Options& options, Store& store, const std::array<std::uint64_t, 4>& seed)
-    : options_(options), store_(store), registry_(options.event_types), ids_(seed) {}
+Subscriptions::Subscriptions(const Options& options, Store& store, const std::array<std::uint64_t, 4>& seed,
+                             CheckUrl check_url)
+    : options_(options), store_(store), check_url_(std::move(check_url)), registry_(options.event_types), ids_(seed) {}
 
 /// What a store throws reaches the caller of a publisher's member as an Error.
 template <class Call>
@@ -69,6 +70,13 @@ void Subscriptions::check(const Subscription& subscription) const {
   for (const auto& pattern : subscription.events)
     if (!registry_.knows_pattern(pattern))
       throw Error{ErrorCode::invalid, "events", "\"" + pattern + "\" matches no event type of this application"};
+}
+
+/// Once for each URL of a change, and not where it stays as it was. `checked`: the last one that passed.
+void Subscriptions::check_url(const std::string& url, const EndpointPtr& known, std::string& checked) const {
+  if (url == checked || (known != nullptr && url == known->subscription.url)) return;
+  check_url_(parse_checked_url(url));
+  checked = url;
 }
 
 EndpointPtr Subscriptions::write(Subscription subscription, std::uint64_t expected) {
@@ -114,9 +122,11 @@ EndpointPtr Subscriptions::add(Subscription subscription, TimePoint now) {
 
 EndpointPtr Subscriptions::subscribe(Subscription subscription, TimePoint now, bool& is_new) {
   check(subscription);
+  std::string checked;
   const Change change{*this};
   for (int i = 0; i < most_tries; ++i) {
     const auto known = subscription.id.value.empty() ? nullptr : find(subscription.id);
+    check_url(subscription.url, known, checked);
     is_new = known == nullptr;
     auto endpoint = is_new ? add(subscription, now) : write(updated(known->subscription, subscription), known->version);
     if (endpoint != nullptr) return endpoint;
@@ -126,6 +136,7 @@ EndpointPtr Subscriptions::subscribe(Subscription subscription, TimePoint now, b
 }
 
 EndpointPtr Subscriptions::update(const SubscriptionId& id, const SubscriptionPatch& patch) {
+  std::string checked;
   const Change change{*this};
   for (int i = 0; i < most_tries; ++i) {
     const auto known = find(id);
@@ -133,6 +144,7 @@ EndpointPtr Subscriptions::update(const SubscriptionId& id, const SubscriptionPa
     auto subscription = patched(known->subscription, patch);
     if (subscription.secret.empty()) subscription.secret = known->subscription.secret;
     check(subscription);
+    check_url(subscription.url, known, checked);
     if (auto endpoint = write(std::move(subscription), known->version)) return endpoint;
     load_instead_of(known);
   }

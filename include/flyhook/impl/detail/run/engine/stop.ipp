@@ -122,7 +122,7 @@ void Engine::stop(std::chrono::milliseconds timeout) {
     calm_.notify_all();  // what is left will not come about any more
   }
   transport_.cancel_all();
-  resolver_.abandon();
+  guard_.abandon();
   if (may_wait) wait_still(Real::now() + std::chrono::milliseconds{500});
   pool_.stop();
   if (may_wait) finish_stop();

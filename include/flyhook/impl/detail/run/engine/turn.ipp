@@ -144,24 +144,20 @@ Engine::Next Engine::take_notices(Hand& hand) {
 Engine::Next Engine::take_job(Hand& hand, Clock_ns now) {
   if (stopping_) return Next::nothing;
   while (Lane* lane = scheduler_.next()) {
-    if (lane->resolved == nullptr && lane->endpoint->url.is_literal) {
-      auto literal = std::make_shared<Resolved>();
-      literal->addresses.push_back(lane->endpoint->url.host);
-      literal->refresh_at = literal->expires_at = Clock_ns::max();
-      lane->resolved = std::move(literal);
-    }
+    const auto& url = lane->endpoint->url;
+    if (lane->resolved == nullptr && url.is_literal) lane->resolved = guard_.judge_literal(url);
     const bool is_late = lane->late_failures > 0;
     if (is_late) --lane->late_failures;
     if (!is_late && (lane->resolved == nullptr || now >= lane->resolved->expires_at)) {
       scheduler_.resolve(*lane, now + std::chrono::nanoseconds{options_.connect_timeout});
       hand.resolve_lane = lane->number;
-      hand.resolve_host = lane->endpoint->url.host;
+      hand.resolve_for = lane->endpoint;
       return Next::resolve;
     }
     hand.job.resolved = lane->resolved;
     hand.job.claim = {0, lane->number, lane->epoch};
     hand.job.endpoint = lane->endpoint;
-    if (!is_late && now >= lane->resolved->refresh_at) hand.resolve_host = lane->endpoint->url.host;
+    if (!is_late && now >= lane->resolved->refresh_at) hand.resolve_for = lane->endpoint;
     auto claimed = scheduler_.start(*lane);
     hand.job.claim.sequence = claimed.sequence;
     hand.job.message = std::move(claimed.message);
@@ -207,9 +203,8 @@ void Engine::perform(Hand& hand, Next next) {
 void Engine::resolve(Hand& hand) {
   const auto lane = hand.resolve_lane;
   hand.resolved_lane = lane;
-  hand.resolved =
-      resolver_.find(std::exchange(hand.resolve_host, {}),
-                     [this, lane](std::shared_ptr<const Resolved> answer) { resolved(lane, std::move(answer)); });
+  hand.resolved = guard_.find(std::exchange(hand.resolve_for, {})->url,
+                              [this, lane](std::shared_ptr<const Resolved> answer) { resolved(lane, std::move(answer)); });
 }
 
 void Engine::resolved(std::uint64_t number, std::shared_ptr<const Resolved> answer) {
@@ -225,9 +220,9 @@ void Engine::resolved(std::uint64_t number, std::shared_ptr<const Resolved> answ
 
 void Engine::send(Hand& hand) {
   Job job = std::exchange(hand.job, {});
-  if (!hand.resolve_host.empty()) {  // in use and no longer new: look it up again, and go on with what there is
-    auto newer = resolver_.find(std::exchange(hand.resolve_host, {}),
-                                [this, lane = job.claim.lane](auto answer) { resolved(lane, std::move(answer)); });
+  if (hand.resolve_for != nullptr) {  // in use and no longer new: look it up again, and go on with what there is
+    auto newer = guard_.find(std::exchange(hand.resolve_for, {})->url,
+                             [this, lane = job.claim.lane](auto answer) { resolved(lane, std::move(answer)); });
     if (newer != nullptr && newer != job.resolved) {
       job.resolved = newer;
       hand.resolved_lane = job.claim.lane;

@@ -1,0 +1,67 @@
+#ifndef FLYHOOK_IMPL_DETAIL_RUN_GUARD_IPP
+#define FLYHOOK_IMPL_DETAIL_RUN_GUARD_IPP
+
+#include <flyhook/detail/run/guard.hpp>
+#include <flyhook/error.hpp>
+
+#include <future>
+#include <optional>
+#include <utility>
+
+namespace flyhook::detail {
+
+Guard::Guard(const UrlPolicy& policy, Resolver resolver, std::shared_ptr<Clock> clock, bool inline_only)
+    : policy_(policy), resolver_(std::move(resolver), std::move(clock), inline_only) {}
+
+std::shared_ptr<const Resolved> Guard::judge_literal(const Url& url) const {
+  auto resolved = std::make_shared<Resolved>();
+  auto verdict = policy_.judge(url, {});
+  resolved->addresses = std::move(verdict.addresses);
+  if (verdict.status != UrlStatus::allow) resolved->error = "refused_address: " + verdict.refused;
+  resolved->refresh_at = resolved->expires_at = std::chrono::nanoseconds::max();
+  return resolved;
+}
+
+std::shared_ptr<const Resolved> Guard::judge(const Url& url, std::shared_ptr<const Resolved> found) const {
+  if (found == nullptr || found->addresses.empty()) return found;
+  auto verdict = policy_.judge(url, found->addresses);
+  auto judged = std::make_shared<Resolved>();
+  judged->host = found->host;
+  judged->addresses = std::move(verdict.addresses);
+  if (verdict.status != UrlStatus::allow) judged->error = "refused_address: " + verdict.refused;
+  judged->refresh_at = found->refresh_at;
+  judged->expires_at = found->expires_at;
+  return judged;
+}
+
+std::shared_ptr<const Resolved> Guard::find(const Url& url, Answer answer) {
+  return judge(url,
+               resolver_.find(url.host, [this, url, answer = std::move(answer)](std::shared_ptr<const Resolved> found) {
+                 answer(judge(url, std::move(found)));
+               }));
+}
+
+void Guard::check(const Url& url, std::chrono::milliseconds timeout) {
+  auto verdict = policy_.judge_unresolved(url);
+  if (!verdict) {
+    // Broken when the resolver is abandoned, so that nobody waits for an answer that will not come.
+    auto answered = std::make_shared<std::promise<std::shared_ptr<const Resolved>>>();
+    auto later = answered->get_future();
+    auto found = resolver_.find(url.host, [answered = std::move(answered)](std::shared_ptr<const Resolved> resolved) {
+      answered->set_value(std::move(resolved));
+    });
+    if (found == nullptr && later.wait_for(timeout) == std::future_status::ready) {
+      try {
+        found = later.get();
+      } catch (const std::future_error&) {
+      }
+    }
+    if (found == nullptr || found->addresses.empty()) return;
+    verdict = policy_.judge(url, found->addresses);
+  }
+  if (verdict->status != UrlStatus::allow) throw Error{ErrorCode::invalid, "url", verdict->reason};
+}
+
+}  // namespace flyhook::detail
+
+#endif

@@ -1,0 +1,156 @@
+#include <flyhook/detail/run/guard.hpp>
+
+#include <flyhook/error.hpp>
+#include <flyhook/testing.hpp>
+
+#include "catch.hpp"
+
+#include <chrono>
+#include <functional>
+#include <future>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <utility>
+#include <variant>
+#include <vector>
+
+using namespace flyhook;
+using detail::Guard;
+using detail::Resolved;
+using detail::Url;
+using namespace std::chrono_literals;
+
+namespace {
+
+using Answer = std::shared_ptr<const Resolved>;
+using Addresses = std::vector<std::string>;
+
+Url url(const std::string& text) {
+  return std::get<Url>(detail::parse_url(text));
+}
+
+/// Answers what `says` is at the time.
+struct Session {
+  explicit Session(UrlPolicy policy = {}, bool inline_only = true)
+      : guard(
+            policy, [this](const std::string&) { return says; }, clock, inline_only) {}
+
+  Answer find(const std::string& text) {
+    const auto promise = std::make_shared<std::promise<Answer>>();
+    auto later = promise->get_future();
+    if (auto now = guard.find(url(text), [promise](Answer answer) { promise->set_value(std::move(answer)); })) return now;
+    return later.get();
+  }
+  std::string refusal(const std::string& text, std::chrono::milliseconds timeout = 10s) {
+    try {
+      guard.check(url(text), timeout);
+    } catch (const Error& error) {
+      CHECK(error.code() == ErrorCode::invalid);
+      CHECK(error.field() == "url");
+      return error.what();
+    }
+    return "";
+  }
+
+  Addresses says{"93.184.216.34", "2606:4700::1111"};
+  std::shared_ptr<ManualClock> clock = std::make_shared<ManualClock>();
+  Guard guard;
+};
+
+}  // namespace
+
+TEST_CASE("addresses that pass are handed on, and live as long as the look-up") {
+  for (const bool inline_only : {true, false}) {
+    Session session{{}, inline_only};
+    const auto found = session.find("https://hooks.example.com/x");
+    CHECK(found->addresses == Addresses{"93.184.216.34", "2606:4700::1111"});
+    CHECK(found->error.empty());
+    CHECK(found->host == "hooks.example.com");
+    CHECK(found->refresh_at == session.clock->elapsed() + 5s);
+    CHECK(found->expires_at == session.clock->elapsed() + 10s);
+  }
+}
+
+TEST_CASE("one answer that is refused refuses them all, and the error says which of which host") {
+  for (const bool inline_only : {true, false}) {
+    Session session{{}, inline_only};
+    session.says = {"93.184.216.34", "127.0.0.1"};
+    const auto found = session.find("https://hooks.example.com/x");
+    CHECK(found->addresses.empty());
+    CHECK(found->error == "refused_address: 127.0.0.1 of hooks.example.com");
+    CHECK(found->expires_at == session.clock->elapsed() + 10s);
+    session.says = {"93.184.216.34"};
+    session.clock->advance(10s);
+    CHECK(session.find("https://hooks.example.com/x")->addresses == Addresses{"93.184.216.34"});
+  }
+}
+
+TEST_CASE("one host may be right for one URL and refused for another") {
+  Session session{{.https_only = true}};
+  CHECK(session.find("http://hooks.example.com/")->error == "refused_address: http of hooks.example.com");
+  CHECK(session.find("https://hooks.example.com/")->error.empty());
+}
+
+TEST_CASE("a literal is judged without a look-up, once and for ever") {
+  Session session{{.allow = {"10.0.0.0/8"}}};
+  session.says = {};
+  CHECK(session.guard.judge_literal(url("http://93.184.216.34/"))->addresses == Addresses{"93.184.216.34"});
+  CHECK(session.guard.judge_literal(url("http://0xA.1/"))->addresses == Addresses{"10.0.0.1"});
+  const auto refused = session.guard.judge_literal(url("http://[::1]/"));
+  CHECK(refused->addresses.empty());
+  CHECK(refused->error == "refused_address: ::1");
+  CHECK(refused->expires_at == std::chrono::nanoseconds::max());
+}
+
+TEST_CASE("a name without an answer is no matter of policy") {
+  Session session;
+  session.says = {};
+  CHECK(session.find("https://hooks.example.com/")->error == "dns: hooks.example.com does not resolve");
+  CHECK(session.refusal("https://hooks.example.com/").empty());
+}
+
+TEST_CASE("what is registered is checked then and there, and the refusal names the remedy") {
+  for (const bool inline_only : {true, false}) {
+    Session session{{}, inline_only};
+    CHECK(session.refusal("https://hooks.example.com/").empty());
+    CHECK(session.refusal("http://127.0.0.1:8000/hooks?token=secret") ==
+          "url: http://127.0.0.1:8000 is not a public address; for internal endpoints set Options::url_policy.allow = "
+          "{\"127.0.0.0/8\"}");
+    session.says = {"10.1.2.3"};
+    CHECK(session.refusal("http://intranet/").find("10.1.2.3") != std::string::npos);
+  }
+}
+
+TEST_CASE("a policy that cannot be read is no guard") {
+  for (const auto& policy : {UrlPolicy{.allow = {"10.0.0.0/33"}}, UrlPolicy{.deny = {"*.example.com"}}}) {
+    try {
+      Session session{policy};
+      FAIL("it was accepted");
+    } catch (const Error& error) {
+      CHECK(error.field() == (policy.allow.empty() ? "url_policy.deny" : "url_policy.allow"));
+    }
+  }
+}
+
+TEST_CASE("a look-up that takes long is waited for as long as was said, and no longer once the guard is abandoned") {
+  std::promise<void> asked, go_on;
+  const auto held = go_on.get_future().share();
+  Guard guard{{},
+              [&asked, held](const std::string& host) -> Addresses {
+                if (host == "held.example") asked.set_value();
+                held.wait();
+                return {"127.0.0.1"};
+              },
+              std::make_shared<ManualClock>(),
+              false};
+  CHECK_NOTHROW(guard.check(url("http://held.example/"), 10ms));
+  asked.get_future().wait();
+
+  std::thread waits{[&] { CHECK_NOTHROW(guard.check(url("http://held.example/"), 1h)); }};
+  guard.abandon();
+  waits.join();
+  CHECK_NOTHROW(guard.check(url("http://other.example/"), 1h));
+  go_on.set_value();
+}
