@@ -1,14 +1,14 @@
 #!/bin/sh
 # Every test of flyhook, from a bare Debian 12: installs what is missing, then builds and runs one preset after the other.
 # Ends with a table of what took how long, and ctest's summary over all of them; fails if anything did.
-# usage: tests/run.sh [PART...]      PART: dev header-only single-include asan tsan; all of them if none is given
+# usage: tests/run.sh [PART...]      PART: dev header-only single-include asan tsan fuzz; all of them if none is given
 set -u
 cd "$(dirname "$0")/.." || exit 1
-parts=${*:-dev header-only single-include asan tsan}
+parts=${*:-dev header-only single-include asan tsan fuzz}
 jobs=$(nproc)
 
 missing=
-for package in g++ cmake ninja-build pkg-config ccache catch2 libcpp-httplib-dev nlohmann-json3-dev libssl-dev openssl strace; do
+for package in g++ clang libclang-rt-dev cmake ninja-build pkg-config ccache catch2 libcpp-httplib-dev nlohmann-json3-dev libssl-dev openssl strace; do
   dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed$' || missing="$missing $package"
 done
 if [ -n "$missing" ]; then
@@ -35,6 +35,7 @@ rooms() {
     header-only) echo unit ;;
     single-include) echo unit integration ;;
     asan | tsan) echo unit contract integration ;;
+    fuzz) echo fuzz ;;
     *) echo all ;;
   esac
 }
