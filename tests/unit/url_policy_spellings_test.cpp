@@ -141,8 +141,8 @@ std::string replaced(const std::string& host, const std::function<std::string(ch
 std::vector<Encoding> encodings() {
   const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
   return {
-      {"as it is", [](std::string host) { return host; }},
-      {"trailing dot", [](std::string host) { return host + "."; }, true, false},
+      {"as it is", [](const std::string& host) { return host; }},
+      {"trailing dot", [](const std::string& host) { return host + "."; }, true, false},
       {"all percent-encoded",
        [](const std::string& host) {
          return percent(
@@ -169,8 +169,8 @@ std::vector<Encoding> encodings() {
              [](auto, char c) { return c == '%'; }, true);
        },
        false},
-      {"two trailing dots", [](std::string host) { return host + ".."; }, false},
-      {"a dot in front", [](std::string host) { return "." + host; }, false},
+      {"two trailing dots", [](const std::string& host) { return host + ".."; }, false},
+      {"a dot in front", [](const std::string& host) { return "." + host; }, false},
       {"full-width digits",  // U+FF10 and on
        [=](const std::string& host) {
          return replaced(host, [=](char c) {
@@ -188,18 +188,18 @@ std::vector<Encoding> encodings() {
          return replaced(host + ".", [](char c) { return c == '.' ? std::string{"\xE3\x80\x82"} : std::string(1, c); });
        },
        false},
-      {"a soft hyphen", [](std::string host) { return host + "%C2%AD"; }, false},
-      {"a zero-width space", [](std::string host) { return "\xE2\x80\x8B" + host; }, false},
-      {"a NUL", [](std::string host) { return host + "%00.example.com"; }, false},
+      {"a soft hyphen", [](const std::string& host) { return host + "%C2%AD"; }, false},
+      {"a zero-width space", [](const std::string& host) { return "\xE2\x80\x8B" + host; }, false},
+      {"a NUL", [](const std::string& host) { return host + "%00.example.com"; }, false},
       {"a tab", [](std::string host) { return host.insert(host.size() / 2, "\t"); }, false},
-      {"a line break", [](std::string host) { return host + "\r\n.example.com"; }, false},
-      {"credentials in front", [](std::string host) { return "example.com@" + host; }, false},
-      {"credentials behind", [](std::string host) { return host + "@example.com"; }, false},
-      {"no credentials", [](std::string host) { return "@" + host; }, false},
-      {"a backslash", [](std::string host) { return "example.com\\@" + host; }, false},
-      {"encoded slash", [](std::string host) { return host + "%2fexample.com"; }, false},
-      {"bad port", [](std::string host) { return host + ":25"; }, false},
-      {"no port", [](std::string host) { return host + ":65536"; }, false},
+      {"a line break", [](const std::string& host) { return host + "\r\n.example.com"; }, false},
+      {"credentials in front", [](const std::string& host) { return "example.com@" + host; }, false},
+      {"credentials behind", [](const std::string& host) { return host + "@example.com"; }, false},
+      {"no credentials", [](const std::string& host) { return "@" + host; }, false},
+      {"a backslash", [](const std::string& host) { return "example.com\\@" + host; }, false},
+      {"encoded slash", [](const std::string& host) { return host + "%2fexample.com"; }, false},
+      {"bad port", [](const std::string& host) { return host + ":25"; }, false},
+      {"no port", [](const std::string& host) { return host + ":65536"; }, false},
   };
 }
 

@@ -4,7 +4,6 @@
 #include <flyhook/detail/config.hpp>
 
 #include <array>
-#include <compare>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -29,7 +28,9 @@ struct IpAddress {
   std::array<std::uint8_t, 16> bytes{};  ///< network order; of IPv4 the first four, the others are 0
 
   friend bool operator==(const IpAddress&, const IpAddress&) = default;
-  friend std::strong_ordering operator<=>(const IpAddress&, const IpAddress&) = default;  // IPv4 first
+  friend bool operator<(const IpAddress& a, const IpAddress& b) {  // IPv4 first
+    return a.is_v6 == b.is_v6 ? a.bytes < b.bytes : b.is_v6;
+  }
 };
 
 /// Strict text (U13 of tests/vectors/README.md): a dotted quad without leading zeros, or RFC 4291, 2.2 without a zone.

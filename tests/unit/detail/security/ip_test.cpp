@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -365,7 +366,7 @@ TEST_CASE("of many ranges the widest that holds an address is found") {
   const std::vector<std::string> texts{"10.1.0.0/16",   "10.0.0.0/8", "10.0.0.0/16", "10.0.0.0/8", "9.255.255.255",
                                        "172.16.0.0/12", "fd00::/8",   "fd00::1",     "::1",        "255.255.255.255"};
   std::vector<IpRange> all;
-  for (const auto& text : texts) all.push_back(range(text));
+  std::transform(texts.begin(), texts.end(), std::back_inserter(all), range);
   const IpRanges ranges{all};
   const auto found = [&](const char* text) {
     const auto* at = ranges.find(ip(text));
