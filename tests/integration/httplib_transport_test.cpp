@@ -464,7 +464,7 @@ TEST_CASE("an answer without end costs a bounded number of bytes") {
     first = "HTTP/1.1 200 OK\r\nX: ", then = "aaaaaaaaaaaaaaa", word = "too_large";
   }
   SECTION("in its status line") {
-    first = "HTTP/1.1 200 ", then = "aaaaaaaaaaaaaaa", word = "protocol";
+    first = "HTTP/1.1 200 ", then = "aaaaaaaaaaaaaaa", word = "too_large";
   }
   SECTION("in an interim answer") {
     first = "HTTP/1.1 103 E\r\n", then = "X-Header: aaaaaaaaaaa\r\n", word = "too_large";
@@ -484,8 +484,7 @@ TEST_CASE("an answer without end costs a bounded number of bytes") {
   const auto answer = send(transport, to(server));
   CHECK(answer.status == status);
   INFO(answer.error);
-  // cpp-httplib from 0.20 on has limits of its own, which come first: then it is the answer that cannot be read.
-  if (status == 0) CHECK((is(answer, word) || is(answer, "protocol")));
+  CHECK((status != 0 || is(answer, word)));
 }
 
 TEST_CASE("what is no HTTP is a protocol error") {
@@ -707,7 +706,7 @@ TEST_CASE("a certificate must come from a trusted authority and name the URL's h
     const auto answer = send(transport, request);
     return answer.error.empty() ? std::to_string(answer.status) : answer.error;
   };
-  CHECK(ask("hooks.test", "") == "tls: certificate of hooks.test refused: self-signed certificate");
+  CHECK(ask("hooks.test", "") == "tls: the certificate of hooks.test is self-signed and not trusted (set Options::ca_file)");
   CHECK(ask("hooks.test", certificate.file()) == "200");
   {
     std::lock_guard lock{mutex};

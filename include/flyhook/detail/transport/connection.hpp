@@ -52,12 +52,16 @@ class Connection {
   /// A new exchange, `timeout` long from `now` on.
   FLYHOOK_DECL void begin(Time now, std::chrono::milliseconds timeout);
 
-  /// Both parts, in one system call where they fit. Another side that stops listening is no failure here: it may have
-  /// answered early, and receive() will tell.
-  FLYHOOK_DECL bool send(std::string_view head, std::string_view body);
+  /// Both parts, in one system call where they fit; what is sent is taken off them. A rest is left where the other side
+  /// says something and takes no more: receive_early(), then send() the rest. Another side that stops listening is no
+  /// failure here, and leaves no rest: it may have answered early, and receive() will tell.
+  FLYHOOK_DECL bool send(std::string_view& head, std::string_view& body);
 
   /// Bytes received; 0: the other side has closed; negative: failed.
   FLYHOOK_DECL std::ptrdiff_t receive(char* to, std::size_t size);
+
+  /// The same without waiting. Negative without a failure(): nothing is there, such as with a TLS session ticket.
+  FLYHOOK_DECL std::ptrdiff_t receive_early(char* to, std::size_t size);
 
   /// HttpResponse::error of the first failure; empty: none.
   const std::string& failure() const { return failure_; }
@@ -71,10 +75,10 @@ class Connection {
   struct Tls;
 
   FLYHOOK_DECL bool fail(std::string_view word, std::string_view cause);
-  FLYHOOK_DECL bool wait(short events);
-  FLYHOOK_DECL bool send_raw(std::string_view head, std::string_view body);
+  FLYHOOK_DECL short wait(short events);
+  FLYHOOK_DECL bool send_raw(std::string_view& head, std::string_view& body, bool yields);
   FLYHOOK_DECL std::ptrdiff_t receive_raw(char* to, std::size_t size);
-  FLYHOOK_DECL bool send_secure(std::string_view bytes);
+  FLYHOOK_DECL bool send_secure(std::string_view& bytes);
 
   FLYHOOK_DECL std::string peer() const;
 
@@ -90,8 +94,10 @@ class Connection {
   std::chrono::milliseconds kernel_timeout_{0};  // SO_RCVTIMEO as set last
   bool may_block_ = false;                       // the next receive may block in the kernel: SO_RCVTIMEO is the time left
   bool is_deaf_ = false;
-  bool is_probing_ = false;  // inside is_quiet: never wait
-  bool would_wait_ = false;  // set by receive_raw while probing
+  bool is_probing_ = false;        // inside is_quiet and receive_early: never wait to receive
+  bool would_wait_ = false;        // set by receive_raw while probing
+  bool is_yielding_ = false;       // inside send_secure: rather than wait to send, look at what came
+  bool is_write_pending_ = false;  // OpenSSL holds a part of a record
   std::string failure_{};
   std::string joined_{};  // head and small body for one TLS record
   std::unique_ptr<Tls> tls_;

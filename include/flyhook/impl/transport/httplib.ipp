@@ -217,6 +217,13 @@ HttpResponse HttplibTransport::Pool::perform(HttpRequest& request) {
   auto parsed = detail::parse_url(request.url);
   if (const auto* const wrong = std::get_if<std::string>(&parsed)) return {.error = "protocol: the URL " + *wrong};
   auto& url = std::get<detail::Url>(parsed);
+  // The engine has refused these long ago; but what would break a request in two must not depend on that.
+  if (!is_header_name(request.method)) return {.error = "protocol: the method is no token"};
+  for (const auto& [name, value] : request.headers) {
+    if (!is_header_name(name)) return {.error = "protocol: the name of a request header is no token"};
+    if (!is_header_value(value))
+      return {.error = "protocol: the request header " + name + " holds a control character such as CR, LF or NUL"};
+  }
   detail::HttpExchange http{request, url};
 
   Exchange exchange{*this, url, request};

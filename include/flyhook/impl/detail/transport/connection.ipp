@@ -20,7 +20,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <system_error>
 
 namespace flyhook::detail {
@@ -51,6 +53,19 @@ class TlsContext {
 
 /// The oldest reason in OpenSSL's queue of this thread, which is emptied.
 FLYHOOK_DECL std::string openssl_reason();
+/// What is wrong with the certificate that OpenSSL is looking at, for one who has to put it right.
+FLYHOOK_DECL std::string refusal_of(X509_STORE_CTX* store, const std::string& host);
+/// Why there was no handshake with `host`; empties OpenSSL's queue.
+FLYHOOK_DECL std::string handshake_failure(const std::string& host);
+/// Why `ca_file` cannot be what its name says; empty: it can be read.
+FLYHOOK_DECL std::string unreadable(const std::string& ca_file);
+/// Text of a stranger, made fit for a line of a log: printable ASCII, at most 100 bytes of it.
+FLYHOOK_DECL std::string printable(const unsigned char* text, int size);
+FLYHOOK_DECL std::string date_of(const ASN1_TIME* time);
+/// The names and addresses a certificate is for.
+FLYHOOK_DECL std::string names_of(const X509* certificate);
+/// The common name, or else the organisation; empty: neither is there.
+FLYHOOK_DECL std::string title_of(const X509_NAME* name);
 
 std::string openssl_reason() {
   const auto code = ERR_get_error();
@@ -59,16 +74,140 @@ std::string openssl_reason() {
   return reason ? reason : "unknown TLS failure";
 }
 
+std::string printable(const unsigned char* text, int size) {
+  constexpr int most = 100;
+  std::string plain;
+  for (int i = 0; i < std::min(size, most); ++i)
+    plain += text[i] >= 0x20 && text[i] < 0x7F ? static_cast<char>(text[i]) : '?';
+  if (size > most) plain += "...";
+  return plain;
+}
+
+std::string date_of(const ASN1_TIME* time) {
+  std::tm utc{};
+  char text[32];
+  if (ASN1_TIME_to_tm(time, &utc) != 1 || std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S UTC", &utc) == 0)
+    return "a date that is none";
+  return text;
+}
+
+std::string names_of(const X509* certificate) {
+  constexpr int most = 5;
+  std::string names;
+  const auto add = [&](const std::string& name) { names.append(names.empty() ? "" : ", ").append(name); };
+  auto* const all = static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr));
+  const int count = all ? sk_GENERAL_NAME_num(all) : 0;
+  for (int i = 0; i < std::min(count, most); ++i) {
+    const GENERAL_NAME* const each = sk_GENERAL_NAME_value(all, i);
+    if (each->type == GEN_DNS) {
+      add(printable(ASN1_STRING_get0_data(each->d.dNSName), ASN1_STRING_length(each->d.dNSName)));
+    } else if (each->type == GEN_IPADD) {
+      const int size = ASN1_STRING_length(each->d.iPAddress);
+      char text[INET6_ADDRSTRLEN] = "?";
+      if (size == 4 || size == 16)
+        inet_ntop(size == 4 ? AF_INET : AF_INET6, ASN1_STRING_get0_data(each->d.iPAddress), text, sizeof text);
+      add(text);
+    }
+  }
+  if (count > most) add("...");
+  GENERAL_NAMES_free(all);
+  return names.empty() ? title_of(X509_get_subject_name(certificate)) : names;
+}
+
+std::string title_of(const X509_NAME* name) {
+  for (const int kind : {NID_commonName, NID_organizationName}) {
+    const int at = X509_NAME_get_index_by_NID(name, kind, -1);
+    if (at < 0) continue;
+    const ASN1_STRING* const text = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at));
+    return printable(ASN1_STRING_get0_data(text), ASN1_STRING_length(text));
+  }
+  return {};
+}
+
+std::string refusal_of(X509_STORE_CTX* store, const std::string& host) {
+  const X509* const certificate = X509_STORE_CTX_get_current_cert(store);
+  const int error = X509_STORE_CTX_get_error(store);
+  const int depth = X509_STORE_CTX_get_error_depth(store);
+  const std::string whose = "the certificate of " + host;
+  if (!certificate) return whose + " was refused: " + X509_verify_cert_error_string(error);
+  const std::string which =
+      depth == 0 ? whose : "the authority " + title_of(X509_get_subject_name(certificate)) + " above " + whose;
+  switch (error) {
+    case X509_V_ERR_CERT_HAS_EXPIRED: return which + " expired on " + date_of(X509_get0_notAfter(certificate));
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+      return which + " is valid from " + date_of(X509_get0_notBefore(certificate)) +
+             " on only (or the clock of this machine is wrong)";
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH: {
+      const auto names = names_of(certificate);
+      return "the certificate is for " + (names.empty() ? "no name at all" : names) + ", not for " + host;
+    }
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT: return whose + " is self-signed and not trusted (set Options::ca_file)";
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+      return whose + " comes from an authority that is not trusted, " + title_of(X509_get_subject_name(certificate)) +
+             " (set Options::ca_file)";
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+      return whose + " comes from an authority that is not trusted, " + title_of(X509_get_issuer_name(certificate)) +
+             " (set Options::ca_file, or have the server send the intermediate certificates)";
+    case X509_V_ERR_INVALID_PURPOSE: return which + " is for another purpose than this";
+    default: return which + " was refused: " + X509_verify_cert_error_string(error);
+  }
+}
+
+std::string handshake_failure(const std::string& host) {
+  const auto code = ERR_peek_error();
+  const auto reason = openssl_reason();
+  if (ERR_GET_LIB(code) != ERR_LIB_SSL) return "no handshake with " + host + ": the other side closed the connection";
+  switch (ERR_GET_REASON(code)) {
+    case SSL_R_WRONG_VERSION_NUMBER:
+    case SSL_R_HTTP_REQUEST:
+    case SSL_R_PACKET_LENGTH_TOO_LONG: return host + " does not speak TLS on this port (is it an http:// URL?): " + reason;
+    case SSL_R_UNSUPPORTED_PROTOCOL:
+    case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION: return host + " does not offer TLS 1.2 or newer: " + reason;
+    case SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE:
+    case SSL_R_NO_SHARED_CIPHER:
+      return host + " found nothing in common with us (ciphers, curves, or it wants a certificate of ours): " + reason;
+    default: return "no handshake with " + host + ": " + reason;
+  }
+}
+
+std::string unreadable(const std::string& ca_file) {
+  std::FILE* const file = std::fopen(ca_file.c_str(), "re");
+  char byte = 0;
+  errno = 0;
+  const bool has_byte = file && std::fread(&byte, 1, 1, file) == 1;
+  const int error = errno;
+  if (file) std::fclose(file);
+  if (has_byte) return {};
+  return error != 0 ? "cannot be read: " + std::generic_category().message(error) : "is empty";
+}
+
 struct Connection::Tls {
   std::shared_ptr<const TlsContext> context{};  // outlives the session
   SSL* session = nullptr;
+  const std::string* host = nullptr;  // during the handshake
+  std::string refusal{};              // why the certificate is not accepted
 
   ~Tls() { SSL_free(session); }
+
+  /// Called by OpenSSL for each certificate of the chain, and where something is wrong with one: while it is at hand.
+  static int verify(int is_fine, X509_STORE_CTX* store) {
+    const auto* const session = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+    auto* const self = session ? static_cast<Tls*>(SSL_get_ex_data(session, 0)) : nullptr;
+    if (!is_fine && self && self->host && self->refusal.empty()) self->refusal = refusal_of(store, *self->host);
+    return is_fine;
+  }
 
   static int write(BIO* bio, const char* bytes, int size) {
     auto& self = *static_cast<Connection*>(BIO_get_data(bio));
     BIO_clear_retry_flags(bio);
-    return self.send_raw({bytes, static_cast<std::size_t>(size)}, {}) ? size : -1;
+    std::string_view rest{bytes, static_cast<std::size_t>(size)};
+    std::string_view none;
+    if (!self.send_raw(rest, none, self.is_yielding_)) return -1;
+    if (rest.size() == static_cast<std::size_t>(size)) BIO_set_retry_write(bio);
+    return rest.size() == static_cast<std::size_t>(size) ? -1 : size - static_cast<int>(rest.size());
   }
 
   static int read(BIO* bio, char* to, int size) {
@@ -90,8 +229,8 @@ std::shared_ptr<const TlsContext> Connection::make_tls_context(const std::string
     return nullptr;
   }
   SSL_CTX_set_min_proto_version(made->context, TLS1_2_VERSION);
-  SSL_CTX_set_verify(made->context, SSL_VERIFY_PEER, nullptr);
-  SSL_CTX_set_mode(made->context, SSL_MODE_AUTO_RETRY | SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_verify(made->context, SSL_VERIFY_PEER, &Connection::Tls::verify);
+  SSL_CTX_set_mode(made->context, SSL_MODE_AUTO_RETRY | SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE);
 #if defined(SSL_OP_IGNORE_UNEXPECTED_EOF)
   // Many servers close without close_notify. HTTP's own framing says whether an answer is whole.
   SSL_CTX_set_options(made->context, SSL_OP_IGNORE_UNEXPECTED_EOF);
@@ -101,10 +240,16 @@ std::shared_ptr<const TlsContext> Connection::make_tls_context(const std::string
   BIO_meth_set_ctrl(made->method, &Connection::Tls::control);
 
   ERR_clear_error();
-  const int loaded = ca_file.empty() ? SSL_CTX_set_default_verify_paths(made->context)
-                                     : SSL_CTX_load_verify_locations(made->context, ca_file.c_str(), nullptr);
-  if (loaded != 1) {
-    error = "tls: cannot load the authorities of " + (ca_file.empty() ? "the system" : ca_file) + ": " + openssl_reason();
+  if (ca_file.empty()) {
+    if (SSL_CTX_set_default_verify_paths(made->context) != 1) {
+      error = "tls: cannot load the authorities of the system: " + openssl_reason();
+      return nullptr;
+    }
+  } else if (const auto reason = unreadable(ca_file); !reason.empty()) {
+    error = "tls: Options::ca_file " + ca_file + " " + reason;
+    return nullptr;
+  } else if (SSL_CTX_load_verify_locations(made->context, ca_file.c_str(), nullptr) != 1) {
+    error = "tls: Options::ca_file " + ca_file + " holds no certificate in PEM form: " + openssl_reason();
     return nullptr;
   }
   ERR_clear_error();
@@ -162,7 +307,8 @@ bool Connection::fail(std::string_view word, std::string_view cause) {
   return false;
 }
 
-bool Connection::wait(short events) {
+/// Which of the events are there, errors among them; 0: it failed.
+short Connection::wait(short events) {
   for (;;) {
     if (interrupted_) return fail("cancelled", "the transport has ended");
     const auto left = deadline_ - std::chrono::steady_clock::now();
@@ -176,7 +322,7 @@ bool Connection::wait(short events) {
     const auto millis = std::chrono::ceil<std::chrono::milliseconds>(left).count();
     pollfd ready{fd_, events, 0};
     const int count = ::poll(&ready, 1, static_cast<int>(std::min<std::int64_t>(millis, INT_MAX)));
-    if (count > 0 && !interrupted_) return true;
+    if (count > 0 && !interrupted_) return ready.revents;
     if (count < 0 && errno != EINTR) return fail("closed", "poll: " + std::generic_category().message(errno));
   }
 }
@@ -240,21 +386,21 @@ bool Connection::secure(std::shared_ptr<const TlsContext> context, const std::st
   }
   if (!named) return fail("tls", openssl_reason());
 
+  tls->host = &name;
+  SSL_set_ex_data(tls->session, 0, tls.get());
+  ERR_clear_error();
   if (SSL_connect(tls->session) != 1) {
-    const auto verdict = SSL_get_verify_result(tls->session);
-    if (verdict != X509_V_OK)
-      fail("tls", "certificate of " + name + " refused: " + X509_verify_cert_error_string(verdict));
-    else
-      fail("tls", "handshake with " + name + " failed: " + openssl_reason());
+    if (failure_.empty()) fail("tls", tls->refusal.empty() ? handshake_failure(name) : tls->refusal);
     ERR_clear_error();
     return false;
   }
+  tls->host = nullptr;
   tls_ = std::move(tls);
   return true;
 }
 
 bool Connection::is_quiet() {
-  if (is_deaf_ || interrupted_) return false;
+  if (is_deaf_ || interrupted_ || (tls_ && SSL_has_pending(tls_->session))) return false;
   char byte = 0;
   const auto count = ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   if (count == 0) return false;
@@ -287,7 +433,8 @@ void Connection::begin(Time now, std::chrono::milliseconds timeout) {
   may_block_ = timeout.count() > 0;
 }
 
-bool Connection::send_raw(std::string_view head, std::string_view body) {
+/// With `yields` it leaves a rest where the other side says something and takes no more.
+bool Connection::send_raw(std::string_view& head, std::string_view& body, bool yields) {
   while (!is_deaf_ && !(head.empty() && body.empty())) {
     iovec parts[2] = {{const_cast<char*>(head.data()), head.size()}, {const_cast<char*>(body.data()), body.size()}};
     msghdr message{};
@@ -301,12 +448,15 @@ bool Connection::send_raw(std::string_view head, std::string_view body) {
       body.remove_prefix(sent - of_head);
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
       may_block_ = false;  // time passes: what is left is less than SO_RCVTIMEO
-      if (!wait(POLLOUT)) return false;
+      const short events = wait(static_cast<short>(yields ? POLLOUT | POLLIN : POLLOUT));
+      if (events == 0) return false;
+      if (yields && (events & POLLIN) != 0 && (events & POLLOUT) == 0) return true;
     } else if (errno != EINTR) {
       is_deaf_ = true;
     }
   }
   if (is_deaf_ && interrupted_) return fail("cancelled", "the transport has ended");
+  head = body = {};
   return true;
 }
 
@@ -334,28 +484,36 @@ std::ptrdiff_t Connection::receive_raw(char* to, std::size_t size) {
   }
 }
 
-bool Connection::send_secure(std::string_view bytes) {
+bool Connection::send_secure(std::string_view& bytes) {
   ERR_clear_error();
   while (!bytes.empty()) {
+    is_yielding_ = true;
     const int count =
         SSL_write(tls_->session, bytes.data(), static_cast<int>(std::min<std::size_t>(bytes.size(), INT_MAX)));
-    if (count <= 0) return fail("closed", "TLS to " + peer() + ": " + openssl_reason());
-    bytes.remove_prefix(static_cast<std::size_t>(count));
+    is_yielding_ = false;
+    is_write_pending_ = count <= 0 && failure_.empty() && SSL_get_error(tls_->session, count) == SSL_ERROR_WANT_WRITE;
+    if (is_write_pending_) return true;  // OpenSSL wants the same bytes again
+    if (count > 0)
+      bytes.remove_prefix(static_cast<std::size_t>(count));
+    else
+      return fail("closed", "TLS to " + peer() + ": " + openssl_reason());
   }
   return true;
 }
 
-bool Connection::send(std::string_view head, std::string_view body) {
+bool Connection::send(std::string_view& head, std::string_view& body) {
   constexpr std::size_t record = 16 * 1024;
   // What is copied into one TLS record is one system call; a long body goes out from where it lies.
   bool sent = false;
   if (!tls_) {
-    sent = send_raw(head, body);
-  } else if (head.size() + body.size() <= record) {
-    joined_.assign(head).append(body);
-    sent = send_secure(joined_);
+    sent = send_raw(head, body, true);
   } else {
-    sent = send_secure(head) && send_secure(body);
+    if (!head.empty() && head.size() + body.size() <= record && !is_write_pending_) {
+      joined_.assign(head).append(body);
+      head = joined_;
+      body = {};
+    }
+    sent = send_secure(head) && (!head.empty() || send_secure(body));
   }
   // A kernel timeout counts from the call, ours from begin(): only right after it are they the same.
   if (may_block_ && std::chrono::steady_clock::now() - began_ > std::chrono::milliseconds{5}) may_block_ = false;
@@ -367,9 +525,21 @@ std::ptrdiff_t Connection::receive(char* to, std::size_t size) {
   ERR_clear_error();
   const int count = SSL_read(tls_->session, to, static_cast<int>(std::min<std::size_t>(size, INT_MAX)));
   if (count > 0) return count;
-  if (SSL_get_error(tls_->session, count) == SSL_ERROR_ZERO_RETURN) return 0;
+  const int error = SSL_get_error(tls_->session, count);
+  if (error == SSL_ERROR_ZERO_RETURN) return 0;
+  if (is_probing_ && error == SSL_ERROR_WANT_READ) {
+    ERR_clear_error();
+    return -1;
+  }
   fail("closed", "TLS from " + peer() + ": " + openssl_reason());
   return -1;
+}
+
+std::ptrdiff_t Connection::receive_early(char* to, std::size_t size) {
+  is_probing_ = true;
+  const auto count = receive(to, size);
+  is_probing_ = false;
+  return count;
 }
 
 }  // namespace flyhook::detail
