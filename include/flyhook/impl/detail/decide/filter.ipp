@@ -33,7 +33,6 @@ struct FilterEvent {
 };
 
 FLYHOOK_DECL bool holds(const FilterClause& clause, const FilterEvent& event);
-FLYHOOK_DECL bool holds(const FilterCombination& combination, const FilterEvent& event);
 FLYHOOK_DECL bool holds(const FilterTest& test, const FilterValue& value);
 FLYHOOK_DECL FilterValue find_value(const FilterCondition& condition, const FilterEvent& event);
 FLYHOOK_DECL const nlohmann::json* step_into(const nlohmann::json& value, const FilterStep& step);
@@ -90,17 +89,12 @@ bool holds(const FilterClause& clause, const FilterEvent& event) {
     for (const auto& test : condition.tests)
       if (!holds(test, value)) return false;
   }
-  return std::all_of(clause.combinations.begin(), clause.combinations.end(),
-                     [&](const FilterCombination& each) { return holds(each, event); });
-}
-
-bool holds(const FilterCombination& combination, const FilterEvent& event) {
-  const auto& filters = combination.filters;
+  const auto& clauses = clause.clauses;
   const auto each_holds = [&](const FilterClause& each) { return holds(each, event); };
-  switch (combination.kind) {
-    case FilterCombination::Kind::all: return std::all_of(filters.begin(), filters.end(), each_holds);
-    case FilterCombination::Kind::any: return std::any_of(filters.begin(), filters.end(), each_holds);
-    case FilterCombination::Kind::none: return std::none_of(filters.begin(), filters.end(), each_holds);
+  switch (clause.kind) {
+    case FilterClause::Kind::all: return std::all_of(clauses.begin(), clauses.end(), each_holds);
+    case FilterClause::Kind::any: return std::any_of(clauses.begin(), clauses.end(), each_holds);
+    case FilterClause::Kind::none: return std::none_of(clauses.begin(), clauses.end(), each_holds);
   }
   return false;
 }

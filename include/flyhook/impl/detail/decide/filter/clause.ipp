@@ -52,20 +52,14 @@ struct FilterCondition {
   std::vector<FilterTest> tests{};  // all must hold
 };
 
-struct FilterCombination;
-
-/// A filter. All of it must hold.
+/// A filter, or the filters that `$and`, `$or` or `$not` combines. Only a filter has conditions, and then it is of kind
+/// `all`.
 struct FilterClause {
-  std::vector<FilterCondition> conditions{};
-  std::vector<FilterCombination> combinations{};
-  bool looks_into_data = false;  // here or further down
-};
-
-/// $and, $or: its filters; $not: its one filter.
-struct FilterCombination {
   enum class Kind { all, any, none };
   Kind kind = Kind::all;
-  std::vector<FilterClause> filters{};
+  std::vector<FilterCondition> conditions{};
+  std::vector<FilterClause> clauses{};
+  bool looks_into_data = false;  // here or further down
 };
 
 /// Throws Error ("filter").

@@ -28,7 +28,8 @@ class FilterCompiler {
  private:
   class Place;  // a step down
 
-  FLYHOOK_DECL FilterCombination combination(const std::string& name, const nlohmann::json& filters);
+  FLYHOOK_DECL FilterClause combination(const std::string& name, const nlohmann::json& filters);
+  FLYHOOK_DECL static void add(FilterClause& to, FilterClause&& clause);
   FLYHOOK_DECL FilterCondition condition(const std::string& pointer, const nlohmann::json& value);
   FLYHOOK_DECL FilterTest test(const std::string& name, const nlohmann::json& operand);
   [[noreturn]] FLYHOOK_DECL void refuse(const std::string& reason) const;
@@ -142,9 +143,7 @@ FilterClause FilterCompiler::clause(const nlohmann::json& filter) {
   FilterClause clause;
   for (const auto& [key, value] : filter.get_ref<const nlohmann::json::object_t&>()) {
     if (key.starts_with('$')) {
-      clause.combinations.push_back(combination(key, value));
-      for (const auto& each : clause.combinations.back().filters)
-        clause.looks_into_data = clause.looks_into_data || each.looks_into_data;
+      add(clause, combination(key, value));
     } else {
       clause.conditions.push_back(condition(key, value));
       clause.looks_into_data = clause.looks_into_data || clause.conditions.back().root == FilterRoot::data;
@@ -153,23 +152,27 @@ FilterClause FilterCompiler::clause(const nlohmann::json& filter) {
   return clause;
 }
 
-FilterCombination FilterCompiler::combination(const std::string& name, const nlohmann::json& filters) {
-  FilterCombination combination;
-  if (name == "$not") {
-    const Place here{at_, name};
-    combination.kind = FilterCombination::Kind::none;
-    combination.filters.push_back(clause(filters));
-    return combination;
-  }
-  if (name != "$and" && name != "$or") refuse(as_quoted(name) + " is none of $and, $or and $not");
-  combination.kind = name == "$and" ? FilterCombination::Kind::all : FilterCombination::Kind::any;
+FilterClause FilterCompiler::combination(const std::string& name, const nlohmann::json& filters) {
+  if (name != "$and" && name != "$or" && name != "$not") refuse(as_quoted(name) + " is none of $and, $or and $not");
+  FilterClause combined;
   const Place here{at_, name};
+  if (name == "$not") {
+    combined.kind = FilterClause::Kind::none;
+    add(combined, clause(filters));
+    return combined;
+  }
+  combined.kind = name == "$and" ? FilterClause::Kind::all : FilterClause::Kind::any;
   if (!filters.is_array()) refuse("must be an array of filters");
   for (std::size_t i = 0; i < filters.size(); ++i) {
     const Place at_element{at_, std::to_string(i)};
-    combination.filters.push_back(clause(filters[i]));
+    add(combined, clause(filters[i]));
   }
-  return combination;
+  return combined;
+}
+
+void FilterCompiler::add(FilterClause& to, FilterClause&& clause) {
+  to.looks_into_data = to.looks_into_data || clause.looks_into_data;
+  to.clauses.push_back(std::move(clause));
 }
 
 /// M7: one key that starts with $ makes it one, and then each key must be an operator.
