@@ -86,7 +86,8 @@ TEST_CASE("a date is read to its last character: one more or one less, anywhere,
       CHECK(wait_of(other) == ignored);
     }
     CHECK(wait_of(good + "x") == ignored);
-    CHECK(wait_of(good + " " + good) == ignored);
+    auto twice = good;
+    CHECK(wait_of(twice.append(" ").append(good)) == ignored);
   }
 }
 

@@ -42,6 +42,7 @@ FLYHOOK_DECL std::partial_ordering compare(const FilterValue& value, const nlohm
 FLYHOOK_DECL nlohmann::json::value_t kind_of(const nlohmann::json& value);
 FLYHOOK_DECL bool same_value(const nlohmann::json& a, const nlohmann::json& b);
 FLYHOOK_DECL std::partial_ordering compare_numbers(const nlohmann::json& a, const nlohmann::json& b);
+FLYHOOK_DECL std::partial_ordering compare_mixed(double real, const nlohmann::json& whole);
 FLYHOOK_DECL std::partial_ordering compare_integers(const nlohmann::json& a, const nlohmann::json& b);
 
 // Input -----------------------------------------------------------------------------------------------------------------
@@ -105,10 +106,10 @@ bool holds(const FilterTest& test, const FilterValue& value) {
   switch (test.op) {
     case FilterOperator::eq: return equals(value, operand);
     case FilterOperator::ne: return !equals(value, operand);
-    case FilterOperator::gt: return compare(value, operand) > 0;
-    case FilterOperator::gte: return compare(value, operand) >= 0;
-    case FilterOperator::lt: return compare(value, operand) < 0;
-    case FilterOperator::lte: return compare(value, operand) <= 0;
+    case FilterOperator::gt: return std::is_gt(compare(value, operand));
+    case FilterOperator::gte: return std::is_gteq(compare(value, operand));
+    case FilterOperator::lt: return std::is_lt(compare(value, operand));
+    case FilterOperator::lte: return std::is_lteq(compare(value, operand));
     case FilterOperator::in: return equals_any(value, operand);
     case FilterOperator::nin: return !equals_any(value, operand);
     case FilterOperator::exists: return operand.get<bool>() != value.is_missing();
@@ -193,7 +194,7 @@ bool same_value(const nlohmann::json& a, const nlohmann::json& b) {
     }
     case Json::value_t::number_integer:
     case Json::value_t::number_unsigned:
-    case Json::value_t::number_float: return compare_numbers(a, b) == 0;
+    case Json::value_t::number_float: return std::is_eq(compare_numbers(a, b));
     case Json::value_t::binary:
     case Json::value_t::discarded: break;  // no JSON
   }
@@ -202,14 +203,19 @@ bool same_value(const nlohmann::json& a, const nlohmann::json& b) {
 
 /// By value: the double is never rounded to an integer, nor the integer to a double.
 template <class Integer>
-std::partial_ordering compare_mixed(Integer whole, double real) {
+std::partial_ordering compare_whole(double real, Integer whole) {
   using Limits = std::numeric_limits<Integer>;
   // The greatest integer becomes the power of two above it.
-  if (real >= static_cast<double>(Limits::max())) return std::partial_ordering::less;
-  if (real < static_cast<double>(Limits::min())) return std::partial_ordering::greater;
+  if (real >= static_cast<double>(Limits::max())) return std::partial_ordering::greater;
+  if (real < static_cast<double>(Limits::min())) return std::partial_ordering::less;
   const auto truncated = static_cast<Integer>(real);
-  if (whole != truncated) return whole <=> truncated;
-  return static_cast<double>(truncated) <=> real;  // exact: a double with a fraction is below 2^53
+  if (truncated != whole) return truncated <=> whole;
+  return real <=> static_cast<double>(truncated);  // exact: a double with a fraction is below 2^53
+}
+
+std::partial_ordering compare_mixed(double real, const nlohmann::json& whole) {
+  return whole.is_number_unsigned() ? compare_whole(real, whole.get<std::uint64_t>())
+                                    : compare_whole(real, whole.get<std::int64_t>());
 }
 
 std::partial_ordering compare_integers(const nlohmann::json& a, const nlohmann::json& b) {
@@ -222,14 +228,13 @@ std::partial_ordering compare_integers(const nlohmann::json& a, const nlohmann::
 }
 
 std::partial_ordering compare_numbers(const nlohmann::json& a, const nlohmann::json& b) {
-  const auto mixed = [](const nlohmann::json& whole, double real) {
-    return whole.is_number_unsigned() ? compare_mixed(whole.get<std::uint64_t>(), real)
-                                      : compare_mixed(whole.get<std::int64_t>(), real);
-  };
   if (a.is_number_float() && b.is_number_float()) return a.get<double>() <=> b.get<double>();
-  if (b.is_number_float()) return mixed(a, b.get<double>());
-  if (a.is_number_float()) return 0 <=> mixed(b, a.get<double>());
-  return compare_integers(a, b);
+  if (a.is_number_float()) return compare_mixed(a.get<double>(), b);
+  if (!b.is_number_float()) return compare_integers(a, b);
+  const auto reversed = compare_mixed(b.get<double>(), a);
+  return std::is_lt(reversed)   ? std::partial_ordering::greater
+         : std::is_gt(reversed) ? std::partial_ordering::less
+                                : reversed;
 }
 
 }  // namespace flyhook::detail
