@@ -49,7 +49,7 @@ struct Retention {
 };
 
 /// The engine's settings. Not built yet, and refused with `unsupported` unless left at their default: `retry` (besides
-/// RetryPolicy::none()), `breaker`, `disable_after`, CloudEvents encodings, `role`, `max_pending_per_endpoint`.
+/// RetryPolicy::none()), `breaker`, `disable_after`, `role`, `max_pending_per_endpoint`.
 struct Options {
   /// Most threads that send at a time; they come when needed and go after 10 s idle. 0: none at all, `settle` and `drain`
   /// run the engine on the caller's thread.
@@ -72,7 +72,7 @@ struct Options {
   std::shared_ptr<Store> store{};          ///< empty: a MemoryStore with `retention`
   std::shared_ptr<Observer> observer{};    ///< empty: none
   std::shared_ptr<Clock> clock{};          ///< empty: the system's
-  std::string source = "/flyhook";         ///< CloudEvents source, a URI-reference
+  std::string source = "/flyhook";         ///< CloudEvents source, a URI-reference; not empty
   std::string user_agent{};                ///< empty: flyhook/<version>
   Headers headers{};                       ///< sent with every request
   Retention retention{};                   ///< of the default store; a store given has its own

@@ -13,6 +13,7 @@
 
 #include <flyhook/impl/clock.ipp>
 #include <flyhook/impl/delivery.ipp>
+#include <flyhook/impl/detail/decide/filter.ipp>
 #include <flyhook/impl/detail/decide/lane.ipp>
 #include <flyhook/impl/detail/decide/outcome.ipp>
 #include <flyhook/impl/detail/decide/registry.ipp>
@@ -34,6 +35,7 @@
 #include <flyhook/impl/detail/transport/http_exchange.ipp>
 #include <flyhook/impl/encoding.ipp>
 #include <flyhook/impl/error.ipp>
+#include <flyhook/impl/event.ipp>
 #include <flyhook/impl/event_type.ipp>
 #include <flyhook/impl/http.ipp>
 #include <flyhook/impl/id.ipp>

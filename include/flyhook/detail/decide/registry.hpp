@@ -2,6 +2,7 @@
 #define FLYHOOK_DETAIL_DECIDE_REGISTRY_HPP
 
 #include <flyhook/detail/config.hpp>
+#include <flyhook/detail/decide/filter.hpp>
 #include <flyhook/detail/security/url.hpp>
 #include <flyhook/event_type.hpp>
 #include <flyhook/options.hpp>
@@ -35,6 +36,7 @@ struct Endpoint {
   std::uint64_t version;
   std::uint32_t slot;
   Url url;
+  Filter filter;
   Signer signer;
   Encoding encoding;
   std::size_t max_in_flight;

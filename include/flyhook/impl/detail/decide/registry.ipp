@@ -18,6 +18,7 @@ FLYHOOK_DECL bool is_credential(std::string_view name);
 FLYHOOK_DECL void check_range(std::chrono::milliseconds value, const char* field);
 FLYHOOK_DECL void check_retry(const RetryPolicy& retry);
 FLYHOOK_DECL void check_encoding(Encoding encoding);
+FLYHOOK_DECL bool is_uri_reference(std::string_view text);
 
 /// Bits that do not choose the bucket.
 char tag_of(std::uint64_t hash) {
@@ -43,6 +44,7 @@ Endpoint::Endpoint(SubscriptionRow row, const Options& options)
       version(row.version),
       slot(slot_of(subscription.id)),
       url(parse_checked_url(subscription.url)),
+      filter(subscription.filter),
       signer(subscription.secret),
       encoding(subscription.encoding.value_or(options.encoding)),
       max_in_flight(subscription.max_in_flight.value_or(options.max_in_flight_per_endpoint)),
@@ -286,8 +288,27 @@ void check_retry(const RetryPolicy& retry) {
 }
 
 void check_encoding(Encoding encoding) {
-  if (encoding != Encoding::standard && encoding != Encoding::raw)
-    throw Error{ErrorCode::unsupported, "encoding", "this version encodes standard and raw only"};
+  switch (encoding) {
+    case Encoding::standard:
+    case Encoding::raw:
+    case Encoding::cloudevents_structured:
+    case Encoding::cloudevents_binary: return;
+  }
+  throw Error{ErrorCode::invalid, "encoding", "is none of the four that there are"};
+}
+
+/// The characters of RFC 3986 and whole percent-encodings. That it parses is not asked: receivers compare it as text.
+bool is_uri_reference(std::string_view text) {
+  constexpr std::string_view allowed =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/?#[]@!$&'()*+,;=%";
+  constexpr std::string_view hex = "0123456789ABCDEFabcdef";
+  if (text.empty() || text.find_first_not_of(allowed) != text.npos) return false;
+  if (std::count(text.begin(), text.end(), '#') > 1) return false;
+  for (auto at = text.find('%'); at != text.npos; at = text.find('%', at + 1)) {
+    const auto digits = text.substr(at + 1, 2);
+    if (digits.size() < 2 || digits.find_first_not_of(hex) != digits.npos) return false;
+  }
+  return true;
 }
 
 void check_subscription(const Subscription& subscription) {
@@ -297,7 +318,7 @@ void check_subscription(const Subscription& subscription) {
     if (!is_event_pattern(pattern))
       throw Error{ErrorCode::invalid, "events",
                   "\"" + pattern.substr(0, 200) + "\" is not a pattern: an event type, an event type and \".*\", or \"*\""};
-  if (!subscription.filter.empty()) throw Error{ErrorCode::unsupported, "filter", "this version has no filters"};
+  static_cast<void>(Filter{subscription.filter});
   if (!subscription.secret.empty()) {
     if (subscription.secret.find('*') != std::string::npos)
       throw Error{ErrorCode::invalid, "secret", "is masked: it was read back, not given"};
@@ -335,6 +356,9 @@ void check_options(const Options& options) {
   if (options.disable_after != Options{}.disable_after)
     throw Error{ErrorCode::unsupported, "disable_after", "this version disables nothing by itself"};
   check_encoding(options.encoding);
+  if (!is_uri_reference(options.source))
+    throw Error{ErrorCode::invalid, "source",
+                "is empty, or no URI-reference (RFC 3986): what is not ASCII, and spaces, must be percent-encoded"};
   if (options.role != Role::all) throw Error{ErrorCode::unsupported, "role", "this version publishes and delivers"};
   if (options.max_pending_per_endpoint != Options{}.max_pending_per_endpoint)
     throw Error{ErrorCode::unsupported, "max_pending_per_endpoint", "this version bounds the store as a whole"};
