@@ -16,6 +16,7 @@
 #include <flyhook/impl/detail/decide/lane.ipp>
 #include <flyhook/impl/detail/decide/outcome.ipp>
 #include <flyhook/impl/detail/decide/registry.ipp>
+#include <flyhook/impl/detail/decide/rotation.ipp>
 #include <flyhook/impl/detail/decide/scheduler.ipp>
 #include <flyhook/impl/detail/run/dispatch.ipp>
 #include <flyhook/impl/detail/run/engine.ipp>
@@ -24,6 +25,7 @@
 #include <flyhook/impl/detail/run/resolver.ipp>
 #include <flyhook/impl/detail/run/subscriptions.ipp>
 #include <flyhook/impl/detail/security/crypto.ipp>
+#include <flyhook/impl/detail/security/ed25519.ipp>
 #include <flyhook/impl/detail/security/url.ipp>
 #include <flyhook/impl/detail/store/memory_lane.ipp>
 #include <flyhook/impl/detail/store/memory_ledger.ipp>

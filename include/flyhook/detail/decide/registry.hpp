@@ -2,10 +2,10 @@
 #define FLYHOOK_DETAIL_DECIDE_REGISTRY_HPP
 
 #include <flyhook/detail/config.hpp>
+#include <flyhook/detail/decide/rotation.hpp>
 #include <flyhook/detail/security/url.hpp>
 #include <flyhook/event_type.hpp>
 #include <flyhook/options.hpp>
-#include <flyhook/signing.hpp>
 #include <flyhook/store.hpp>
 #include <flyhook/subscription.hpp>
 
@@ -29,13 +29,17 @@ namespace flyhook::detail {
 /// One subscription made ready for sending. Immutable: a change makes another.
 struct Endpoint {
   FLYHOOK_DECL Endpoint(SubscriptionRow row, const Options& options);
+  Endpoint(const Endpoint&) = delete;
+  Endpoint& operator=(const Endpoint&) = delete;
+  FLYHOOK_DECL ~Endpoint();  // wipes the secrets
 
   Subscription subscription;
   std::uint64_t lane;
   std::uint64_t version;
   std::uint32_t slot;
   Url url;
-  Signer signer;
+  std::vector<PreviousSecret> previous_secrets;
+  RotatingSigner signer;
   Encoding encoding;
   std::size_t max_in_flight;
   std::chrono::milliseconds timeout;

@@ -38,11 +38,17 @@ Endpoint::Endpoint(SubscriptionRow row, const Options& options)
       version(row.version),
       slot(slot_of(subscription.id)),
       url(parse_checked_url(subscription.url)),
-      signer(subscription.secret),
+      previous_secrets(std::move(row.previous_secrets)),
+      signer(subscription.secret, previous_secrets),
       encoding(subscription.encoding.value_or(options.encoding)),
       max_in_flight(subscription.max_in_flight.value_or(options.max_in_flight_per_endpoint)),
       timeout(subscription.timeout.value_or(options.timeout)),
       headers(merged(options.headers, subscription.headers)) {}
+
+Endpoint::~Endpoint() {
+  wipe(subscription.secret);
+  for (auto& previous : previous_secrets) wipe(previous.secret);
+}
 
 // Index -----------------------------------------------------------------------------------------------------------------
 
@@ -296,8 +302,7 @@ void check_subscription(const Subscription& subscription) {
   if (!subscription.secret.empty()) {
     if (subscription.secret.find('*') != std::string::npos)
       throw Error{ErrorCode::invalid, "secret", "is masked: it was read back, not given"};
-    auto bytes = decode_secret(subscription.secret, "secret");
-    wipe(bytes);
+    check_signing_secret(subscription.secret, "secret");
   }
   check_headers(subscription.headers);
   if (subscription.encoding) check_encoding(*subscription.encoding);
@@ -347,7 +352,10 @@ Subscription patched(Subscription base, const SubscriptionPatch& patch) {
   set(base.url, patch.url);
   set(base.events, patch.events);
   set(base.filter, patch.filter);
-  set(base.secret, patch.secret);
+  if (patch.secret) {
+    wipe(base.secret);
+    base.secret = *patch.secret;
+  }
   set(base.headers, patch.headers);
   set(base.encoding, patch.encoding);
   set(base.rate_limit, patch.rate_limit);
@@ -374,10 +382,14 @@ Subscription updated(const Subscription& known, Subscription given) {
 }
 
 Subscription masked(Subscription subscription) {
+  const std::string_view prefix = subscription.secret.starts_with("whsk_") ? "whsk_" : "whsec_";
   wipe(subscription.secret);
-  subscription.secret.append("whsec_").append(mask);
-  for (auto& [name, value] : subscription.headers)
-    if (is_credential(name)) value = mask;
+  subscription.secret.append(prefix).append(mask);
+  for (auto& [name, value] : subscription.headers) {
+    if (!is_credential(name)) continue;
+    wipe(value);
+    value = mask;
+  }
   return subscription;
 }
 

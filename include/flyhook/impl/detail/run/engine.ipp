@@ -119,9 +119,16 @@ SubscriptionId Engine::subscribe(Subscription subscription) {
 }
 
 bool Engine::update(const SubscriptionId& id, const SubscriptionPatch& patch) {
-  const auto endpoint = subscriptions_.update(id, patch);
+  const auto endpoint = subscriptions_.update(id, patch, clock_.now());
   if (endpoint != nullptr) changed(endpoint);
   return endpoint != nullptr;
+}
+
+std::string Engine::rotate_secret(const SubscriptionId& id, std::chrono::seconds grace) {
+  const auto endpoint = subscriptions_.rotate(id, grace, clock_.now());
+  if (endpoint == nullptr) throw Error{ErrorCode::not_found, "id", "no subscription \"" + id.value.substr(0, 200) + "\""};
+  changed(endpoint);
+  return receivers_secret(endpoint->subscription.secret);
 }
 
 bool Engine::unsubscribe(const SubscriptionId& id) {
