@@ -30,8 +30,8 @@ struct Subscription {
   std::vector<std::string> events{"*"};  ///< patterns, any of which suffices: "order.paid", "order.*", "*"
   std::string tenant{};                  ///< only events of the same tenant match; the empty one is one of its own
   std::string filter{};                  ///< JSON text; empty: no further condition
-  /// "whsec_" and base64 of 24 to 64 bytes, or "whsk_" and base64 of an ed25519 key (signing.hpp says how one is made); empty:
-  /// a whsec_ is generated. Reads back masked.
+  /// "whsec_" and base64 of 24 to 64 bytes, or "whsk_" and base64 of an ed25519 key (signing.hpp says how one is made);
+  /// empty: a whsec_ is generated. Reads back masked.
   std::string secret{};
   Headers headers{};  ///< sent with every request; win over Options::headers. Credentials read back masked
   std::optional<Encoding> encoding{};

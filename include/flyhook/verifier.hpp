@@ -57,8 +57,8 @@ struct VerifyResult {
 /// Checks that a request was signed with one of the secrets, lately. Immutable, thread-safe.
 class Verifier {
  public:
-  /// Throws Error: `invalid` ("secrets", "tolerance", "scheme"). The message never holds a secret. A "whsk_" is refused: who
-  /// only verifies should not be able to sign.
+  /// Throws Error: `invalid` ("secrets", "tolerance", "scheme"). The message never holds a secret. A "whsk_" is refused:
+  /// who only verifies should not be able to sign.
   FLYHOOK_DECL explicit Verifier(VerifierOptions options);
 
   /// Never throws on hostile input; compares in constant time. `body`: the bytes as they came. Names in any case; svix-

@@ -169,7 +169,8 @@ TEST_CASE("a program that starts with the old secret while the grace lasts does 
   CHECK(session.publisher->reveal_secret(id) == fresh);
   CHECK(signatures_of(sent(session)) == 2);
   session.publisher->subscribe({.url = "http://127.0.0.1/one", .id = id});  // with none
-  CHECK(session.publisher->subscribe({.url = "http://127.0.0.1/one", .secret = fresh, .id = id}) == id);  // with the new one
+  CHECK(session.publisher->subscribe({.url = "http://127.0.0.1/one", .secret = fresh, .id = id}) ==
+        id);  // with the new one
   session.publisher->update(id, {.secret = contract::secret, .description = "changed"});
   session.publisher->update(id, {.secret = ""});
   CHECK(session.publisher->reveal_secret(id) == fresh);

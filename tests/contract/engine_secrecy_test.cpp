@@ -107,7 +107,8 @@ TEST_CASE("no secret and no credential is ever said: errors, logs, observers, re
   transport->answer(200).answer(500, {}, "went wrong").fail_with("connect: refused").answer(410);
   Publisher<> publisher{transport, options};
   const auto work = [&] {
-    for (int i = 0; i < 200 && !publisher.settle(std::chrono::milliseconds{0}); ++i) clock->advance(std::chrono::milliseconds{100});
+    for (int i = 0; i < 200 && !publisher.settle(std::chrono::milliseconds{0}); ++i)
+      clock->advance(std::chrono::milliseconds{100});
   };
 
   // What is taken.
@@ -131,15 +132,15 @@ TEST_CASE("no secret and no credential is ever said: errors, logs, observers, re
   }
 
   // What is refused.
-  for (const auto& bad : {shared + "!", "whsec_" + shared, shared.substr(0, 20), shared.substr(6), "WHSEC_" + shared.substr(6),
-                          key + "=", key.substr(5), key.substr(0, 60), "whsk_" + detail::base64(planted_seed + planted_seed),
-                          "whpk_" + detail::base64(planted_seed), "whpk_" + key.substr(5), shared + "\r\n", shared + '\0',
-                          "whsec_" + shared.substr(6) + shared.substr(6) + shared.substr(6), shared + "*"}) {
+  for (const auto& bad :
+       {shared + "!", "whsec_" + shared, shared.substr(0, 20), shared.substr(6), "WHSEC_" + shared.substr(6), key + "=",
+        key.substr(5), key.substr(0, 60), "whsk_" + detail::base64(planted_seed + planted_seed),
+        "whpk_" + detail::base64(planted_seed), "whpk_" + key.substr(5), shared + "\r\n", shared + '\0',
+        "whsec_" + shared.substr(6) + shared.substr(6) + shared.substr(6), shared + "*"}) {
     heard.error_of([&] { publisher.subscribe({.url = "http://127.0.0.1/", .secret = bad}); });
     heard.error_of([&] { publisher.update({"shared"}, {.secret = bad}); });
     heard.error_of([&] { sign(bad, "msg_1", 1, "{}"); });
-    if (!bad.starts_with("whpk_") || bad.size() > 60)
-      heard.error_of([&] { Verifier{{.secrets = {shared, bad}}}; });
+    if (!bad.starts_with("whpk_") || bad.size() > 60) heard.error_of([&] { Verifier{{.secrets = {shared, bad}}}; });
   }
   heard.error_of([&] { Verifier{{.secrets = {key}}}; });
   heard.error_of([&] { Verifier{{.secrets = {shared}, .tolerance = std::chrono::seconds{-1}}}; });

@@ -19,7 +19,8 @@ using namespace flyhook;
 namespace {
 
 constexpr std::int64_t now = 1'760'000'000;
-const std::string body = R"({"type":"order.paid","timestamp":"2025-10-09T08:53:20Z","data":{"order_id":"ord_1","cents":4200}})";
+const std::string body =
+    R"({"type":"order.paid","timestamp":"2025-10-09T08:53:20Z","data":{"order_id":"ord_1","cents":4200}})";
 
 struct Genuine {
   const char* name;
@@ -34,10 +35,9 @@ std::string hex_hmac(std::string_view key, std::initializer_list<std::string_vie
 
 /// The tolerance lets every other time pass too, so that it is the signature that refuses it.
 Verifier verifier(Scheme scheme, std::vector<std::string> secrets) {
-  return Verifier{{.scheme = scheme,
-                   .secrets = std::move(secrets),
-                   .tolerance = std::chrono::seconds::max(),
-                   .now = [] { return now; }}};
+  return Verifier{{.scheme = scheme, .secrets = std::move(secrets), .tolerance = std::chrono::seconds::max(), .now = [] {
+                     return now;
+                   }}};
 }
 
 std::vector<Genuine> every_scheme() {

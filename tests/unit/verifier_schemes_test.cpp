@@ -25,8 +25,8 @@ const std::string key = "whsk_" + detail::base64(std::string(32, 'k'));
 const std::string public_key = detail::receivers_secret(key);
 const std::string other_key = "whsk_" + detail::base64(std::string(32, 'o'));
 
-VerifyResult verify(Scheme scheme, std::vector<std::string> secrets, const Headers& headers, std::string_view content = body,
-                    std::int64_t time = now) {
+VerifyResult verify(Scheme scheme, std::vector<std::string> secrets, const Headers& headers,
+                    std::string_view content = body, std::int64_t time = now) {
   const Verifier verifier{{.scheme = scheme, .secrets = std::move(secrets), .now = [time] { return time; }}};
   const auto result = verifier.verify(headers, content);
   CHECK(result.ok == (result.reason == VerifyReason::none));
@@ -34,9 +34,7 @@ VerifyResult verify(Scheme scheme, std::vector<std::string> secrets, const Heade
 }
 
 Headers standard_headers(std::string signature) {
-  return {{"webhook-id", "msg_1"},
-          {"webhook-timestamp", std::to_string(now)},
-          {"webhook-signature", std::move(signature)}};
+  return {{"webhook-id", "msg_1"}, {"webhook-timestamp", std::to_string(now)}, {"webhook-signature", std::move(signature)}};
 }
 
 std::string v1a(const std::string& with = key, std::string_view content = body) {
@@ -83,8 +81,8 @@ TEST_CASE("whsec_ and whpk_ secrets stand beside each other, in any order, for e
                                                      {detail::receivers_secret(other_key), public_key, shared},
                                                      {shared, detail::receivers_secret(other_key), public_key}};
   for (const auto& secrets : orders)
-    for (const auto& entries : {v1, v1a(), v1 + " " + v1a(), v1a() + " " + v1, "v1,x v1a,y " + v1a(), v1a(other_key) + " " + v1,
-                                v1a(other_key) + " " + v1a()})
+    for (const auto& entries : {v1, v1a(), v1 + " " + v1a(), v1a() + " " + v1, "v1,x v1a,y " + v1a(),
+                                v1a(other_key) + " " + v1, v1a(other_key) + " " + v1a()})
       CHECK(verify(Scheme::standard, secrets, standard_headers(entries)).ok);
   // A signature counts under its own version only.
   CHECK_FALSE(verify(Scheme::standard, {shared, public_key}, standard_headers("v1a" + v1.substr(2))).ok);
@@ -136,7 +134,8 @@ TEST_CASE("thousands of entries are read, and the right one is found among them"
   CHECK_FALSE(verify(Scheme::standard, {shared}, standard_headers(entries)).ok);
   CHECK(verify(Scheme::standard, {public_key}, standard_headers(entries + v1a())).ok);
   std::string well_formed;
-  for (int i = 0; i < 300; ++i) well_formed += "v1a," + detail::base64(std::to_string(100 + i) + std::string(61, 'x')) + " ";
+  for (int i = 0; i < 300; ++i)
+    well_formed += "v1a," + detail::base64(std::to_string(100 + i) + std::string(61, 'x')) + " ";
   CHECK(verify(Scheme::standard, {public_key}, standard_headers(well_formed + v1a())).ok);
   CHECK_FALSE(verify(Scheme::standard, {public_key}, standard_headers(well_formed)).ok);
   CHECK_FALSE(verify(Scheme::standard, {shared, public_key}, standard_headers(std::string(100'000, ' '))).ok);
@@ -167,9 +166,9 @@ TEST_CASE("a GitHub signature is sha256= and 64 lower-case digits, anything else
   auto upper = right;
   for (auto& c : upper) c = c >= 'a' && c <= 'f' ? static_cast<char>(c - 'a' + 'A') : c;
   for (const auto& bad :
-       {std::string{"x"}, std::string{"sha256="}, right.substr(7), right.substr(0, 70), right + "0", right + " ", " " + right,
-        "SHA256" + right.substr(6), "sha1=" + right.substr(7), upper.replace(0, 7, "sha256="), right.substr(0, 70) + "g",
-        right.substr(0, 70) + std::string(1, '\0'), right + "," + right}) {
+       {std::string{"x"}, std::string{"sha256="}, right.substr(7), right.substr(0, 70), right + "0", right + " ",
+        " " + right, "SHA256" + right.substr(6), "sha1=" + right.substr(7), upper.replace(0, 7, "sha256="),
+        right.substr(0, 70) + "g", right.substr(0, 70) + std::string(1, '\0'), right + "," + right}) {
     CAPTURE(bad);
     CHECK(github(bad) == VerifyReason::malformed);
   }
@@ -196,9 +195,9 @@ TEST_CASE("GitHub's secret is the text itself, several may be given, and no time
 }
 
 TEST_CASE("what is not signed is not told: GitHub's delivery id") {
-  const auto result = verify(
-      Scheme::github, {"secret"},
-      {{"X-GitHub-Delivery", "72d3162e"}, {"X-Hub-Signature-256", "sha256=" + hex_hmac("secret", {body})}});
+  const auto result =
+      verify(Scheme::github, {"secret"},
+             {{"X-GitHub-Delivery", "72d3162e"}, {"X-Hub-Signature-256", "sha256=" + hex_hmac("secret", {body})}});
   CHECK(result.ok);
   CHECK(result.id.empty());
 }
@@ -219,14 +218,13 @@ TEST_CASE("bodies are bytes for GitHub and Stripe") {
 TEST_CASE("any v1 of a Stripe signature suffices, other schemes and garbage are passed over") {
   const auto right = stripe_v1();
   const auto zeros = "v1=" + std::string(64, '0');
-  for (const auto& value :
-       {"t=1760000000," + right, right + ",t=1760000000", "t=1760000000," + zeros + "," + right,
-        "t=1760000000," + right + "," + zeros, "v0=x,t=1760000000,,=,garbage," + right + ",v2=y,", "T=1,t=1760000000," + right})
+  for (const auto& value : {"t=1760000000," + right, right + ",t=1760000000", "t=1760000000," + zeros + "," + right,
+                            "t=1760000000," + right + "," + zeros, "v0=x,t=1760000000,,=,garbage," + right + ",v2=y,",
+                            "T=1,t=1760000000," + right})
     CHECK(stripe(value) == VerifyReason::none);
-  for (const auto& value :
-       {std::string{"t=1760000000"}, "t=1760000000," + zeros, "t=1760000000,v0=" + right.substr(3),
-        "t=1760000000, " + right, "t=1760000000," + right + " ", "t=1760000000," + right.substr(0, 66),
-        "t=1760000000,V1=" + right.substr(3), "t=1760000000," + right + "0", "t=1760000000;" + right}) {
+  for (const auto& value : {std::string{"t=1760000000"}, "t=1760000000," + zeros, "t=1760000000,v0=" + right.substr(3),
+                            "t=1760000000, " + right, "t=1760000000," + right + " ", "t=1760000000," + right.substr(0, 66),
+                            "t=1760000000,V1=" + right.substr(3), "t=1760000000," + right + "0", "t=1760000000;" + right}) {
     CAPTURE(value);
     CHECK(stripe(value) != VerifyReason::none);
   }

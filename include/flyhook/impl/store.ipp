@@ -3,7 +3,6 @@
 
 #include <flyhook/detail/security/crypto.hpp>
 #include <flyhook/id.hpp>
-#include <flyhook/detail/security/crypto.hpp>
 #include <flyhook/store.hpp>
 
 namespace flyhook {

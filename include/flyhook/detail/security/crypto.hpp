@@ -13,7 +13,8 @@
 #include <string_view>
 #include <utility>
 
-// What flyhook needs of cryptography, all of it OpenSSL's: HMAC-SHA256, base64, random bytes, comparing and wiping. (ed25519: ed25519.hpp.)
+// What flyhook needs of cryptography, all of it OpenSSL's: HMAC-SHA256, base64, random bytes, comparing and wiping.
+// (ed25519: ed25519.hpp.)
 
 namespace flyhook::detail {
 

@@ -42,9 +42,9 @@ SubscriptionRow with_secrets(Subscription changed, const std::string& secret, co
   SubscriptionRow row;
   row.subscription = std::move(changed);
   auto& given = row.subscription.secret;
-  const bool stays = given.empty() || given == secret || std::any_of(previous.begin(), previous.end(), [&](const auto& each) {
-                       return each.until > now && each.secret == given;
-                     });
+  const bool stays = given.empty() || given == secret ||
+                     std::any_of(previous.begin(), previous.end(),
+                                 [&](const auto& each) { return each.until > now && each.secret == given; });
   if (!stays) return row;
   if (given != secret) {
     wipe(given);

@@ -112,8 +112,7 @@ EndpointPtr Subscriptions::add(Subscription subscription, TimePoint now) {
     if (--being_added_[tenant] == 0) being_added_.erase(tenant);
   };
   try {
-    if (subscription.secret.empty())
-      subscription.secret = generate_secret_from(random());
+    if (subscription.secret.empty()) subscription.secret = generate_secret_from(random());
     subscription.disabled_reason.clear();
     subscription.created_at = std::chrono::floor<std::chrono::microseconds>(now);
     SubscriptionRow row;
@@ -152,8 +151,9 @@ EndpointPtr Subscriptions::update(const SubscriptionId& id, const SubscriptionPa
     auto subscription = patched(known->subscription, patch);
     const WipeAtEnd wiped{subscription.secret};
     check(subscription);
-    if (auto endpoint = write(
-            with_secrets(std::move(subscription), known->subscription.secret, known->previous_secrets, now), known->version))
+    if (auto endpoint =
+            write(with_secrets(std::move(subscription), known->subscription.secret, known->previous_secrets, now),
+                  known->version))
       return endpoint;
     load_instead_of(known);
   }

@@ -49,8 +49,7 @@ Ed25519Signature Ed25519PrivateKey::sign(std::string_view message) const {
   const EvpContext own;
   Ed25519Signature signature{};
   std::size_t size = signature.size();
-  const bool done = own.context != nullptr &&
-                    EVP_DigestSignInit(own.context, nullptr, nullptr, nullptr, key_->key) == 1 &&
+  const bool done = own.context != nullptr && EVP_DigestSignInit(own.context, nullptr, nullptr, nullptr, key_->key) == 1 &&
                     EVP_DigestSign(own.context, signature.data(), &size, unsigned_bytes(message), message.size()) == 1;
   if (!done || size != signature.size()) throw Error{ErrorCode::unavailable, "secret", "OpenSSL could not sign"};
   return signature;
@@ -77,8 +76,7 @@ Ed25519PublicKey::~Ed25519PublicKey() = default;
 bool Ed25519PublicKey::verify(std::string_view message, std::string_view signature) const {
   if (signature.size() != Ed25519Signature{}.size()) return false;
   const EvpContext own;
-  const bool ready =
-      own.context != nullptr && EVP_DigestVerifyInit(own.context, nullptr, nullptr, nullptr, key_->key) == 1;
+  const bool ready = own.context != nullptr && EVP_DigestVerifyInit(own.context, nullptr, nullptr, nullptr, key_->key) == 1;
   if (!ready) throw Error{ErrorCode::unavailable, "secret", "OpenSSL could not verify"};
   // What a wrong signature leaves in this thread's error queue must not be found there by a TLS connection of the
   // application; what was there before stays.
