@@ -94,7 +94,7 @@ TEST_CASE("which secrets sign is decided when the attempt is made, by the wall c
   EngineSession session{contract::each_store()};
   const auto id = session.subscribe("one");
   session.publish();
-  const auto fresh = session.publisher->rotate_secret(id, 1h);
+  session.publisher->rotate_secret(id, 1h);
   session.settle();
   REQUIRE(session.transport->requests().size() == 1);
   CHECK(signatures_of(session.transport->requests()[0]) == 2);

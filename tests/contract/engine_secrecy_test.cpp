@@ -112,12 +112,12 @@ TEST_CASE("no secret and no credential is ever said: errors, logs, observers, re
   };
 
   // What is taken.
-  for (const auto& secret : {shared, key}) {
-    Subscription subscription{.url = "http://127.0.0.1/one", .secret = secret, .headers = credentials};
-    subscription.id = {secret == key ? "ed25519" : "shared"};
+  for (const auto& own : {shared, key}) {
+    Subscription subscription{.url = "http://127.0.0.1/one", .secret = own, .headers = credentials};
+    subscription.id = {own == key ? "ed25519" : "shared"};
     publisher.subscribe(subscription);
     publisher.subscribe(subscription);
-    publisher.update(subscription.id, {.secret = secret, .headers = credentials});
+    publisher.update(subscription.id, {.secret = own, .headers = credentials});
     subscription.url = "http://unknown.example/";
     subscription.id.value += "-unknown";
     publisher.subscribe(subscription);
