@@ -34,8 +34,10 @@ struct Subscription {
   /// /key and /data. Operators: $eq $ne $gt $gte $lt $lte $in $nin $exists $prefix $suffix; $and, $or and $not combine
   /// filters. At most 8 KiB, and 16 objects and arrays deep.
   std::string filter{};
-  std::string secret{};  ///< "whsec_" and base64 of 24 to 64 bytes; empty: one is generated. Reads back masked
-  Headers headers{};     ///< sent with every request; win over Options::headers. Credentials read back masked
+  /// "whsec_" and base64 of 24 to 64 bytes, or "whsk_" and base64 of an ed25519 key (signing.hpp says how one is made);
+  /// empty: a whsec_ is generated. Reads back masked.
+  std::string secret{};
+  Headers headers{};  ///< sent with every request; win over Options::headers. Credentials read back masked
   std::optional<Encoding> encoding{};
   RateLimit rate_limit{};
   std::optional<std::size_t> max_in_flight{};  ///< requests at a time; at least 1

@@ -1,6 +1,7 @@
 #ifndef FLYHOOK_IMPL_PUBLISHER_IPP
 #define FLYHOOK_IMPL_PUBLISHER_IPP
 
+#include <flyhook/detail/decide/validation.hpp>
 #include <flyhook/detail/run/engine.hpp>
 #include <flyhook/publisher.hpp>
 #include <flyhook/store/memory.hpp>
@@ -146,9 +147,13 @@ bool PublisherBase::resume(const SubscriptionId& id) {
   return update(id, patch);
 }
 
+std::string PublisherBase::rotate_secret(const SubscriptionId& id, std::chrono::seconds grace) {
+  return engine().rotate_secret(id, grace);
+}
+
 std::optional<std::string> PublisherBase::reveal_secret(const SubscriptionId& id) const {
   const auto endpoint = engine().subscriptions().find(id);
-  return endpoint == nullptr ? std::nullopt : std::optional{endpoint->subscription.secret};
+  return endpoint == nullptr ? std::nullopt : std::optional{detail::receivers_secret(endpoint->subscription.secret)};
 }
 
 std::optional<Subscription> PublisherBase::subscription(const SubscriptionId& id) const {

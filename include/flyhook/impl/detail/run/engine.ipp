@@ -1,6 +1,7 @@
 #ifndef FLYHOOK_IMPL_DETAIL_RUN_ENGINE_IPP
 #define FLYHOOK_IMPL_DETAIL_RUN_ENGINE_IPP
 
+#include <flyhook/detail/decide/validation.hpp>
 #include <flyhook/detail/run/engine.hpp>
 #include <flyhook/error.hpp>
 
@@ -120,9 +121,16 @@ SubscriptionId Engine::subscribe(Subscription subscription) {
 }
 
 bool Engine::update(const SubscriptionId& id, const SubscriptionPatch& patch) {
-  const auto endpoint = subscriptions_.update(id, patch);
+  const auto endpoint = subscriptions_.update(id, patch, clock_.now());
   if (endpoint != nullptr) changed(endpoint);
   return endpoint != nullptr;
+}
+
+std::string Engine::rotate_secret(const SubscriptionId& id, std::chrono::seconds grace) {
+  const auto endpoint = subscriptions_.rotate(id, grace, clock_.now());
+  if (endpoint == nullptr) throw Error{ErrorCode::not_found, "id", "no subscription \"" + id.value.substr(0, 200) + "\""};
+  changed(endpoint);
+  return receivers_secret(endpoint->subscription.secret);
 }
 
 bool Engine::unsubscribe(const SubscriptionId& id) {
