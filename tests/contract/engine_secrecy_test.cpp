@@ -161,6 +161,10 @@ TEST_CASE("no secret and no credential is ever said: errors, logs, observers, re
     heard.error_of([&] { publisher.subscribe(subscription); });
   };
   with_all([](Subscription& it) { it.url = "not a url"; });
+  with_all([](Subscription& it) { it.url = "http://" + shared + ":" + key + "@hooks.example.com/"; });
+  with_all([](Subscription& it) { it.url = "ftp://hooks.example.com/?token=" + shared; });
+  with_all([](Subscription& it) { it.url = "http://127.0.0.1:22/?token=" + shared; });
+  with_all([](Subscription& it) { it.url = "http://10.0.0.1/" + shared + "?token=" + shared; });
   with_all([](Subscription& it) { it.events = {"a b"}; });
   with_all([](Subscription& it) { it.max_in_flight = 0; });
   with_all([](Subscription& it) { it.id = {"a.b"}; });
