@@ -7,6 +7,7 @@
 #include <flyhook/store/memory.hpp>
 
 #include <algorithm>
+#include <new>
 
 namespace flyhook {
 
@@ -21,7 +22,7 @@ struct Tenure {
   ~Tenure() {
     if (engine->is_forked()) {
       // Its threads are not in this process, and its locks may be held for ever: nothing of it can be destroyed.
-      static_cast<void>(new std::shared_ptr<Engine>(std::move(engine)));
+      static_cast<void>(new (std::nothrow) std::shared_ptr<Engine>(std::move(engine)));
       return;
     }
     try {

@@ -43,7 +43,7 @@ std::shared_ptr<Engine> Engine::start(Options options) {
   std::array<std::uint64_t, 12> seed{};
   (options.random ? options.random : openssl_random)(seed.data(), sizeof seed);
 
-  const std::shared_ptr<Engine> engine{new Engine{std::move(options), seed}};
+  std::shared_ptr<Engine> engine{new Engine{std::move(options), seed}};
   engine->subscriptions_.load();
   Hand hand;
   hand.role_step = Next::own;
