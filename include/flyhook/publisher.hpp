@@ -46,8 +46,10 @@ class PublisherBase {
 
   /// Registers an endpoint; events published from then on reach it. With an id that is known it updates in place, so that
   /// it can stand at every program's start: `enabled`, `paused`, queue and history stay. An empty secret keeps the secret,
-  /// and so does the previous one of a running rotation; any other replaces it at once and ends the rotation. Throws Error
-  /// naming the field: `invalid`, `unsupported`, `conflict` (an id of another tenant, too many of one tenant).
+  /// and so does the previous one of a running rotation; any other replaces it at once and ends the rotation. A URL that is
+  /// new is looked up and judged by Options::url_policy, which may take Options::connect_timeout; one that does not resolve
+  /// by then is taken, since attempts will tell. Throws Error naming the field, and then nothing was changed: `invalid`,
+  /// `unsupported`, `conflict` (an id of another tenant, too many of one tenant).
   FLYHOOK_DECL SubscriptionId subscribe(Subscription subscription);
 
   /// Removes it. What waits is cancelled; what is under way ends as it ends. False: no such id.
