@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -49,6 +50,14 @@ class NodeReceiver {
     CAPTURE(answer->body);
     REQUIRE(answer->status == 204);
     return "http://127.0.0.1:" + std::to_string(port_) + path;
+  }
+
+  /// What the receiver of `path` has read last: the headers as they came, and what its library made of the request.
+  nlohmann::json read(const std::string& path) {
+    const auto answer = client_->Get(path.c_str());
+    REQUIRE(answer);
+    REQUIRE(answer->status == 200);
+    return nlohmann::json::parse(answer->body);
   }
 
   int post(const std::string& path, const Headers& headers, const std::string& body) {
@@ -258,14 +267,96 @@ TEST_CASE("what the libraries of others sign a verifier verifies, and refuses ev
 }
 
 TEST_CASE("the receiver in node knows a CloudEvent from what is none") {
-  // What flyhook's own encodings come to there is for the tests of encodings: `receiver(path, "cloudevents", "")`.
   NodeReceiver node;
   node.receiver("/events", "cloudevents", "");
   const Headers structured{{"content-type", "application/cloudevents+json"}};
   CHECK(node.post("/events", structured, R"({"specversion":"1.0","id":"1","source":"/s","type":"a.b","data":{"n":1}})") ==
         204);
   CHECK(node.post("/events", structured, R"({"specversion":"1.0","id":"1","source":"/s","data":{"n":1}})") == 401);
+  CHECK(node.read("/events").is_null());
   CHECK(node.post("/events", {{"ce-specversion", "1.0"}, {"ce-id", "1"}, {"ce-source", "/s"}, {"ce-type", "a.b"}}, "{}") ==
         204);
   CHECK(node.post("/events", {}, "{}") == 401);
+}
+
+TEST_CASE("what a publisher sends as CloudEvents, the SDK of CloudEvents reads, structured and binary alike") {
+  NodeReceiver node;
+  const std::string traced = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  for (const std::string source : {"/flyhook", "https://shop.example/caf%C3%A9?of=%22all%22&at=100%25#now",
+                                   "urn:uuid:6e8bc430-9c3a-11d9-9669-0800200c9a66", "//host/a/../b;c=(d)*'e',f"}) {
+    CAPTURE(source);
+    auto options = to_loopback();
+    options.source = source;
+    Publisher<> publisher{options};
+    const auto add = [&](const std::string& name, Encoding encoding) {
+      publisher.subscribe({.url = node.receiver("/" + name, "cloudevents", ""), .encoding = encoding, .id = {name}});
+    };
+    add("structured", Encoding::cloudevents_structured);
+    add("binary", Encoding::cloudevents_binary);
+
+    int published = 0;
+    for (const auto& [id, type, data] : std::vector<std::tuple<std::string, std::string, nlohmann::json>>{
+             {"", "order.paid", {{"order_id", "ord_1"}, {"cents", 4200}, {"rate", 0.25}, {"note", nullptr}}},
+             {"ord_1-Paid", "Order-2.line_item.Paid", nlohmann::json::object()},
+             {std::string(64, 'x'),
+              "a",
+              {{"name", "J\xC3\xBCrgen \xE2\x82\xAC \xF0\x9F\x98\x80"}, {"\xC3\xA9", "\"\\\n\x7F"}}},
+             {"0", "order.paid", nlohmann::json::array({1, "two", nullptr, {{"three", 3}}})}}) {
+      CAPTURE(id, type);
+      const auto event = publisher.publish({.type = type, .data = data}, {.id = id, .trace_parent = traced});
+      REQUIRE(event);
+      REQUIRE(statuses(publisher) == std::map<std::string, int>{{"structured", 204}, {"binary", 204}});
+      ++published;
+
+      const auto delivery = publisher.deliveries({.event_id = event.id}).at(0);
+      for (const char* name : {"/structured", "/binary"}) {
+        CAPTURE(name);
+        const auto read = node.read(name);
+        const auto& headers = read.at("headers");
+        CHECK(headers.at("webhook-id") == event.id.value);
+        CHECK(headers.at("traceparent") == traced);
+        // The SDK's dates have milliseconds.
+        const std::string time = detail::rfc3339(delivery.created_at).substr(0, 23) + "Z";
+        CHECK(read.at("event") == nlohmann::json{{"specversion", "1.0"},
+                                                 {"id", event.id.value},
+                                                 {"source", source},
+                                                 {"type", type},
+                                                 {"time", time},
+                                                 {"datacontenttype", "application/json"},
+                                                 {"data", data}});
+      }
+      const auto binary = node.read("/binary").at("headers");
+      CHECK(binary.at("ce-source") == detail::ce_header_value(source));
+      CHECK(binary.at("ce-time") == detail::rfc3339(delivery.created_at));
+      for (const auto& [header, value] : node.read("/structured").at("headers").items())
+        CHECK_FALSE(header.starts_with("ce-"));
+    }
+    CHECK(published == 4);
+  }
+}
+
+TEST_CASE("attributes that no header can hold as they are reach the SDK of CloudEvents as they were") {
+  NodeReceiver node;
+  node.receiver("/events", "cloudevents", "");
+  Message message;
+  message.data = R"({"n":1})";
+  message.created_at = TimePoint{std::chrono::microseconds{1'760'000'000'123'456}};
+  // Not of a publisher, which has stricter ids and types; `encode` is public, and the rule is for every attribute.
+  for (const std::string text : {"a b", "\"quoted\"", "100%", "%41", "J\xC3\xBCrgen \xE2\x82\xAC \xF0\x9F\x98\x80",
+                                 "\t tab and end ", "a,b;c=d", "\x7F\x01"}) {
+    CAPTURE(text);
+    message.id = {text};
+    message.type = "type " + text;
+    for (const auto encoding : {Encoding::cloudevents_structured, Encoding::cloudevents_binary}) {
+      auto encoded = encode(message, encoding, "/source");
+      std::erase_if(encoded.headers, [](const auto& header) { return header.first == "webhook-id"; });
+      REQUIRE(node.post("/events", encoded.headers, encoded.body) == 204);
+      const auto event = node.read("/events").at("event");
+      CHECK(event.at("id") == text);
+      CHECK(event.at("type") == message.type);
+      CHECK(event.at("source") == "/source");
+      CHECK(event.at("time") == "2025-10-09T08:53:20.123Z");
+      CHECK(event.at("data") == nlohmann::json{{"n", 1}});
+    }
+  }
 }

@@ -1,10 +1,11 @@
 // An endpoint that verifies with a library. Prints its port. PUT /NAME with {"library", "secret"} makes a receiver, POST
-// /NAME is answered by it: 204, or 401 with the reason.
+// /NAME is answered by it: 204, or 401 with the reason. GET /NAME is the JSON of what it has read last: {"headers", "event"}.
 
 import http from 'node:http';
 import { verifier } from './libraries.mjs';
 
 const receivers = new Map();
+const lastRead = new Map();
 
 async function answer(request, body) {
   if (request.method === 'PUT') {
@@ -12,10 +13,12 @@ async function answer(request, body) {
     receivers.set(request.url, await verifier(library, secret));
     return [204, ''];
   }
+  if (request.method === 'GET') return [200, JSON.stringify(lastRead.get(request.url) ?? null)];
   const verify = receivers.get(request.url);
   if (!verify) return [404, 'no such receiver'];
+  lastRead.delete(request.url);
   try {
-    await verify(request.headers, body);
+    lastRead.set(request.url, { headers: request.headers, event: await verify(request.headers, body) });
     return [204, ''];
   } catch (error) {
     return [401, `${error.name}: ${error.message}`];
