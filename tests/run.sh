@@ -11,6 +11,8 @@ missing=
 for package in g++ clang libclang-rt-dev cmake ninja-build pkg-config ccache catch2 libcpp-httplib-dev nlohmann-json3-dev libssl-dev openssl strace; do
   dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed$' || missing="$missing $package"
 done
+# Whose ever they are: a node from elsewhere brings its own npm, which Debian's would contradict.
+{ command -v node && command -v npm; } >/dev/null 2>&1 || missing="$missing nodejs npm"
 if [ -n "$missing" ]; then
   as_root=
   [ "$(id -u)" -eq 0 ] || as_root=sudo

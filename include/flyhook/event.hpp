@@ -27,6 +27,11 @@ struct Event {
   std::string tenant{}, key{};
 };
 
+/// True if an event like this one passes `filter` (`Subscription::filter`; empty: all do). Type and tenant are a
+/// subscription's to match; a filter sees them at /type and /tenant. For trying filters out before subscribing: compiling
+/// is done anew each time. Throws Error (`invalid`, "filter") for a malformed filter, and then says where in it.
+FLYHOOK_DECL bool matches(std::string_view filter, const Event& event);
+
 /// What flyhook knows of an event type. Specialise it with any of
 ///
 ///     static constexpr std::string_view type = "order.paid";      or  static std::string_view type(const E&);
@@ -192,5 +197,9 @@ struct EventAccess<std::variant<Alternatives...>> {
 
 }  // namespace detail
 }  // namespace flyhook
+
+#if defined(FLYHOOK_HEADER_ONLY)
+#include <flyhook/impl/event.ipp>
+#endif
 
 #endif

@@ -49,7 +49,7 @@ struct Retention {
 };
 
 /// The engine's settings. Not built yet, and refused with `unsupported` unless left at their default: `retry` (besides
-/// RetryPolicy::none()), `breaker`, `disable_after`, CloudEvents encodings, `role`, `max_pending_per_endpoint`.
+/// RetryPolicy::none()), `breaker`, `disable_after`, `role`, `max_pending_per_endpoint`.
 struct Options {
   /// Most threads that send at a time; they come when needed and go after 10 s idle. 0: none at all, `settle` and `drain`
   /// run the engine on the caller's thread.
@@ -59,20 +59,20 @@ struct Options {
   Overflow overflow = Overflow::reject;        ///< what happens beyond either
   std::size_t max_payload_bytes = 256 * 1024;  ///< a larger event is dropped when it is encoded (Observer::on_dropped)
   std::chrono::milliseconds timeout{15'000};   ///< for a whole exchange; 1 ms to 1 h
-  std::chrono::milliseconds connect_timeout{5'000};   ///< for a look-up, and for connecting; 1 ms to 1 h
+  std::chrono::milliseconds connect_timeout{5'000};   ///< for a look-up (subscribe's too), and for connecting; 1 ms to 1 h
   std::chrono::milliseconds shutdown_timeout{3'000};  ///< what the destructor gives pending deliveries, in real time
   RetryPolicy retry{};
   BreakerPolicy breaker{};
   std::size_t max_in_flight_per_endpoint = 8;  ///< requests to one subscription at a time; at least 1
   std::chrono::seconds disable_after{432'000};
   Encoding encoding = Encoding::standard;  ///< of subscriptions that name none
-  UrlPolicy url_policy{};
+  UrlPolicy url_policy{};                  ///< what may be called; asked by subscribe, and of every look-up
   Resolver resolver{};                     ///< empty: the system's (getaddrinfo)
   std::shared_ptr<Transport> transport{};  ///< empty: HttplibTransport, which <flyhook/flyhook.hpp> brings
   std::shared_ptr<Store> store{};          ///< empty: a MemoryStore with `retention`
   std::shared_ptr<Observer> observer{};    ///< empty: none
   std::shared_ptr<Clock> clock{};          ///< empty: the system's
-  std::string source = "/flyhook";         ///< CloudEvents source, a URI-reference
+  std::string source = "/flyhook";         ///< CloudEvents source, a URI-reference; not empty
   std::string user_agent{};                ///< empty: flyhook/<version>
   Headers headers{};                       ///< sent with every request
   Retention retention{};                   ///< of the default store; a store given has its own

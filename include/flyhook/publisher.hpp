@@ -45,8 +45,11 @@ class PublisherBase {
   // Subscriptions ---------------------------------------------------------------------------------------------------------
 
   /// Registers an endpoint; events published from then on reach it. With an id that is known it updates in place, so that
-  /// it can stand at every program's start: `enabled`, `paused`, queue and history stay, an empty secret keeps the secret.
-  /// Throws Error naming the field: `invalid`, `unsupported`, `conflict` (an id of another tenant, too many of one tenant).
+  /// it can stand at every program's start: `enabled`, `paused`, queue and history stay. An empty secret keeps the secret,
+  /// and so does the previous one of a running rotation; any other replaces it at once and ends the rotation. A URL that is
+  /// new is looked up and judged by Options::url_policy, which may take Options::connect_timeout; one that does not resolve
+  /// by then is taken, since attempts will tell. Throws Error naming the field, and then nothing was changed: `invalid`,
+  /// `unsupported`, `conflict` (an id of another tenant, too many of one tenant).
   FLYHOOK_DECL SubscriptionId subscribe(Subscription subscription);
 
   /// Removes it. What waits is cancelled; what is under way ends as it ends. False: no such id.
@@ -59,7 +62,15 @@ class PublisherBase {
   FLYHOOK_DECL bool pause(const SubscriptionId& id);
   FLYHOOK_DECL bool resume(const SubscriptionId& id);
 
-  /// The secret in full: the only call that shows it. nullopt: no such id.
+  /// Gives it a new secret and returns what its receiver needs: a "whsec_", or, if it signs with a "whsk_", the "whpk_" of
+  /// a new one. For `grace` (0 to 365 days) every request is signed with the old secret as well, so that the receiver may
+  /// change at any time within it; 0: with the new one alone from now on. Three signatures at most: rotating again within
+  /// the grace drops the oldest. A program that subscribes with its secret at every start may go on with the old one while
+  /// the grace lasts; after that its old secret would replace the new one. Throws Error: `not_found`, `invalid` ("grace").
+  FLYHOOK_DECL std::string rotate_secret(const SubscriptionId& id, std::chrono::seconds grace = std::chrono::hours{24});
+
+  /// The secret in full, of a "whsk_" the "whpk_" that belongs to it: the signing key never leaves. The only call that
+  /// shows it. nullopt: no such id.
   FLYHOOK_DECL std::optional<std::string> reveal_secret(const SubscriptionId& id) const;
 
   /// Secrets and credentials read back masked.

@@ -1,12 +1,15 @@
 #ifndef FLYHOOK_RETRY_POLICY_HPP
 #define FLYHOOK_RETRY_POLICY_HPP
 
+#include <flyhook/clock.hpp>
 #include <flyhook/detail/config.hpp>
 
 #include <chrono>
+#include <optional>
+#include <string_view>
 #include <vector>
 
-// When a failed delivery is tried again, as data.
+// When a failed delivery is tried again: the policy as data, and what an endpoint's Retry-After asks for.
 
 namespace flyhook {
 
@@ -27,6 +30,13 @@ struct RetryPolicy {
 
   friend bool operator==(const RetryPolicy&, const RetryPolicy&) = default;
 };
+
+/// How long a Retry-After field of this value asks to wait (RFC 9110, 10.2.3; rules R1 to R8 of tests/vectors/README.md):
+/// seconds, or a date in one of the three forms of RFC 9110, 5.6.7; nullopt: it is neither, as if the field were absent.
+/// From 0 to 10^12 seconds, which more seconds count as. That fits microseconds and not nanoseconds: bound it
+/// (`RetryPolicy::retry_after_cap`) before adding it to a time. A date is rounded up to whole seconds, so that the wait
+/// never ends before it. Does not throw, whatever the value.
+FLYHOOK_DECL std::optional<std::chrono::seconds> parse_retry_after(std::string_view value, TimePoint now);
 
 }  // namespace flyhook
 

@@ -13,10 +13,13 @@
 
 #include <flyhook/impl/clock.ipp>
 #include <flyhook/impl/delivery.ipp>
+#include <flyhook/impl/detail/decide/filter.ipp>
 #include <flyhook/impl/detail/decide/lane.ipp>
 #include <flyhook/impl/detail/decide/outcome.ipp>
 #include <flyhook/impl/detail/decide/registry.ipp>
+#include <flyhook/impl/detail/decide/rotation.ipp>
 #include <flyhook/impl/detail/decide/scheduler.ipp>
+#include <flyhook/impl/detail/decide/validation.ipp>
 #include <flyhook/impl/detail/run/dispatch.ipp>
 #include <flyhook/impl/detail/run/engine.ipp>
 #include <flyhook/impl/detail/run/guard.ipp>
@@ -25,6 +28,7 @@
 #include <flyhook/impl/detail/run/resolver.ipp>
 #include <flyhook/impl/detail/run/subscriptions.ipp>
 #include <flyhook/impl/detail/security/crypto.ipp>
+#include <flyhook/impl/detail/security/ed25519.ipp>
 #include <flyhook/impl/detail/security/ip.ipp>
 #include <flyhook/impl/detail/security/system_resolver.ipp>
 #include <flyhook/impl/detail/security/url.ipp>
@@ -35,6 +39,7 @@
 #include <flyhook/impl/detail/transport/http_exchange.ipp>
 #include <flyhook/impl/encoding.ipp>
 #include <flyhook/impl/error.ipp>
+#include <flyhook/impl/event.ipp>
 #include <flyhook/impl/event_type.ipp>
 #include <flyhook/impl/http.ipp>
 #include <flyhook/impl/id.ipp>

@@ -167,12 +167,26 @@ struct Closed {
   bool more = false;  ///< call again
 };
 
-/// A subscription as stored.
+/// A secret that rotation has replaced. Requests are signed with it as well until then.
+struct PreviousSecret {
+  std::string secret{};
+  TimePoint until{};
+};
+
+/// A subscription as stored, secrets in full.
 struct SubscriptionRow {
   Subscription subscription{};
-  std::uint64_t lane = 0;     ///< never given twice
-  std::uint64_t version = 0;  ///< grows with every change of any subscription
+  std::uint64_t lane = 0;                          ///< never given twice
+  std::uint64_t version = 0;                       ///< grows with every change of any subscription
+  std::vector<PreviousSecret> previous_secrets{};  ///< the newest first
 };
+
+namespace detail {
+
+/// Overwrites the secrets of a row that is not needed any more.
+FLYHOOK_DECL void wipe_secrets(SubscriptionRow& row) noexcept;
+
+}  // namespace detail
 
 struct PutResult {
   bool stored = false;  ///< false: the stored version is not the expected one
@@ -240,8 +254,9 @@ class Store {
   /// All subscriptions.
   virtual std::vector<SubscriptionRow> subscriptions() = 0;
 
-  /// Writes a subscription if its stored version is `expected` (0: it must not exist). Its secret is stored in full.
-  virtual PutResult put(const Subscription& subscription, std::uint64_t expected) = 0;
+  /// Writes a subscription and its previous secrets if its stored version is `expected` (0: it must not exist). The lane
+  /// and the version of `row` are the store's to give, and not read.
+  virtual PutResult put(const SubscriptionRow& row, std::uint64_t expected) = 0;
 
   /// Removes a subscription; its waiting deliveries stay until `close`. The version of the removal, or nullopt: unknown id.
   virtual std::optional<std::uint64_t> remove(const SubscriptionId& id) = 0;

@@ -16,8 +16,8 @@
 #include <string>
 #include <vector>
 
-// A registered callback URL and what it asked for. What is not built yet is refused with `unsupported`: `filter`,
-// CloudEvents encodings, `rate_limit`, `ordering`, a `retry` other than RetryPolicy::none().
+// A registered callback URL and what it asked for. What is not built yet is refused with `unsupported`: `rate_limit`,
+// `ordering`, a `retry` other than RetryPolicy::none().
 
 namespace flyhook {
 
@@ -29,9 +29,15 @@ struct Subscription {
   std::string url{};                     ///< http or https, absolute, at most 8,000 bytes
   std::vector<std::string> events{"*"};  ///< patterns, any of which suffices: "order.paid", "order.*", "*"
   std::string tenant{};                  ///< only events of the same tenant match; the empty one is one of its own
-  std::string filter{};                  ///< JSON text; empty: no further condition
-  std::string secret{};  ///< "whsec_" and base64 of 24 to 64 bytes; empty: one is generated. Reads back masked
-  Headers headers{};     ///< sent with every request; win over Options::headers. Credentials read back masked
+  /// JSON text; empty: no further condition. An object of JSON Pointers, each with a value or with operators, all of which
+  /// must hold: {"/total": {"$gte": 100}, "/country": "DE"}. Pointers lead into the event's data, but for /type, /tenant,
+  /// /key and /data. Operators: $eq $ne $gt $gte $lt $lte $in $nin $exists $prefix $suffix; $and, $or and $not combine
+  /// filters. At most 8 KiB, and 16 objects and arrays deep.
+  std::string filter{};
+  /// "whsec_" and base64 of 24 to 64 bytes, or "whsk_" and base64 of an ed25519 key (signing.hpp says how one is made);
+  /// empty: a whsec_ is generated. Reads back masked.
+  std::string secret{};
+  Headers headers{};  ///< sent with every request; win over Options::headers. Credentials read back masked
   std::optional<Encoding> encoding{};
   RateLimit rate_limit{};
   std::optional<std::size_t> max_in_flight{};  ///< requests at a time; at least 1

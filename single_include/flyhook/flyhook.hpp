@@ -612,21 +612,39 @@ enum class Encoding {
   cloudevents_binary       ///< CloudEvents 1.0, attributes as ce- headers
 };
 
-/// An encoded message: content-type, webhook-id, traceparent, then the message's own headers; and the body.
+/// An encoded message: content-type, webhook-id, traceparent, ce- attributes, then the message's own headers; and the body.
 struct Encoded {
   Headers headers{};
   std::string body{};
 };
 
-/// Encodes `message`. `source` is the application's CloudEvents source (`Options::source`).
-/// Throws Error (`unsupported`, "encoding") for what this version can't encode: the two CloudEvents modes, and `standard`
-/// for data that is not JSON (a content_type of its own).
+/// Encodes `message` (rules E1 to E9 of tests/vectors/README.md). `source` is the application's CloudEvents source
+/// (`Options::source`); the CloudEvents encodings alone use it.
+///
+///     encoding                 content-type                   body
+///     standard                 application/json               {"type","timestamp","data"}
+///     raw                      the message's                  the data
+///     cloudevents_structured   application/cloudevents+json   {"specversion","id","source","type","time",
+///                                                              "datacontenttype","data"}
+///     cloudevents_binary       the message's                  the data; specversion, id, source, type, time as ce- headers
+///
+/// The data's bytes go out as they are. What `EventTraits::serialize` wrote is not checked here: what is no JSON, or no
+/// UTF-8, makes a `standard` or structured body that is none either. Attributes are escaped, whatever bytes they hold.
+/// Throws Error: `unsupported` ("encoding") for `standard` and `cloudevents_structured` where the content type is not
+/// JSON's, `invalid` ("source") for a CloudEvents encoding with an empty source.
 FLYHOOK_DECL Encoded encode(const Message& message, Encoding encoding, std::string_view source);
 
 namespace detail {
 
 /// UTC as YYYY-MM-DDTHH:MM:SS.ffffffZ (RFC 3339), microseconds truncated.
 FLYHOOK_DECL std::string rfc3339(TimePoint time);
+
+/// True for the media types of JSON: subtype json or ending in +json, in any case, parameters aside (CloudEvents JSON
+/// format, 3.1); and for the empty text, which means application/json.
+FLYHOOK_DECL bool is_json_type(std::string_view content_type);
+
+/// The value of a ce- header (CloudEvents HTTP binding 1.0.2, 3.1.3.2): bytes outside 0x21 to 0x7E, `"` and `%` as %XX.
+FLYHOOK_DECL std::string ce_header_value(std::string_view text);
 
 }  // namespace detail
 }  // namespace flyhook
@@ -687,11 +705,19 @@ Error::Error(ErrorCode code, std::string field, const std::string& reason)
 #endif
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 
 namespace flyhook {
 
 namespace detail {
+
+FLYHOOK_DECL void append_json(std::string& out, std::string_view text);
+FLYHOOK_DECL void append_member(std::string& out, std::string_view name, std::string_view text);
+FLYHOOK_DECL void require_json(const Message& message, const char* encoding);
+FLYHOOK_DECL std::string standard_body(const Message& message);
+FLYHOOK_DECL std::string structured_body(const Message& message, std::string_view content_type, std::string_view source);
+FLYHOOK_DECL void add_attributes(Headers& headers, const Message& message, std::string_view source);
 
 std::string rfc3339(TimePoint time) {
   using namespace std::chrono;
@@ -714,33 +740,125 @@ std::string rfc3339(TimePoint time) {
   return text;
 }
 
+bool is_json_type(std::string_view content_type) {
+  if (content_type.empty()) return true;
+  auto type = content_type.substr(0, content_type.find(';'));
+  while (type.ends_with(' ') || type.ends_with('\t')) type.remove_suffix(1);
+  const auto slash = type.find('/');
+  if (slash == type.npos || slash == 0) return false;
+  const auto subtype = type.substr(slash + 1);
+  if (equal_without_case(subtype, "json")) return true;
+  constexpr std::string_view suffix = "+json";
+  return subtype.size() > suffix.size() && equal_without_case(subtype.substr(subtype.size() - suffix.size()), suffix);
+}
+
+std::string ce_header_value(std::string_view text) {
+  constexpr std::string_view digits = "0123456789ABCDEF";
+  std::string value;
+  value.reserve(text.size());
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x21 && byte <= 0x7E && c != '"' && c != '%') {
+      value.push_back(c);
+    } else {
+      value.append({'%', digits[byte >> 4], digits[byte & 15u]});
+    }
+  }
+  return value;
+}
+
+/// `text` as a JSON string. Bytes from 0x80 on stay what they are.
+void append_json(std::string& out, std::string_view text) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  out.push_back('"');
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20) {
+      out.append({'\\', 'u', '0', '0', digits[byte >> 4], digits[byte & 15u]});
+    } else {
+      if (c == '"' || c == '\\') out.push_back('\\');
+      out.push_back(c);
+    }
+  }
+  out.push_back('"');
+}
+
+/// `"name":"text",`
+void append_member(std::string& out, std::string_view name, std::string_view text) {
+  append_json(out, name);
+  out.push_back(':');
+  append_json(out, text);
+  out.push_back(',');
+}
+
+void require_json(const Message& message, const char* encoding) {
+  if (is_json_type(message.content_type)) return;
+  throw Error{ErrorCode::unsupported, "encoding",
+              std::string{encoding} + " carries JSON only, and this event's content type is " + message.content_type +
+                  "; use raw or cloudevents_binary"};
+}
+
+std::string standard_body(const Message& message) {
+  std::string body;
+  body.reserve(message.data.size() + message.type.size() + 72);
+  body.push_back('{');
+  append_member(body, "type", message.type);
+  append_member(body, "timestamp", rfc3339(message.created_at));
+  body.append(R"("data":)").append(message.data).append("}");
+  return body;
+}
+
+std::string structured_body(const Message& message, std::string_view content_type, std::string_view source) {
+  std::string body;
+  body.reserve(message.data.size() + message.id.value.size() + message.type.size() + source.size() + content_type.size() +
+               160);
+  body.push_back('{');
+  append_member(body, "specversion", "1.0");
+  append_member(body, "id", message.id.value);
+  append_member(body, "source", source);
+  append_member(body, "type", message.type);
+  append_member(body, "time", rfc3339(message.created_at));
+  append_member(body, "datacontenttype", content_type);
+  body.append(R"("data":)").append(message.data).append("}");
+  return body;
+}
+
+void add_attributes(Headers& headers, const Message& message, std::string_view source) {
+  headers.emplace_back("ce-specversion", "1.0");
+  headers.emplace_back("ce-id", ce_header_value(message.id.value));
+  headers.emplace_back("ce-source", ce_header_value(source));
+  headers.emplace_back("ce-type", ce_header_value(message.type));
+  headers.emplace_back("ce-time", ce_header_value(rfc3339(message.created_at)));
+}
+
 }  // namespace detail
 
 Encoded encode(const Message& message, Encoding encoding, std::string_view source) {
-  static_cast<void>(source);  // CloudEvents' alone
-  const bool is_json = message.content_type.empty() || message.content_type == "application/json";
+  const bool is_structured = encoding == Encoding::cloudevents_structured;
+  const bool is_binary = encoding == Encoding::cloudevents_binary;
+  if ((is_structured || is_binary) && source.empty())
+    throw Error{ErrorCode::invalid, "source", "is empty; CloudEvents need a URI-reference"};
+  const std::string own_type = message.content_type.empty() ? "application/json" : message.content_type;
+
   Encoded encoded;
-  switch (encoding) {
-    case Encoding::standard:
-      if (!is_json)
-        throw Error{ErrorCode::unsupported, "encoding",
-                    "standard carries JSON only, and this event's content type is " + message.content_type + "; use raw"};
-      encoded.body.reserve(message.data.size() + message.type.size() + 72);
-      // The type needs no escaping: its grammar has no quote, backslash or control character.
-      encoded.body.append(R"({"type":")").append(message.type);
-      encoded.body.append(R"(","timestamp":")").append(detail::rfc3339(message.created_at));
-      encoded.body.append(R"(","data":)").append(message.data).append("}");
-      break;
-    case Encoding::raw: encoded.body = message.data; break;
-    case Encoding::cloudevents_structured:
-    case Encoding::cloudevents_binary:
-      throw Error{ErrorCode::unsupported, "encoding", "this version encodes standard and raw only"};
+  auto& headers = encoded.headers;
+  headers.reserve((is_binary ? 8 : 3) + message.headers.size());
+  if (encoding == Encoding::standard) {
+    detail::require_json(message, "standard");
+    encoded.body = detail::standard_body(message);
+    headers.emplace_back("content-type", "application/json");
+  } else if (is_structured) {
+    detail::require_json(message, "cloudevents_structured");
+    encoded.body = detail::structured_body(message, own_type, source);
+    headers.emplace_back("content-type", "application/cloudevents+json");
+  } else {
+    encoded.body = message.data;
+    headers.emplace_back("content-type", own_type);
   }
-  encoded.headers.reserve(3 + message.headers.size());
-  encoded.headers.emplace_back("content-type", is_json ? "application/json" : message.content_type);
-  encoded.headers.emplace_back("webhook-id", message.id.value);
-  if (!message.trace_parent.empty()) encoded.headers.emplace_back("traceparent", message.trace_parent);
-  encoded.headers.insert(encoded.headers.end(), message.headers.begin(), message.headers.end());
+  headers.emplace_back("webhook-id", message.id.value);
+  if (!message.trace_parent.empty()) headers.emplace_back("traceparent", message.trace_parent);
+  if (is_binary) detail::add_attributes(headers, message, source);
+  headers.insert(headers.end(), message.headers.begin(), message.headers.end());
   return encoded;
 }
 
@@ -851,9 +969,11 @@ struct RateLimit {
 #define FLYHOOK_RETRY_POLICY_HPP
 
 #include <chrono>
+#include <optional>
+#include <string_view>
 #include <vector>
 
-// When a failed delivery is tried again, as data.
+// When a failed delivery is tried again: the policy as data, and what an endpoint's Retry-After asks for.
 
 namespace flyhook {
 
@@ -875,12 +995,223 @@ struct RetryPolicy {
   friend bool operator==(const RetryPolicy&, const RetryPolicy&) = default;
 };
 
+/// How long a Retry-After field of this value asks to wait (RFC 9110, 10.2.3; rules R1 to R8 of tests/vectors/README.md):
+/// seconds, or a date in one of the three forms of RFC 9110, 5.6.7; nullopt: it is neither, as if the field were absent.
+/// From 0 to 10^12 seconds, which more seconds count as. That fits microseconds and not nanoseconds: bound it
+/// (`RetryPolicy::retry_after_cap`) before adding it to a time. A date is rounded up to whole seconds, so that the wait
+/// never ends before it. Does not throw, whatever the value.
+FLYHOOK_DECL std::optional<std::chrono::seconds> parse_retry_after(std::string_view value, TimePoint now);
+
 }  // namespace flyhook
 
 #if defined(FLYHOOK_HEADER_ONLY)
 
 #ifndef FLYHOOK_IMPL_RETRY_POLICY_IPP
 #define FLYHOOK_IMPL_RETRY_POLICY_IPP
+
+#ifndef FLYHOOK_IMPL_RETRY_POLICY_RETRY_AFTER_IPP
+#define FLYHOOK_IMPL_RETRY_POLICY_RETRY_AFTER_IPP
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+// Retry-After: delta-seconds, and the three forms of HTTP-date (RFC 9110, 5.6.7). Each form is read from left to right
+// without a step back; what does not fit exactly is no date.
+
+namespace flyhook {
+
+namespace detail {
+
+/// A date as it stands in a field, not yet known to exist.
+struct HttpDate {
+  unsigned weekday = 0;  // 0 is Sunday
+  int year = 0;
+  unsigned month = 0, day = 0;
+  unsigned hour = 0, minute = 0, second = 0;
+};
+
+/// Takes what it is asked for off the front of a text. After the first thing that is not there, nothing is.
+class DateText {
+ public:
+  explicit DateText(std::string_view text) : rest_(text) {}
+
+  FLYHOOK_DECL void literal(std::string_view expected);
+  /// Exactly so many digits.
+  FLYHOOK_DECL unsigned number(std::size_t width);
+  FLYHOOK_DECL void time_of_day(HttpDate& date);
+  /// Which of `names` it starts with.
+  template <std::size_t Count>
+  unsigned name(const std::array<std::string_view, Count>& names) {
+    for (unsigned i = 0; i < Count; ++i)
+      if (rest_.starts_with(names[i])) {
+        rest_.remove_prefix(names[i].size());
+        return i;
+      }
+    is_good_ = false;
+    return 0;
+  }
+
+  bool starts_with(char c) const noexcept { return rest_.starts_with(c); }
+  /// All of it was there, and nothing else.
+  bool is_done() const noexcept { return is_good_ && rest_.empty(); }
+
+ private:
+  std::string_view rest_;
+  bool is_good_ = true;
+};
+
+FLYHOOK_DECL std::optional<HttpDate> read_imf_fixdate(std::string_view text);
+FLYHOOK_DECL std::optional<HttpDate> read_rfc850_date(std::string_view text, TimePoint now);
+FLYHOOK_DECL std::optional<HttpDate> read_asctime_date(std::string_view text);
+FLYHOOK_DECL int rfc850_year(const HttpDate& date, TimePoint now);
+FLYHOOK_DECL std::chrono::sys_seconds instant_of(const HttpDate& date);
+FLYHOOK_DECL bool date_exists(const HttpDate& date);
+
+inline constexpr std::array<std::string_view, 7> http_short_days{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+inline constexpr std::array<std::string_view, 7> http_long_days{"Sunday",   "Monday", "Tuesday", "Wednesday",
+                                                                "Thursday", "Friday", "Saturday"};
+inline constexpr std::array<std::string_view, 12> http_months{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                              "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+
+void DateText::literal(std::string_view expected) {
+  is_good_ = is_good_ && rest_.starts_with(expected);
+  if (is_good_) rest_.remove_prefix(expected.size());
+}
+
+unsigned DateText::number(std::size_t width) {
+  unsigned value = 0;
+  for (std::size_t i = 0; i < width; ++i) {
+    is_good_ = is_good_ && !rest_.empty() && rest_.front() >= '0' && rest_.front() <= '9';
+    if (!is_good_) return 0;
+    value = value * 10 + static_cast<unsigned>(rest_.front() - '0');
+    rest_.remove_prefix(1);
+  }
+  return value;
+}
+
+void DateText::time_of_day(HttpDate& date) {
+  date.hour = number(2);
+  literal(":");
+  date.minute = number(2);
+  literal(":");
+  date.second = number(2);
+}
+
+/// Sun, 06 Nov 1994 08:49:37 GMT
+std::optional<HttpDate> read_imf_fixdate(std::string_view text) {
+  DateText from{text};
+  HttpDate date;
+  date.weekday = from.name(http_short_days);
+  from.literal(", ");
+  date.day = from.number(2);
+  from.literal(" ");
+  date.month = from.name(http_months) + 1;
+  from.literal(" ");
+  date.year = static_cast<int>(from.number(4));
+  from.literal(" ");
+  from.time_of_day(date);
+  from.literal(" GMT");
+  return from.is_done() ? std::optional{date} : std::nullopt;
+}
+
+/// Sunday, 06-Nov-94 08:49:37 GMT
+std::optional<HttpDate> read_rfc850_date(std::string_view text, TimePoint now) {
+  DateText from{text};
+  HttpDate date;
+  date.weekday = from.name(http_long_days);
+  from.literal(", ");
+  date.day = from.number(2);
+  from.literal("-");
+  date.month = from.name(http_months) + 1;
+  from.literal("-");
+  date.year = static_cast<int>(from.number(2));
+  from.literal(" ");
+  from.time_of_day(date);
+  from.literal(" GMT");
+  if (!from.is_done()) return std::nullopt;
+  date.year = rfc850_year(date, now);
+  return date;
+}
+
+/// Sun Nov  6 08:49:37 1994
+std::optional<HttpDate> read_asctime_date(std::string_view text) {
+  DateText from{text};
+  HttpDate date;
+  date.weekday = from.name(http_short_days);
+  from.literal(" ");
+  date.month = from.name(http_months) + 1;
+  from.literal(" ");
+  if (from.starts_with(' ')) {
+    from.literal(" ");
+    date.day = from.number(1);
+  } else {
+    date.day = from.number(2);
+  }
+  from.literal(" ");
+  from.time_of_day(date);
+  from.literal(" ");
+  date.year = static_cast<int>(from.number(4));
+  return from.is_done() ? std::optional{date} : std::nullopt;
+}
+
+/// The latest year of these two digits that is at most 50 years ahead (R6). In the fiftieth year itself R6, which counts
+/// years, and RFC 9110, which counts time, may differ by a century; the weekday then tells which of the two is meant.
+int rfc850_year(const HttpDate& date, TimePoint now) {
+  const auto this_second = std::chrono::floor<std::chrono::seconds>(now);
+  const std::chrono::year_month_day today{std::chrono::floor<std::chrono::days>(this_second)};
+  const int latest = static_cast<int>(today.year()) + 50;
+  HttpDate meant = date;
+  meant.year = latest - (latest - date.year) % 100;
+  if (meant.year < latest) return meant.year;
+
+  const std::chrono::sys_days same_day_ahead{today + std::chrono::years{50}};
+  const auto in_day = this_second - std::chrono::floor<std::chrono::days>(this_second);
+  const bool is_beyond = instant_of(meant) > same_day_ahead + in_day;
+  const std::chrono::weekday weekday{std::chrono::floor<std::chrono::days>(instant_of(meant))};
+  return is_beyond && weekday.c_encoding() != date.weekday ? meant.year - 100 : meant.year;
+}
+
+std::chrono::sys_seconds instant_of(const HttpDate& date) {
+  const std::chrono::sys_days day{std::chrono::year{date.year} / static_cast<int>(date.month) / static_cast<int>(date.day)};
+  return day + std::chrono::hours{date.hour} + std::chrono::minutes{date.minute} + std::chrono::seconds{date.second};
+}
+
+/// The weekday may be wrong: that the server cannot count days says nothing about when it wants to be asked again.
+bool date_exists(const HttpDate& date) {
+  const std::chrono::year_month_day day{std::chrono::year{date.year}, std::chrono::month{date.month},
+                                        std::chrono::day{date.day}};
+  if (!day.ok() || date.hour > 23 || date.minute > 59) return false;
+  if (date.second < 60) return true;
+  // A leap second: RFC 9110 has it in its grammar, and UTC at the end of these two months.
+  const bool is_end_of_half = (date.month == 6 && date.day == 30) || (date.month == 12 && date.day == 31);
+  return date.second == 60 && date.hour == 23 && date.minute == 59 && is_end_of_half;
+}
+
+}  // namespace detail
+
+std::optional<std::chrono::seconds> parse_retry_after(std::string_view value, TimePoint now) {
+  constexpr std::int64_t most = 1'000'000'000'000;
+  const auto first = std::min(value.find_first_not_of(" \t"), value.size());
+  value = value.substr(first, value.find_last_not_of(" \t") + 1 - first);
+
+  if (!value.empty() && std::all_of(value.begin(), value.end(), [](char c) { return c >= '0' && c <= '9'; })) {
+    std::int64_t seconds = 0;
+    for (const char c : value) seconds = std::min(most, seconds * 10 + (c - '0'));
+    return std::chrono::seconds{seconds};
+  }
+  auto date = detail::read_imf_fixdate(value);
+  if (!date) date = detail::read_rfc850_date(value, now);
+  if (!date) date = detail::read_asctime_date(value);
+  if (!date || !detail::date_exists(*date)) return std::nullopt;
+  const auto wait = detail::instant_of(*date) - std::chrono::floor<std::chrono::seconds>(now);
+  return std::max(wait, std::chrono::seconds{0});
+}
+
+}  // namespace flyhook
+
+#endif
 
 namespace flyhook {
 
@@ -909,8 +1240,8 @@ RetryPolicy RetryPolicy::none() {
 #include <string>
 #include <vector>
 
-// A registered callback URL and what it asked for. What is not built yet is refused with `unsupported`: `filter`,
-// CloudEvents encodings, `rate_limit`, `ordering`, a `retry` other than RetryPolicy::none().
+// A registered callback URL and what it asked for. What is not built yet is refused with `unsupported`: `rate_limit`,
+// `ordering`, a `retry` other than RetryPolicy::none().
 
 namespace flyhook {
 
@@ -922,9 +1253,15 @@ struct Subscription {
   std::string url{};                     ///< http or https, absolute, at most 8,000 bytes
   std::vector<std::string> events{"*"};  ///< patterns, any of which suffices: "order.paid", "order.*", "*"
   std::string tenant{};                  ///< only events of the same tenant match; the empty one is one of its own
-  std::string filter{};                  ///< JSON text; empty: no further condition
-  std::string secret{};  ///< "whsec_" and base64 of 24 to 64 bytes; empty: one is generated. Reads back masked
-  Headers headers{};     ///< sent with every request; win over Options::headers. Credentials read back masked
+  /// JSON text; empty: no further condition. An object of JSON Pointers, each with a value or with operators, all of which
+  /// must hold: {"/total": {"$gte": 100}, "/country": "DE"}. Pointers lead into the event's data, but for /type, /tenant,
+  /// /key and /data. Operators: $eq $ne $gt $gte $lt $lte $in $nin $exists $prefix $suffix; $and, $or and $not combine
+  /// filters. At most 8 KiB, and 16 objects and arrays deep.
+  std::string filter{};
+  /// "whsec_" and base64 of 24 to 64 bytes, or "whsk_" and base64 of an ed25519 key (signing.hpp says how one is made);
+  /// empty: a whsec_ is generated. Reads back masked.
+  std::string secret{};
+  Headers headers{};  ///< sent with every request; win over Options::headers. Credentials read back masked
   std::optional<Encoding> encoding{};
   RateLimit rate_limit{};
   std::optional<std::size_t> max_in_flight{};  ///< requests at a time; at least 1
@@ -1246,12 +1583,26 @@ struct Closed {
   bool more = false;  ///< call again
 };
 
-/// A subscription as stored.
+/// A secret that rotation has replaced. Requests are signed with it as well until then.
+struct PreviousSecret {
+  std::string secret{};
+  TimePoint until{};
+};
+
+/// A subscription as stored, secrets in full.
 struct SubscriptionRow {
   Subscription subscription{};
-  std::uint64_t lane = 0;     ///< never given twice
-  std::uint64_t version = 0;  ///< grows with every change of any subscription
+  std::uint64_t lane = 0;                          ///< never given twice
+  std::uint64_t version = 0;                       ///< grows with every change of any subscription
+  std::vector<PreviousSecret> previous_secrets{};  ///< the newest first
 };
+
+namespace detail {
+
+/// Overwrites the secrets of a row that is not needed any more.
+FLYHOOK_DECL void wipe_secrets(SubscriptionRow& row) noexcept;
+
+}  // namespace detail
 
 struct PutResult {
   bool stored = false;  ///< false: the stored version is not the expected one
@@ -1319,8 +1670,9 @@ class Store {
   /// All subscriptions.
   virtual std::vector<SubscriptionRow> subscriptions() = 0;
 
-  /// Writes a subscription if its stored version is `expected` (0: it must not exist). Its secret is stored in full.
-  virtual PutResult put(const Subscription& subscription, std::uint64_t expected) = 0;
+  /// Writes a subscription and its previous secrets if its stored version is `expected` (0: it must not exist). The lane
+  /// and the version of `row` are the store's to give, and not read.
+  virtual PutResult put(const SubscriptionRow& row, std::uint64_t expected) = 0;
 
   /// Removes a subscription; its waiting deliveries stay until `close`. The version of the removal, or nullopt: unknown id.
   virtual std::optional<std::uint64_t> remove(const SubscriptionId& id) = 0;
@@ -1335,10 +1687,246 @@ class Store {
 #ifndef FLYHOOK_IMPL_STORE_IPP
 #define FLYHOOK_IMPL_STORE_IPP
 
+#ifndef FLYHOOK_DETAIL_SECURITY_CRYPTO_HPP
+#define FLYHOOK_DETAIL_SECURITY_CRYPTO_HPP
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+// What flyhook needs of cryptography, all of it OpenSSL's: HMAC-SHA256, base64, random bytes, comparing and wiping.
+// (ed25519: ed25519.hpp.)
+
+namespace flyhook::detail {
+
+/// Bytes of OpenSSL's generator. Throws Error (`unavailable`) if it has none.
+FLYHOOK_DECL void openssl_random(void* buffer, std::size_t size);
+
+/// Standard alphabet with padding (RFC 4648, section 4).
+FLYHOOK_DECL std::string base64(std::string_view bytes);
+
+/// Strict: the standard alphabet, whole groups, padding, no stray bits. Otherwise nullopt.
+FLYHOOK_DECL std::optional<std::string> base64_decode(std::string_view text);
+
+/// Compares in a time that depends on the sizes only.
+FLYHOOK_DECL bool equal_in_constant_time(std::string_view a, std::string_view b);
+
+/// Lower-case hexadecimal digits.
+FLYHOOK_DECL std::string hex(std::string_view bytes);
+
+/// Overwrites with zeros in a way that the optimiser keeps, and empties. What is behind the end is overwritten as well.
+FLYHOOK_DECL void wipe(std::string& secret) noexcept;
+
+/// A copy of a secret: wiped when it goes, however the scope is left. Not to be copied by accident.
+class SecretText {
+ public:
+  SecretText() = default;
+  explicit SecretText(std::string its_text) noexcept : text(std::move(its_text)) {}
+  SecretText(SecretText&& other) noexcept : text(std::move(other.text)) { wipe(other.text); }
+  SecretText& operator=(SecretText&& other) noexcept {
+    text.swap(other.text);
+    return *this;
+  }
+  ~SecretText() { wipe(text); }
+
+  std::string text{};
+};
+
+/// Wipes somebody else's member at the end of a scope.
+class WipeAtEnd {
+ public:
+  explicit WipeAtEnd(std::string& secret) noexcept : secret_(secret) {}
+  WipeAtEnd(const WipeAtEnd&) = delete;
+  WipeAtEnd& operator=(const WipeAtEnd&) = delete;
+  ~WipeAtEnd() { wipe(secret_); }
+
+ private:
+  std::string& secret_;
+};
+
+/// Sets up OpenSSL before any thread of ours, so that its own exit handlers run after those threads have ended.
+FLYHOOK_DECL void initialise_openssl();
+
+/// HMAC-SHA256 under one key. The key is absorbed once; each signature goes on from a copy of that state. Immutable and
+/// thread-safe once made; the state is wiped when it goes.
+class HmacKey {
+ public:
+  FLYHOOK_DECL explicit HmacKey(std::string_view key);
+  FLYHOOK_DECL HmacKey(HmacKey&&) noexcept;
+  FLYHOOK_DECL HmacKey& operator=(HmacKey&&) noexcept;
+  FLYHOOK_DECL ~HmacKey();
+
+  /// The 32 bytes of HMAC-SHA256 over the parts, one after the other.
+  FLYHOOK_DECL std::array<unsigned char, 32> sign(std::initializer_list<std::string_view> parts) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_DETAIL_SECURITY_CRYPTO_IPP
+#define FLYHOOK_IMPL_DETAIL_SECURITY_CRYPTO_IPP
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+
+#include <algorithm>
+#include <limits>
+
+namespace flyhook::detail {
+
+void openssl_random(void* buffer, std::size_t size) {
+  auto* at = static_cast<unsigned char*>(buffer);
+  while (size > 0) {
+    const auto part = std::min<std::size_t>(size, static_cast<std::size_t>(std::numeric_limits<int>::max()));
+    if (RAND_bytes(at, static_cast<int>(part)) != 1)
+      throw Error{ErrorCode::unavailable, "random", "OpenSSL has no random bytes"};
+    at += part;
+    size -= part;
+  }
+}
+
+std::string base64(std::string_view bytes) {
+  std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');  // EVP_EncodeBlock ends with a NUL
+  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
+                                   reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
+  text.resize(static_cast<std::size_t>(size));
+  return text;
+}
+
+std::optional<std::string> base64_decode(std::string_view text) {
+  if (text.size() % 4 != 0 || text.size() > (1u << 20)) return std::nullopt;
+  std::string bytes(text.size() / 4 * 3, '\0');
+  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
+                                   reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
+  if (size < 0) {
+    wipe(bytes);
+    return std::nullopt;
+  }
+  std::size_t padding = 0;
+  while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;
+  bytes.resize(static_cast<std::size_t>(size) - padding);
+  // EVP_DecodeBlock passes over white space at the ends and stray bits; encoding again shows both.
+  const SecretText again{base64(bytes)};
+  if (again.text != text) {
+    wipe(bytes);
+    return std::nullopt;
+  }
+  return bytes;
+}
+
+bool equal_in_constant_time(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+std::string hex(std::string_view bytes) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string text;
+  text.reserve(bytes.size() * 2);
+  for (const char byte : bytes) {
+    text.push_back(digits[static_cast<unsigned char>(byte) >> 4]);
+    text.push_back(digits[static_cast<unsigned char>(byte) & 15u]);
+  }
+  return text;
+}
+
+void wipe(std::string& secret) noexcept {
+  secret.resize(secret.capacity());  // never moves; a text that was longer once left its end there
+  OPENSSL_cleanse(secret.data(), secret.size());
+  secret.clear();
+}
+
+void initialise_openssl() {
+  OPENSSL_init_crypto(0, nullptr);
+}
+
+/// RFC 2104: H(key xor opad, H(key xor ipad, text)). Both hashes have absorbed their first block.
+struct HmacKey::State {
+  State() : inner(EVP_MD_CTX_new()), outer(EVP_MD_CTX_new()) {}
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  ~State() {
+    EVP_MD_CTX_free(inner);
+    EVP_MD_CTX_free(outer);
+  }
+
+  EVP_MD_CTX* inner;
+  EVP_MD_CTX* outer;
+};
+
+/// A context of one thread that signatures are computed in: copying into it reuses its memory.
+struct SigningContext {
+  SigningContext() : context(EVP_MD_CTX_new()) {}
+  SigningContext(const SigningContext&) = delete;
+  SigningContext& operator=(const SigningContext&) = delete;
+  ~SigningContext() { EVP_MD_CTX_free(context); }
+
+  EVP_MD_CTX* context;
+};
+
+HmacKey::HmacKey(std::string_view key) : state_(std::make_unique<State>()) {
+  std::array<unsigned char, 64> block{};
+  unsigned int size = 0;
+  bool done = state_->inner != nullptr && state_->outer != nullptr;
+  if (key.size() > block.size()) {
+    done = done && EVP_Digest(key.data(), key.size(), block.data(), &size, EVP_sha256(), nullptr) == 1;
+  } else {
+    std::copy(key.begin(), key.end(), block.begin());
+  }
+  for (auto& byte : block) byte = static_cast<unsigned char>(byte ^ 0x36u);
+  done = done && EVP_DigestInit_ex(state_->inner, EVP_sha256(), nullptr) == 1 &&
+         EVP_DigestUpdate(state_->inner, block.data(), block.size()) == 1;
+  for (auto& byte : block) byte = static_cast<unsigned char>(byte ^ 0x36u ^ 0x5Cu);
+  done = done && EVP_DigestInit_ex(state_->outer, EVP_sha256(), nullptr) == 1 &&
+         EVP_DigestUpdate(state_->outer, block.data(), block.size()) == 1;
+  OPENSSL_cleanse(block.data(), block.size());
+  if (!done) throw Error{ErrorCode::unavailable, "secret", "OpenSSL could not prepare HMAC-SHA256"};
+}
+
+HmacKey::HmacKey(HmacKey&&) noexcept = default;
+HmacKey& HmacKey::operator=(HmacKey&&) noexcept = default;
+HmacKey::~HmacKey() = default;
+
+std::array<unsigned char, 32> HmacKey::sign(std::initializer_list<std::string_view> parts) const {
+  thread_local SigningContext own;
+  EVP_MD_CTX* const context = own.context;
+  std::array<unsigned char, 32> digest{};
+  bool done = context != nullptr && EVP_MD_CTX_copy_ex(context, state_->inner) == 1;
+  for (const auto part : parts) done = done && EVP_DigestUpdate(context, part.data(), part.size()) == 1;
+  done = done && EVP_DigestFinal_ex(context, digest.data(), nullptr) == 1 &&
+         EVP_MD_CTX_copy_ex(context, state_->outer) == 1 && EVP_DigestUpdate(context, digest.data(), digest.size()) == 1 &&
+         EVP_DigestFinal_ex(context, digest.data(), nullptr) == 1;
+  if (!done) throw Error{ErrorCode::unavailable, "secret", "OpenSSL could not sign"};
+  return digest;
+}
+
+}  // namespace flyhook::detail
+
+#endif
+#endif
+
+#endif
+
 namespace flyhook {
 
 std::uint32_t slot_of(const SubscriptionId& id) {
   return static_cast<std::uint32_t>(detail::fnv1a(id.value) % slot_count);
+}
+
+void detail::wipe_secrets(SubscriptionRow& row) noexcept {
+  wipe(row.subscription.secret);
+  for (auto& previous : row.previous_secrets) wipe(previous.secret);
 }
 
 }  // namespace flyhook
@@ -1398,27 +1986,1051 @@ class Transport {
 #ifndef FLYHOOK_URL_POLICY_HPP
 #define FLYHOOK_URL_POLICY_HPP
 
-#include <functional>
+#ifndef FLYHOOK_DETAIL_SECURITY_IP_HPP
+#define FLYHOOK_DETAIL_SECURITY_IP_HPP
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
-// Where deliveries may go, as data, and how names become addresses. A policy is taken and kept here; this version does not
-// judge by it yet.
+// IP addresses and ranges as values, and which of them are public: the IANA special-purpose registries of both families as
+// one table. The URL policy judges with it; it asks no system, so the answer is the same everywhere.
+
+namespace flyhook::detail {
+
+/// The value of a hexadecimal digit; -1: it is none.
+constexpr int hex_value(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+struct IpAddress {
+  bool is_v6 = false;
+  std::array<std::uint8_t, 16> bytes{};  ///< network order; of IPv4 the first four, the others are 0
+
+  friend bool operator==(const IpAddress&, const IpAddress&) = default;
+  friend bool operator<(const IpAddress& a, const IpAddress& b) {  // IPv4 first
+    return a.is_v6 == b.is_v6 ? a.bytes < b.bytes : b.is_v6;
+  }
+};
+
+/// Strict text (U13 of tests/vectors/README.md): a dotted quad without leading zeros, or RFC 4291, 2.2 without a zone.
+FLYHOOK_DECL std::optional<IpAddress> parse_ip(std::string_view text);
+
+/// The IPv4 address of a number, the first byte its highest.
+FLYHOOK_DECL IpAddress ipv4_of(std::uint32_t number);
+
+/// Dotted decimal, or RFC 5952 as WHATWG URL serialises it: never with a dotted tail.
+FLYHOOK_DECL std::string to_text(const IpAddress& address);
+
+/// U15: an IPv4-mapped address (::ffff:0:0/96) is the IPv4 address in it; every other is itself.
+FLYHOOK_DECL IpAddress unmapped(const IpAddress& address);
+
+/// U16: the IPv4 address in a NAT64 one (64:ff9b::/96, RFC 6052); none in any other.
+FLYHOOK_DECL std::optional<IpAddress> nat64_inner(const IpAddress& address);
+
+/// 127.0.0.0/8 or ::1.
+FLYHOOK_DECL bool is_loopback(const IpAddress& address);
+
+/// A CIDR block. Bits of `base` beyond `prefix` are 0.
+struct IpRange {
+  IpAddress base{};
+  unsigned prefix = 0;  ///< 0 to 32, or to 128
+
+  FLYHOOK_DECL bool holds(const IpAddress& address) const;
+
+  friend bool operator==(const IpRange&, const IpRange&) = default;
+};
+
+/// "ADDRESS/PREFIX", or an address, which is the range of itself. Bits beyond the prefix are cleared. A range of
+/// IPv4-mapped addresses is the range of the IPv4 addresses in them (U15); one that also holds others although it is
+/// written as mapped ("::ffff:10.0.0.0/8") is refused: its author meant something else.
+FLYHOOK_DECL std::optional<IpRange> parse_ip_range(std::string_view text);
+
+/// The range `inner` of IPv4 behind NAT64: 10.0.0.0/8 is 64:ff9b::a00:0/104.
+FLYHOOK_DECL IpRange nat64_range(const IpRange& inner);
+
+FLYHOOK_DECL std::string to_text(const IpRange& range);
+
+/// Many ranges, searched in logarithmic time. Immutable.
+class IpRanges {
+ public:
+  IpRanges() = default;
+  FLYHOOK_DECL explicit IpRanges(std::vector<IpRange> ranges);
+
+  /// The widest range that holds `address`; null: none. An IPv4 address is in no IPv6 range.
+  FLYHOOK_DECL const IpRange* find(const IpAddress& address) const;
+
+ private:
+  std::vector<IpRange> ranges_{};  // disjoint: CIDR blocks nest or are apart, and nested ones are left out; sorted
+};
+
+/// A line of the registries (or of what is refused beyond them).
+struct SpecialBlock {
+  IpRange range{};
+  std::string_view name{}, rfc{};
+  bool is_global = false;  ///< Globally Reachable; N/A counts as false
+};
+
+/// The whole table.
+FLYHOOK_DECL std::span<const SpecialBlock> special_blocks();
+
+/// U14: the most specific block that holds `address`; null: none does. A mapped address is looked up as it stands.
+FLYHOOK_DECL const SpecialBlock* special_block_of(const IpAddress& address);
+
+/// U14 to U18: may anybody on the internet be expected behind this address?
+FLYHOOK_DECL bool is_public(const IpAddress& address);
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_DETAIL_SECURITY_IP_IPP
+#define FLYHOOK_IMPL_DETAIL_SECURITY_IP_IPP
+
+#include <algorithm>
+#include <cstddef>
+#include <tuple>
+#include <utility>
+
+namespace flyhook::detail {
+
+// Text ------------------------------------------------------------------------------------------------------------------
+// constexpr, so that the table below is read by the compiler: a block that does not parse does not compile.
+
+/// At most `most` decimal digits without a leading zero, taken off the front of `text`; -1: there are none such.
+constexpr int read_decimal(std::string_view& text, std::size_t most) {
+  int value = 0;
+  std::size_t digits = 0;
+  for (; digits < text.size() && text[digits] >= '0' && text[digits] <= '9'; ++digits) {
+    if (digits == most || (digits == 1 && value == 0)) return -1;
+    value = value * 10 + (text[digits] - '0');
+  }
+  text.remove_prefix(digits);
+  return digits == 0 ? -1 : value;
+}
+
+constexpr std::optional<IpAddress> read_ipv4(std::string_view text) {
+  IpAddress address;
+  for (std::size_t part = 0; part < 4; ++part) {
+    if (part > 0) {
+      if (!text.starts_with('.')) return std::nullopt;
+      text.remove_prefix(1);
+    }
+    const int value = read_decimal(text, 3);
+    if (value < 0 || value > 255) return std::nullopt;
+    address.bytes[part] = static_cast<std::uint8_t>(value);
+  }
+  if (!text.empty()) return std::nullopt;
+  return address;
+}
+
+/// RFC 4291, 2.2, which is WHATWG's IPv6 parser as well. "::" stands for at least one piece.
+constexpr std::optional<IpAddress> read_ipv6(std::string_view text) {
+  std::array<std::uint8_t, 16> given{};  // as written, without what "::" stands for
+  std::size_t size = 0;
+  std::optional<std::size_t> gap;
+  if (text.starts_with("::")) {
+    gap = 0;
+    text.remove_prefix(2);
+  }
+  while (!text.empty()) {
+    unsigned piece = 0;
+    std::size_t digits = 0;
+    for (; digits < text.size() && digits < 4 && hex_value(text[digits]) >= 0; ++digits)
+      piece = piece * 16 + static_cast<unsigned>(hex_value(text[digits]));
+    if (digits == 0 || size == 16) return std::nullopt;
+    if (digits < text.size() && text[digits] == '.') {
+      const auto tail = read_ipv4(text);
+      if (!tail || size > 12) return std::nullopt;
+      for (std::size_t i = 0; i < 4; ++i) given[size++] = tail->bytes[i];
+      break;
+    }
+    given[size++] = static_cast<std::uint8_t>(piece >> 8);
+    given[size++] = static_cast<std::uint8_t>(piece & 0xFFu);
+    text.remove_prefix(digits);
+    if (text.empty()) break;
+    if (text.front() != ':') return std::nullopt;
+    text.remove_prefix(1);
+    if (text.starts_with(':')) {
+      if (gap) return std::nullopt;
+      gap = size;
+      text.remove_prefix(1);
+    } else if (text.empty()) {
+      return std::nullopt;
+    }
+  }
+  if (gap ? size == 16 : size != 16) return std::nullopt;
+  IpAddress address{true, {}};
+  const auto before = gap.value_or(16);
+  for (std::size_t i = 0; i < size; ++i) address.bytes[i < before ? i : 16 - size + i] = given[i];
+  return address;
+}
+
+constexpr IpAddress network_of(IpAddress address, unsigned prefix) {
+  for (std::size_t i = 0; i < address.bytes.size(); ++i) {
+    const auto kept = static_cast<unsigned>(std::clamp(static_cast<int>(prefix) - static_cast<int>(i) * 8, 0, 8));
+    address.bytes[i] = static_cast<std::uint8_t>(address.bytes[i] & (0xFF00u >> kept));
+  }
+  return address;
+}
+
+constexpr std::optional<IpRange> read_range(std::string_view text) {
+  const auto slash = text.find('/');
+  const auto name = text.substr(0, slash);
+  const auto address = name.find(':') == name.npos ? read_ipv4(name) : read_ipv6(name);
+  if (!address) return std::nullopt;
+  const int most = address->is_v6 ? 128 : 32;
+  if (slash == text.npos) return IpRange{*address, static_cast<unsigned>(most)};
+  text.remove_prefix(slash + 1);
+  const int prefix = read_decimal(text, 3);
+  if (prefix < 0 || prefix > most || !text.empty()) return std::nullopt;
+  return IpRange{network_of(*address, static_cast<unsigned>(prefix)), static_cast<unsigned>(prefix)};
+}
+
+// Special-purpose addresses ---------------------------------------------------------------------------------------------
+
+consteval SpecialBlock special_block(std::string_view cidr, std::string_view name, std::string_view rfc, bool is_global) {
+  return {read_range(cidr).value(), name, rfc, is_global};
+}
+
+// The IANA IPv4 and IPv6 Special-Purpose Address Registries, and what is refused beyond them (U18). No order is needed: the
+// longest prefix decides. 64:ff9b::/96 is only as public as the IPv4 address in it (U16), and nothing outside 2000::/3 is.
+inline constexpr std::array special_table{
+    special_block("0.0.0.0/8", "\"This network\"", "RFC 791", false),
+    special_block("0.0.0.0/32", "\"This host on this network\"", "RFC 1122", false),
+    special_block("10.0.0.0/8", "Private-Use", "RFC 1918", false),
+    special_block("100.64.0.0/10", "Shared Address Space (CGNAT)", "RFC 6598", false),
+    special_block("127.0.0.0/8", "Loopback", "RFC 1122", false),
+    special_block("169.254.0.0/16", "Link Local", "RFC 3927", false),
+    special_block("172.16.0.0/12", "Private-Use", "RFC 1918", false),
+    special_block("192.0.0.0/24", "IETF Protocol Assignments", "RFC 6890", false),
+    special_block("192.0.0.0/29", "IPv4 Service Continuity Prefix", "RFC 7335", false),
+    special_block("192.0.0.8/32", "IPv4 dummy address", "RFC 7600", false),
+    special_block("192.0.0.9/32", "Port Control Protocol Anycast", "RFC 7723", true),
+    special_block("192.0.0.10/32", "TURN Anycast", "RFC 8155", true),
+    special_block("192.0.0.170/32", "NAT64/DNS64 Discovery", "RFC 8880", false),
+    special_block("192.0.0.171/32", "NAT64/DNS64 Discovery", "RFC 8880", false),
+    special_block("192.0.2.0/24", "Documentation (TEST-NET-1)", "RFC 5737", false),
+    special_block("192.31.196.0/24", "AS112-v4", "RFC 7535", true),
+    special_block("192.52.193.0/24", "AMT", "RFC 7450", true),
+    special_block("192.88.99.0/24", "Deprecated (6to4 Relay Anycast)", "RFC 7526", false),  // N/A
+    special_block("192.88.99.2/32", "6a44-relay anycast address", "RFC 6751", false),
+    special_block("192.168.0.0/16", "Private-Use", "RFC 1918", false),
+    special_block("192.175.48.0/24", "Direct Delegation AS112 Service", "RFC 7534", true),
+    special_block("198.18.0.0/15", "Benchmarking", "RFC 2544", false),
+    special_block("198.51.100.0/24", "Documentation (TEST-NET-2)", "RFC 5737", false),
+    special_block("203.0.113.0/24", "Documentation (TEST-NET-3)", "RFC 5737", false),
+    special_block("240.0.0.0/4", "Reserved", "RFC 1112", false),
+    special_block("255.255.255.255/32", "Limited Broadcast", "RFC 919", false),
+
+    special_block("::1/128", "Loopback Address", "RFC 4291", false),
+    special_block("::/128", "Unspecified Address", "RFC 4291", false),
+    special_block("::ffff:0:0/96", "IPv4-mapped Address", "RFC 4291", false),
+    special_block("64:ff9b::/96", "IPv4-IPv6 Translation (NAT64)", "RFC 6052", true),
+    special_block("64:ff9b:1::/48", "IPv4-IPv6 Translation, local use", "RFC 8215", false),
+    special_block("100::/64", "Discard-Only Address Block", "RFC 6666", false),
+    special_block("100:0:0:1::/64", "Dummy IPv6 Prefix", "RFC 9780", false),
+    special_block("2001::/23", "IETF Protocol Assignments", "RFC 2928", false),
+    special_block("2001::/32", "TEREDO", "RFC 4380", false),  // N/A
+    special_block("2001:1::1/128", "Port Control Protocol Anycast", "RFC 7723", true),
+    special_block("2001:1::2/128", "TURN Anycast", "RFC 8155", true),
+    special_block("2001:1::3/128", "DNS-SD Service Registration Protocol Anycast", "RFC 9665", true),
+    special_block("2001:2::/48", "Benchmarking", "RFC 5180", false),
+    special_block("2001:3::/32", "AMT", "RFC 7450", true),
+    special_block("2001:4:112::/48", "AS112-v6", "RFC 7535", true),
+    special_block("2001:10::/28", "Deprecated (previously ORCHID)", "RFC 4843", false),  // N/A
+    special_block("2001:20::/28", "ORCHIDv2", "RFC 7343", true),
+    special_block("2001:30::/28", "Drone Remote ID Protocol Entity Tags", "RFC 9374", true),
+    special_block("2001:db8::/32", "Documentation", "RFC 3849", false),
+    special_block("2002::/16", "6to4", "RFC 3056", false),  // N/A
+    special_block("2620:4f:8000::/48", "Direct Delegation AS112 Service", "RFC 7534", true),
+    special_block("3fff::/20", "Documentation", "RFC 9637", false),
+    special_block("5f00::/16", "Segment Routing (SRv6) SIDs", "RFC 9602", false),
+    special_block("fc00::/7", "Unique-Local", "RFC 4193", false),
+    special_block("fe80::/10", "Link-Local Unicast", "RFC 4291", false),
+
+    special_block("224.0.0.0/4", "Multicast", "RFC 5771", false),
+    special_block("168.63.129.16/32", "Azure platform address (WireServer)", "none", false),  // public by number only
+    special_block("::/96", "IPv4-compatible, deprecated", "RFC 4291", false),
+    special_block("fec0::/10", "Site-local, deprecated", "RFC 3879", false),
+    special_block("ff00::/8", "Multicast", "RFC 4291", false),
+};
+
+inline constexpr IpRange mapped_block = read_range("::ffff:0:0/96").value();
+inline constexpr IpRange nat64_block = read_range("64:ff9b::/96").value();
+inline constexpr IpRange global_unicast = read_range("2000::/3").value();
+inline constexpr IpRange loopback_block = read_range("127.0.0.0/8").value();
+inline constexpr IpAddress loopback_v6 = read_ipv6("::1").value();
+
+FLYHOOK_DECL IpAddress last_four_bytes(const IpAddress& address);
+
+std::span<const SpecialBlock> special_blocks() {
+  return special_table;
+}
+
+const SpecialBlock* special_block_of(const IpAddress& address) {
+  const SpecialBlock* found = nullptr;
+  for (const auto& block : special_table)
+    if (block.range.holds(address) && (found == nullptr || block.range.prefix > found->range.prefix)) found = &block;
+  return found;
+}
+
+bool is_public(const IpAddress& address) {
+  if (const auto inner = nat64_inner(address)) return is_public(*inner);
+  const auto plain = unmapped(address);
+  if (plain.is_v6 && !global_unicast.holds(plain)) return false;
+  const auto* const block = special_block_of(plain);
+  return block == nullptr || block->is_global;
+}
+
+// Addresses -------------------------------------------------------------------------------------------------------------
+
+std::optional<IpAddress> parse_ip(std::string_view text) {
+  return text.find(':') == text.npos ? read_ipv4(text) : read_ipv6(text);
+}
+
+IpAddress ipv4_of(std::uint32_t number) {
+  IpAddress address;
+  for (unsigned i = 0; i < 4; ++i) address.bytes[i] = static_cast<std::uint8_t>(number >> (24 - 8 * i) & 0xFFu);
+  return address;
+}
+
+std::string to_text(const IpAddress& address) {
+  std::string text;
+  const auto& bytes = address.bytes;
+  if (!address.is_v6) {
+    for (std::size_t i = 0; i < 4; ++i) text.append(i == 0 ? "" : ".").append(std::to_string(bytes[i]));
+    return text;
+  }
+  // "::" stands for the first of the longest runs of two or more zero pieces.
+  const auto piece = [&](std::size_t i) { return unsigned{bytes[2 * i]} << 8 | bytes[2 * i + 1]; };
+  std::size_t gap = 8, longest = 1;
+  for (std::size_t from = 0; from < 8; ++from) {
+    std::size_t end = from;
+    while (end < 8 && piece(end) == 0) ++end;
+    if (end - from > longest) {
+      gap = from;
+      longest = end - from;
+    }
+  }
+  for (std::size_t i = 0; i < 8;) {
+    if (i == gap) {
+      text.append("::");
+      i += longest;
+      continue;
+    }
+    if (!text.empty() && text.back() != ':') text.push_back(':');
+    bool has_begun = false;
+    for (int shift = 12; shift >= 0; shift -= 4) {
+      const auto digit = piece(i) >> shift & 0xFu;
+      has_begun = has_begun || digit != 0 || shift == 0;
+      if (has_begun) text.push_back("0123456789abcdef"[digit]);
+    }
+    ++i;
+  }
+  return text;
+}
+
+IpAddress last_four_bytes(const IpAddress& address) {
+  IpAddress inner;
+  std::copy(address.bytes.begin() + 12, address.bytes.end(), inner.bytes.begin());
+  return inner;
+}
+
+IpAddress unmapped(const IpAddress& address) {
+  return mapped_block.holds(address) ? last_four_bytes(address) : address;
+}
+
+std::optional<IpAddress> nat64_inner(const IpAddress& address) {
+  if (!nat64_block.holds(address)) return std::nullopt;
+  return last_four_bytes(address);
+}
+
+bool is_loopback(const IpAddress& address) {
+  return loopback_block.holds(address) || address == loopback_v6;
+}
+
+// Ranges ----------------------------------------------------------------------------------------------------------------
+
+bool IpRange::holds(const IpAddress& address) const {
+  const auto& bytes = address.bytes;
+  const std::size_t whole = prefix / 8;
+  return address.is_v6 == base.is_v6 && std::equal(bytes.begin(), bytes.begin() + whole, base.bytes.begin()) &&
+         (prefix % 8 == 0 || ((bytes[whole] ^ base.bytes[whole]) & (0xFF00u >> prefix % 8)) == 0);
+}
+
+std::optional<IpRange> parse_ip_range(std::string_view text) {
+  auto range = read_range(text);
+  if (!range) return std::nullopt;
+  const auto written = parse_ip(text.substr(0, text.find('/')));
+  if (!written || !mapped_block.holds(*written)) return range;
+  if (range->prefix < mapped_block.prefix) return std::nullopt;
+  return IpRange{last_four_bytes(range->base), range->prefix - mapped_block.prefix};
+}
+
+IpRange nat64_range(const IpRange& inner) {
+  IpRange range{nat64_block.base, nat64_block.prefix + inner.prefix};
+  std::copy(inner.base.bytes.begin(), inner.base.bytes.begin() + 4, range.base.bytes.begin() + 12);
+  return range;
+}
+
+std::string to_text(const IpRange& range) {
+  return to_text(range.base) + "/" + std::to_string(range.prefix);
+}
+
+IpRanges::IpRanges(std::vector<IpRange> ranges) : ranges_(std::move(ranges)) {
+  std::sort(ranges_.begin(), ranges_.end(),
+            [](const IpRange& a, const IpRange& b) { return std::tie(a.base, a.prefix) < std::tie(b.base, b.prefix); });
+  std::size_t kept = 0;
+  for (const auto& range : ranges_)
+    if (kept == 0 || !ranges_[kept - 1].holds(range.base)) ranges_[kept++] = range;
+  ranges_.resize(kept);
+}
+
+const IpRange* IpRanges::find(const IpAddress& address) const {
+  const auto after = std::upper_bound(ranges_.begin(), ranges_.end(), address,
+                                      [](const IpAddress& a, const IpRange& range) { return a < range.base; });
+  if (after == ranges_.begin() || !std::prev(after)->holds(address)) return nullptr;
+  return &*std::prev(after);
+}
+
+}  // namespace flyhook::detail
+
+#endif
+#endif
+
+#endif
+
+#ifndef FLYHOOK_DETAIL_SECURITY_URL_HPP
+#define FLYHOOK_DETAIL_SECURITY_URL_HPP
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+
+// A callback URL taken apart, once, where it comes in: rules U1 to U10 of tests/vectors/README.md. Its host is read as
+// WHATWG URL reads it, so that no spelling of an address passes for a name; what it may lead to is url_policy.hpp's
+// business.
+
+namespace flyhook::detail {
+
+/// A host in the one spelling that is resolved, compared and sent.
+struct Host {
+  /// A name in lower case, with its trailing dot if it has one; or an address as to_text of ip.hpp writes it, without
+  /// brackets: 127.0.0.1 for 0x7f.1.
+  std::string text{};
+  bool is_literal = false;  ///< an IP address: it is its own only answer (U12)
+};
+
+///     https :// [2001:db8::1] : 8443 /hooks?x=1 #dropped
+///     is_https     host         port   target
+struct Url {
+  bool is_https = false;
+  std::string host{};  ///< Host::text
+  std::uint16_t port = 0;
+  std::string target{};     ///< path and query as given, non-ASCII percent-encoded, at least "/"; a fragment is never sent
+  bool is_literal = false;  ///< Host::is_literal
+
+  /// The Host header field: brackets for IPv6, the port unless it is the scheme's default.
+  FLYHOOK_DECL std::string authority() const;
+};
+
+/// A host as it stands in a URL (U5 to U8), or why it is none, as a predicate: "has a host that ...". `xn--` labels are
+/// taken as they stand (U6 leaves the choice): a malformed one is a name that nobody has.
+FLYHOOK_DECL std::variant<Host, std::string> parse_host(std::string_view text);
+
+/// A parsed URL, or why it is not one that can be called, as a predicate that quotes nothing of it.
+FLYHOOK_DECL std::variant<Url, std::string> parse_url(std::string_view text);
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_DETAIL_SECURITY_URL_IPP
+#define FLYHOOK_IMPL_DETAIL_SECURITY_URL_IPP
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <iterator>
+#include <optional>
+#include <utility>
+
+namespace flyhook::detail {
+
+// The Fetch standard's "bad ports", and 0. Sorted.
+inline constexpr std::array<std::uint16_t, 83> bad_ports{
+    0,    1,    7,    9,    11,   13,   15,   17,   19,   20,   21,   22,   23,   25,   37,   42,   43,
+    53,   69,   77,   79,   87,   95,   101,  102,  103,  104,  109,  110,  111,  113,  115,  117,  119,
+    123,  135,  137,  139,  143,  161,  179,  389,  427,  465,  512,  513,  514,  515,  526,  530,  531,
+    532,  540,  548,  554,  556,  563,  587,  601,  636,  989,  990,  993,  995,  1719, 1720, 1723, 2049,
+    3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080};
+
+FLYHOOK_DECL bool is_digits(std::string_view text);
+FLYHOOK_DECL std::string percent_decoded(std::string_view text);
+FLYHOOK_DECL std::string ascii_of(std::string_view target);
+FLYHOOK_DECL std::optional<std::uint64_t> read_ipv4_number(std::string_view text);
+FLYHOOK_DECL bool ends_in_number(std::string_view host);
+FLYHOOK_DECL std::optional<IpAddress> read_ipv4_host(std::string_view host);
+FLYHOOK_DECL std::string wrong_with_name(std::string_view host);
+FLYHOOK_DECL std::optional<std::uint16_t> read_port(std::string_view text);
+
+bool is_digits(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+/// Once, as WHATWG URL, 1.3: a '%' that two hexadecimal digits do not follow stands for itself.
+std::string percent_decoded(std::string_view text) {
+  std::string decoded;
+  decoded.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool is_code =
+        text[i] == '%' && i + 2 < text.size() && hex_value(text[i + 1]) >= 0 && hex_value(text[i + 2]) >= 0;
+    decoded.push_back(is_code ? static_cast<char>(hex_value(text[i + 1]) * 16 + hex_value(text[i + 2])) : text[i]);
+    if (is_code) i += 2;
+  }
+  return decoded;
+}
+
+/// A request target is ASCII (RFC 9112, 3.2): what is not is percent-encoded, as WHATWG does.
+std::string ascii_of(std::string_view target) {
+  constexpr std::string_view digits = "0123456789ABCDEF";
+  std::string text;
+  text.reserve(target.size() + 1);
+  for (const char c : target) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x80)
+      text.push_back(c);
+    else
+      text.append({'%', digits[byte >> 4], digits[byte & 15u]});
+  }
+  return text;
+}
+
+// Host ------------------------------------------------------------------------------------------------------------------
+
+/// WHATWG URL, "IPv4 number parser". What is beyond 32 bits is 2^32.
+std::optional<std::uint64_t> read_ipv4_number(std::string_view text) {
+  if (text.empty()) return std::nullopt;
+  unsigned radix = 10;
+  if (text.starts_with("0x")) {
+    radix = 16;
+    text.remove_prefix(2);
+  } else if (text.size() > 1 && text.front() == '0') {
+    radix = 8;
+    text.remove_prefix(1);
+  }
+  std::uint64_t number = 0;
+  for (const char c : text) {
+    const int digit = hex_value(c);
+    if (digit < 0 || static_cast<unsigned>(digit) >= radix) return std::nullopt;
+    number = std::min(number * radix + static_cast<unsigned>(digit), std::uint64_t{1} << 32);
+  }
+  return number;
+}
+
+/// WHATWG URL, "ends in a number checker": such a host is an IPv4 address or nothing.
+bool ends_in_number(std::string_view host) {
+  if (host.ends_with('.')) host.remove_suffix(1);
+  const auto last = host.substr(host.find_last_of('.') + 1);  // npos + 1 is 0
+  return is_digits(last) || (last.starts_with("0x") && read_ipv4_number(last));
+}
+
+/// WHATWG URL, "IPv4 parser": 1 to 4 numbers, the last of which fills the bytes that are left.
+std::optional<IpAddress> read_ipv4_host(std::string_view host) {
+  if (host.ends_with('.')) host.remove_suffix(1);
+  std::uint64_t address = 0;
+  for (unsigned part = 0; part < 4; ++part) {
+    const auto dot = host.find('.');
+    const auto number = read_ipv4_number(host.substr(0, dot));
+    if (!number) return std::nullopt;
+    if (dot == host.npos) {
+      if (*number >= std::uint64_t{1} << (32 - 8 * part)) return std::nullopt;
+      return ipv4_of(static_cast<std::uint32_t>(address | *number));
+    }
+    if (*number > 255) return std::nullopt;
+    address |= *number << (24 - 8 * part);
+    host.remove_prefix(dot + 1);
+  }
+  return std::nullopt;
+}
+
+/// U7; empty: nothing.
+std::string wrong_with_name(std::string_view host) {
+  if (host.ends_with('.')) host.remove_suffix(1);
+  if (host.size() > 253) return "has a host longer than 253 characters";
+  for (std::size_t from = 0; from <= host.size();) {
+    const auto dot = std::min(host.find('.', from), host.size());
+    if (dot == from || dot - from > 63) return "has a host with a label that is empty or longer than 63 characters";
+    from = dot + 1;
+  }
+  const bool is_right = std::all_of(host.begin(), host.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+  });
+  return is_right ? "" : "has a host with a character other than letters, digits, '-', '_' and '.'";
+}
+
+std::variant<Host, std::string> parse_host(std::string_view text) {
+  if (text.empty()) return "has no host";
+  if (text.starts_with('[')) {
+    if (!text.ends_with(']')) return "has a host without its closing bracket";
+    const auto inner = text.substr(1, text.size() - 2);
+    const auto address = parse_ip(inner);
+    if (!address || !address->is_v6) return "has a host in brackets that is not an IPv6 address (zones are not taken)";
+    return Host{to_text(*address), true};
+  }
+  auto name = percent_decoded(text);
+  if (std::any_of(name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; }))
+    return "has a host that is not ASCII: give an international name as its A-label (xn--...)";
+  std::transform(name.begin(), name.end(), name.begin(), ascii_lower);
+  if (ends_in_number(name)) {
+    const auto address = read_ipv4_host(name);
+    if (!address) return "has a host that ends in a number but is not an IPv4 address";
+    return Host{to_text(*address), true};
+  }
+  if (auto wrong = wrong_with_name(name); !wrong.empty()) return wrong;
+  return Host{std::move(name), false};
+}
+
+// URL -------------------------------------------------------------------------------------------------------------------
+
+/// U9, without the bad ones.
+std::optional<std::uint16_t> read_port(std::string_view text) {
+  if (!is_digits(text)) return std::nullopt;
+  std::uint32_t port = 0;
+  for (const char c : text) port = std::min(port * 10 + static_cast<std::uint32_t>(c - '0'), std::uint32_t{65'536});
+  if (port > 65'535) return std::nullopt;
+  return static_cast<std::uint16_t>(port);
+}
+
+std::string Url::authority() const {
+  std::string text = host.find(':') == host.npos ? host : "[" + host + "]";
+  if (port != (is_https ? 443 : 80)) text.append(":").append(std::to_string(port));
+  return text;
+}
+
+std::variant<Url, std::string> parse_url(std::string_view text) {
+  if (text.empty()) return "is empty";
+  if (text.size() > 8000) return "is longer than 8,000 bytes";
+  for (const char c : text)
+    if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7F || c == '\\')
+      return "holds a space, a control character or a backslash";
+
+  Url url;
+  const auto colon = text.find(':');
+  const auto scheme = text.substr(0, colon);
+  if (colon == text.npos || text.substr(colon, 3) != "://")
+    return "is not absolute: it must start with http:// or https://";
+  if (equal_without_case(scheme, "https")) {
+    url.is_https = true;
+  } else if (!equal_without_case(scheme, "http")) {
+    return "has another scheme than http or https";
+  }
+
+  auto rest = text.substr(colon + 3);
+  auto authority = rest.substr(0, rest.find_first_of("/?#"));
+  rest.remove_prefix(authority.size());
+  if (authority.find('@') != authority.npos) return "holds credentials: put them in a header";
+
+  // The port begins at the first colon that is not within brackets.
+  const auto bracket = authority.starts_with('[') ? authority.find(']') : 0;
+  if (bracket == authority.npos) return "has a host without its closing bracket";
+  const auto end = authority.find(':', bracket);
+  auto host = parse_host(authority.substr(0, end));
+  if (auto* wrong = std::get_if<std::string>(&host)) return std::move(*wrong);
+  url.host = std::move(std::get<Host>(host).text);
+  url.is_literal = std::get<Host>(host).is_literal;
+
+  url.port = url.is_https ? 443 : 80;
+  if (end != authority.npos && end + 1 < authority.size()) {
+    const auto port = read_port(authority.substr(end + 1));
+    if (!port) return "has a port that is not a number from 0 to 65535";
+    if (std::binary_search(bad_ports.begin(), bad_ports.end(), *port))
+      return "has port " + std::to_string(*port) + ", which is blocked: HTTP clients do not connect to it (Fetch standard)";
+    url.port = *port;
+  }
+
+  rest = rest.substr(0, rest.find('#'));
+  url.target = ascii_of(rest);
+  if (!url.target.starts_with('/')) url.target.insert(0, "/");
+  return url;
+}
+
+}  // namespace flyhook::detail
+
+#endif
+#endif
+
+#endif
+
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+// Where deliveries may go, as data, and the judgement on it: rules U11 to U22 of tests/vectors/README.md. A URL that
+// strangers registered must not make us call what only we can reach (server-side request forgery).
+//
+// check_url answers an application's question; AddressPolicy is the same policy compiled, for the engine, which asks it
+// with every look-up's answer. Neither connects to anything.
 
 namespace flyhook {
 
-/// Which endpoints are allowed. The default allows public addresses only.
+/// Which endpoints are allowed. The default allows public addresses only, over http and https.
+///
+/// An entry of `allow` or `deny` is a CIDR range ("127.0.0.0/8", "fd00::/8"; bits beyond the prefix do not count), an
+/// address, which stands for itself, or a host ("hooks.internal": exactly that name, in any case, and not what is beneath
+/// it). No ports, no wildcards. An entry that is none of these: Publisher's constructor throws, check_url denies.
 struct UrlPolicy {
-  bool https_only = false;
-  std::vector<std::string> allow{};  ///< what counts as public besides: "127.0.0.0/8", "::1/128", "hooks.internal"
-  std::vector<std::string> deny{};   ///< what is refused though it is public; wins over `allow`
+  bool https_only = false;  ///< refuses http, for allowed hosts too
+  /// What may be called though it is not public. A range lets addresses through; a host lets through whatever addresses
+  /// that name has. An IPv6 address that holds an IPv4 one (NAT64) is let through by IPv6 ranges only.
+  std::vector<std::string> allow{};
+  /// What is refused though it is public; wins over `allow`. A host refuses the name, a range every name that has an
+  /// address in it.
+  std::vector<std::string> deny{};
 };
 
-/// Looks up a host name: its addresses as text. Empty or throwing: it does not resolve. May block; called by resolver
-/// threads only, several at a time.
+enum class UrlStatus {
+  allow,
+  deny,    ///< well formed, but refused by the policy or by where it leads
+  invalid  ///< no policy could make this callable
+};
+
+/// What check_url says.
+struct UrlVerdict {
+  UrlStatus status = UrlStatus::invalid;
+  std::string reason{};  ///< a sentence without the URL's path, query or credentials; empty on `allow`
+  /// On `allow`: every address of the host, once each, in canonical text, IPv4-mapped ones as IPv4. Connect to these only:
+  /// a second look-up may answer something else.
+  std::vector<std::string> addresses{};
+};
+
+/// Looks up a host name: its addresses as text, strict dotted decimal or RFC 4291 without a zone. Empty or throwing: it
+/// does not resolve. May block. The engine calls it from resolver threads only, several at a time. The name comes in lower
+/// case, with its trailing dot if the URL has one.
 using Resolver = std::function<std::vector<std::string>(const std::string& host)>;
 
+/// May this URL be called? Names are looked up, and every answer must pass; an IP literal, in whatever spelling, is not
+/// looked up. Blocks as long as `resolver` does (empty: the system's, getaddrinfo). Whatever URL, answers or exceptions
+/// come in, it does not throw. Thread-safe as far as `resolver` is.
+FLYHOOK_DECL UrlVerdict check_url(std::string_view url, const UrlPolicy& policy = {}, const Resolver& resolver = {});
+
+namespace detail {
+
+/// Whether `allow` counts: not for URLs that tenants registered.
+enum class AllowList { counts, ignored };
+
+/// What AddressPolicy says of a URL that parsed: `allow` or `deny`.
+struct AddressVerdict {
+  UrlStatus status = UrlStatus::deny;
+  std::string reason{};                  ///< as UrlVerdict's
+  std::vector<std::string> addresses{};  ///< as UrlVerdict's
+  /// On `deny`, what an attempt's error names after "refused_address: ": "127.0.0.1 of hooks.example.com", "127.0.0.1" for
+  /// a literal, the origin where no address is to blame. Empty: there is no answer, so nothing was refused.
+  std::string refused{};
+};
+
+/// A UrlPolicy made ready once. Immutable, thread-safe. Cost follows the answers, hardly the entries.
+class AddressPolicy {
+ public:
+  /// Throws Error (`invalid`, "url_policy.allow" or "url_policy.deny") for a malformed entry, naming it.
+  FLYHOOK_DECL explicit AddressPolicy(const UrlPolicy& policy);
+
+  /// The verdict where none needs a look-up: a literal's, or the refusal of scheme or name. None: look the name up, and
+  /// ask `judge`.
+  FLYHOOK_DECL std::optional<AddressVerdict> judge_unresolved(const Url& url, AllowList allow = AllowList::counts) const;
+
+  /// The whole verdict, what judge_unresolved finds included. `answers` is whatever a resolver said; of a literal it is not
+  /// looked at. No answer: `deny`.
+  FLYHOOK_DECL AddressVerdict judge(const Url& url, const std::vector<std::string>& answers,
+                                    AllowList allow = AllowList::counts) const;
+
+ private:
+  struct List {
+    IpRanges ranges{};
+    std::set<std::string, std::less<>> hosts{};  ///< lower case, without a trailing dot
+  };
+
+  FLYHOOK_DECL static List compile(const std::vector<std::string>& entries, const char* field);
+  FLYHOOK_DECL AddressVerdict judge_addresses(const Url& url, const std::vector<IpAddress>& addresses,
+                                              AllowList allow) const;
+
+  bool https_only_;
+  List allow_;
+  List deny_;
+};
+
+}  // namespace detail
 }  // namespace flyhook
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_URL_POLICY_IPP
+#define FLYHOOK_IMPL_URL_POLICY_IPP
+
+#ifndef FLYHOOK_DETAIL_SECURITY_SYSTEM_RESOLVER_HPP
+#define FLYHOOK_DETAIL_SECURITY_SYSTEM_RESOLVER_HPP
+
+#include <string>
+#include <vector>
+
+// What an empty Resolver means: the system's look-up. check_url calls it on its caller's thread, the engine's HostResolver
+// on threads that may be left behind, since getaddrinfo cannot be stopped.
+
+namespace flyhook::detail {
+
+/// The addresses of `host` as text, once each, in the system's order; a scoped one with its zone. Throws
+/// std::runtime_error with the system's words if there is none.
+FLYHOOK_DECL std::vector<std::string> resolve_by_system(const std::string& host);
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_DETAIL_SECURITY_SYSTEM_RESOLVER_IPP
+#define FLYHOOK_IMPL_DETAIL_SECURITY_SYSTEM_RESOLVER_IPP
+
+#include <netdb.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <memory>
+#include <set>
+#include <stdexcept>
+
+namespace flyhook::detail {
+
+std::vector<std::string> resolve_by_system(const std::string& host) {
+  addrinfo hints{};
+  hints.ai_family = AF_UNSPEC;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (const int failed = getaddrinfo(host.c_str(), nullptr, &hints, &found); failed != 0)
+    throw std::runtime_error{gai_strerror(failed)};
+  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner{found, freeaddrinfo};
+  std::vector<std::string> addresses;
+  std::set<std::string> seen;
+  for (const addrinfo* at = found; at != nullptr; at = at->ai_next) {
+    std::array<char, 64> text{};
+    if (getnameinfo(at->ai_addr, at->ai_addrlen, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST) != 0) continue;
+    if (seen.insert(text.data()).second) addresses.emplace_back(text.data());
+  }
+  return addresses;
+}
+
+}  // namespace flyhook::detail
+
+#endif
+#endif
+
+#endif
+
+#include <algorithm>
+#include <cstddef>
+#include <exception>
+#include <utility>
+#include <variant>
+
+namespace flyhook {
+
+namespace detail {
+
+FLYHOOK_DECL std::string printable(std::string_view text);
+FLYHOOK_DECL std::string origin_of(const Url& url);
+FLYHOOK_DECL std::string_view name_of(const Url& url);
+FLYHOOK_DECL std::string of_host(std::string what, const Url& url);
+FLYHOOK_DECL AddressVerdict denied(std::string reason, std::string refused);
+FLYHOOK_DECL std::string fitting_entry(const IpAddress& address);
+}  // namespace detail
+
+UrlVerdict check_url(std::string_view url, const UrlPolicy& policy, const Resolver& resolver) {
+  auto parsed = detail::parse_url(url);
+  if (const auto* wrong = std::get_if<std::string>(&parsed)) return {UrlStatus::invalid, "the URL " + *wrong, {}};
+  const auto& target = std::get<detail::Url>(parsed);
+  std::optional<detail::AddressPolicy> compiled;
+  try {
+    compiled.emplace(policy);
+  } catch (const Error& error) {
+    return {UrlStatus::deny, error.what(), {}};
+  }
+  auto verdict = compiled->judge_unresolved(target);
+  if (!verdict) {
+    std::vector<std::string> answers;
+    try {
+      answers = resolver ? resolver(target.host) : detail::resolve_by_system(target.host);
+    } catch (const std::exception& error) {
+      return {UrlStatus::deny, target.host + " does not resolve: " + detail::printable(error.what()), {}};
+    } catch (...) {
+      return {UrlStatus::deny, target.host + " does not resolve: the resolver threw", {}};
+    }
+    verdict = compiled->judge(target, answers);
+  }
+  return {verdict->status, std::move(verdict->reason), std::move(verdict->addresses)};
+}
+
+namespace detail {
+
+// Words -----------------------------------------------------------------------------------------------------------------
+
+/// At most 100 characters of what others wrote.
+std::string printable(std::string_view text) {
+  std::string shown{text.substr(0, 100)};
+  std::replace_if(
+      shown.begin(), shown.end(), [](char c) { return c < 0x20 || c > 0x7E; }, '?');
+  return text.size() > shown.size() ? shown + "..." : shown;
+}
+
+/// What a refusal may show of a URL: paths and queries hold tokens.
+std::string origin_of(const Url& url) {
+  return (url.is_https ? "https://" : "http://") + url.authority();
+}
+
+std::string_view name_of(const Url& url) {
+  std::string_view name = url.host;
+  if (name.ends_with('.')) name.remove_suffix(1);
+  return name;
+}
+
+std::string of_host(std::string what, const Url& url) {
+  if (!url.is_literal) what.append(" of ").append(url.host);
+  return what;
+}
+
+AddressVerdict denied(std::string reason, std::string refused) {
+  return {UrlStatus::deny, std::move(reason), {}, std::move(refused)};
+}
+
+/// The entry of `allow` that lets `address` through, and its kind: the block that makes it special, else itself.
+std::string fitting_entry(const IpAddress& address) {
+  const auto inner = nat64_inner(address);
+  const auto* const block = special_block_of(inner.value_or(address));
+  if (block == nullptr || block->is_global) return to_text(address);
+  return to_text(inner ? nat64_range(block->range) : block->range);
+}
+
+// Policy ----------------------------------------------------------------------------------------------------------------
+
+AddressPolicy::AddressPolicy(const UrlPolicy& policy)
+    : https_only_(policy.https_only),
+      allow_(compile(policy.allow, "url_policy.allow")),
+      deny_(compile(policy.deny, "url_policy.deny")) {}
+
+AddressPolicy::List AddressPolicy::compile(const std::vector<std::string>& entries, const char* field) {
+  List list;
+  std::vector<IpRange> ranges;
+  for (const auto& entry : entries) {
+    const auto refuse = [&](const std::string& reason) {
+      return Error{ErrorCode::invalid, field, "\"" + printable(entry) + "\" is " + reason};
+    };
+    if (const auto range = parse_ip_range(entry)) {
+      ranges.push_back(*range);
+      continue;
+    }
+    if (entry.find('/') != entry.npos) throw refuse("no CIDR range such as \"10.0.0.0/8\" or \"fd00::/8\"");
+    const auto parsed = parse_host(entry);
+    const auto* const host = std::get_if<Host>(&parsed);
+    if (host != nullptr && host->is_literal) throw refuse("an address in another spelling: write \"" + host->text + "\"");
+    if (host == nullptr || !equal_without_case(host->text, entry))
+      throw refuse("neither a CIDR range nor an address nor a host name (ports and wildcards are not taken)");
+    list.hosts.emplace(host->text, 0, host->text.size() - (host->text.ends_with('.') ? 1 : 0));
+  }
+  list.ranges = IpRanges{std::move(ranges)};
+  return list;
+}
+
+std::optional<AddressVerdict> AddressPolicy::judge_unresolved(const Url& url, AllowList allow) const {
+  if (https_only_ && !url.is_https)
+    return denied(origin_of(url) + " is refused: Options::url_policy.https_only is set", of_host("http", url));
+  if (url.is_literal) {
+    const auto address = parse_ip(url.host);
+    if (!address) return denied(origin_of(url) + " has a host that is not an address", printable(url.host));
+    return judge_addresses(url, {unmapped(*address)}, allow);
+  }
+  if (deny_.hosts.contains(name_of(url)))
+    return denied(origin_of(url) + " is refused: Options::url_policy.deny names the host", url.host);
+  return std::nullopt;
+}
+
+AddressVerdict AddressPolicy::judge(const Url& url, const std::vector<std::string>& answers, AllowList allow) const {
+  if (auto verdict = judge_unresolved(url, allow)) return std::move(*verdict);
+  if (answers.empty()) return denied(url.host + " does not resolve", "");
+  std::vector<IpAddress> addresses;
+  std::set<IpAddress> seen;
+  for (const auto& answer : answers) {
+    const auto address = parse_ip(answer);
+    if (!address) {
+      const auto shown = "\"" + printable(answer) + "\"";
+      return denied(origin_of(url) + " resolves to " + shown + ", which is not an IP address", of_host(shown, url));
+    }
+    if (seen.insert(unmapped(*address)).second) addresses.push_back(unmapped(*address));
+  }
+  return judge_addresses(url, addresses, allow);
+}
+
+/// `addresses` are distinct and none is IPv4-mapped. First what no `allow` helps against, so that a remedy is one.
+AddressVerdict AddressPolicy::judge_addresses(const Url& url, const std::vector<IpAddress>& addresses,
+                                              AllowList allow) const {
+  const auto name = name_of(url);
+  const bool is_localhost = name == "localhost" || name.ends_with(".localhost");  // RFC 6761, 6.3
+  for (const auto& address : addresses) {
+    const auto inner = nat64_inner(address);
+    const IpRange* range = deny_.ranges.find(address);
+    if (range == nullptr && inner) range = deny_.ranges.find(*inner);
+    if (range != nullptr)
+      return denied(origin_of(url) + " is refused: Options::url_policy.deny holds " + to_text(*range) +
+                        (url.is_literal ? "" : ", and it resolves to " + to_text(address)),
+                    of_host(to_text(address), url));
+    if (is_localhost && !is_loopback(address))
+      return denied(
+          origin_of(url) + " resolves to " + to_text(address) + ", which is not a loopback address as RFC 6761 asks for",
+          of_host(to_text(address), url));
+  }
+
+  AddressVerdict verdict{UrlStatus::allow, {}, {}, {}};
+  const bool allow_counts = allow == AllowList::counts;
+  const bool is_allowed_host = allow_counts && !url.is_literal && allow_.hosts.contains(name);
+  constexpr std::size_t most_entries = 4;
+  std::vector<std::string> remedy;
+  for (const auto& address : addresses) {
+    auto text = to_text(address);
+    if (is_allowed_host || is_public(address) || (allow_counts && allow_.ranges.find(address) != nullptr)) {
+      verdict.addresses.push_back(std::move(text));
+      continue;
+    }
+    if (verdict.status == UrlStatus::allow)
+      verdict = denied(
+          origin_of(url) + (url.is_literal ? " is" : " resolves to " + text + ", which is") + " not a public address",
+          of_host(text, url));
+    if (!allow_counts) return verdict;
+    auto entry = fitting_entry(address);
+    if (std::find(remedy.begin(), remedy.end(), entry) == remedy.end()) remedy.push_back(std::move(entry));
+    if (remedy.size() > most_entries) break;
+  }
+  if (verdict.status == UrlStatus::allow) return verdict;
+  verdict.addresses.clear();
+  if (remedy.size() > most_entries) remedy = {std::string{name}};
+  verdict.reason.append("; for internal endpoints set Options::url_policy.allow = {");
+  for (const auto& entry : remedy)
+    verdict.reason.append(entry == remedy.front() ? "\"" : ", \"").append(entry).append("\"");
+  verdict.reason.append("}");
+  return verdict;
+}
+
+}  // namespace detail
+}  // namespace flyhook
+
+#endif
+#endif
 
 #endif
 
@@ -1457,7 +3069,7 @@ struct Retention {
 };
 
 /// The engine's settings. Not built yet, and refused with `unsupported` unless left at their default: `retry` (besides
-/// RetryPolicy::none()), `breaker`, `disable_after`, CloudEvents encodings, `role`, `max_pending_per_endpoint`.
+/// RetryPolicy::none()), `breaker`, `disable_after`, `role`, `max_pending_per_endpoint`.
 struct Options {
   /// Most threads that send at a time; they come when needed and go after 10 s idle. 0: none at all, `settle` and `drain`
   /// run the engine on the caller's thread.
@@ -1480,7 +3092,7 @@ struct Options {
   std::shared_ptr<Store> store{};          ///< empty: a MemoryStore with `retention`
   std::shared_ptr<Observer> observer{};    ///< empty: none
   std::shared_ptr<Clock> clock{};          ///< empty: the system's
-  std::string source = "/flyhook";         ///< CloudEvents source, a URI-reference
+  std::string source = "/flyhook";         ///< CloudEvents source, a URI-reference; not empty
   std::string user_agent{};                ///< empty: flyhook/<version>
   Headers headers{};                       ///< sent with every request
   Retention retention{};                   ///< of the default store; a store given has its own
@@ -1797,6 +3409,11 @@ struct Event {
   std::string tenant{}, key{};
 };
 
+/// True if an event like this one passes `filter` (`Subscription::filter`; empty: all do). Type and tenant are a
+/// subscription's to match; a filter sees them at /type and /tenant. For trying filters out before subscribing: compiling
+/// is done anew each time. Throws Error (`invalid`, "filter") for a malformed filter, and then says where in it.
+FLYHOOK_DECL bool matches(std::string_view filter, const Event& event);
+
 /// What flyhook knows of an event type. Specialise it with any of
 ///
 ///     static constexpr std::string_view type = "order.paid";      or  static std::string_view type(const E&);
@@ -1963,6 +3580,692 @@ struct EventAccess<std::variant<Alternatives...>> {
 }  // namespace detail
 }  // namespace flyhook
 
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_EVENT_IPP
+#define FLYHOOK_IMPL_EVENT_IPP
+
+#ifndef FLYHOOK_DETAIL_DECIDE_FILTER_HPP
+#define FLYHOOK_DETAIL_DECIDE_FILTER_HPP
+
+#include <cstddef>
+#include <memory>
+#include <string_view>
+
+// Which events a subscription wants beyond type and tenant: the JSON text of `Subscription::filter`, compiled once and
+// asked for each event that the patterns match (rules M6 to M15 of tests/vectors/README.md). Here alone the core looks into
+// data.
+//
+//     {"/total": {"$gte": 100, "$lt": 1000},                  pointer: operators, all of which must hold
+//      "/customer/country": "DE",                             pointer: value, compared as a whole
+//      "$or": [{"/key": "vip"}, {"/items/0": {"$exists": true}}]}
+
+namespace flyhook::detail {
+
+struct FilterClause;  // a compiled filter: impl/detail/decide/filter/clause.ipp
+struct FilterData;    // parsed data: the same
+
+/// An event as filters look at it. Borrows what it is made of. Its data is parsed when the first filter asks for it, and
+/// once; so it is for one thread.
+class FilterInput {
+ public:
+  FLYHOOK_DECL explicit FilterInput(const Message& message);
+  /// With data that is parsed already.
+  FLYHOOK_DECL FilterInput(std::string_view type, std::string_view tenant, std::string_view key, const FilterData& data);
+  FilterInput(const FilterInput&) = delete;
+  FilterInput& operator=(const FilterInput&) = delete;
+  FLYHOOK_DECL ~FilterInput();
+
+  std::string_view type() const noexcept { return type_; }
+  std::string_view tenant() const noexcept { return tenant_; }
+  std::string_view key() const noexcept { return key_; }
+
+  /// False for an event with a content type that is not JSON's.
+  FLYHOOK_DECL bool has_json_type() const;
+  /// Null: it is not JSON. Of a member that is there twice the last one counts.
+  FLYHOOK_DECL const FilterData* data();
+
+ private:
+  const std::string_view type_, tenant_, key_;
+  const Message* const message_ = nullptr;  // null: data_ was given
+  std::unique_ptr<const FilterData> parsed_;
+  const FilterData* data_ = nullptr;
+  bool was_parsed_ = false;
+};
+
+/// A compiled filter. Immutable, thread-safe, as cheap to copy as a shared_ptr. Without one (default, or of empty text) it
+/// matches everything.
+///
+/// Numbers are compared by value, without rounding: an integer that fits 64 bits is that integer, any other number the
+/// nearest double. `$and` of nothing holds, `$or` of nothing does not.
+class Filter {
+ public:
+  static constexpr std::size_t most_bytes = 8192;  ///< of the text, which bounds the number of conditions as well
+  static constexpr std::size_t most_deep = 16;     ///< objects and arrays in one another, the outermost counted
+
+  Filter() = default;
+  /// Throws Error (`invalid`, "filter") saying where: what is no filter, a larger or deeper one, or an object with one key
+  /// twice, of which JSON libraries would drop one without a word.
+  FLYHOOK_DECL explicit Filter(std::string_view text);
+
+  /// An event whose content type is not JSON's matches no filter; nor does one whose data is not JSON match a filter that
+  /// looks into data. What `$not` says is the same for these. May throw std::bad_alloc.
+  bool matches(FilterInput& event) const { return clause_ == nullptr || holds(event); }
+
+ private:
+  FLYHOOK_DECL bool holds(FilterInput& event) const;
+
+  std::shared_ptr<const FilterClause> clause_;  // null: matches everything
+};
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_DETAIL_DECIDE_FILTER_IPP
+#define FLYHOOK_IMPL_DETAIL_DECIDE_FILTER_IPP
+
+#ifndef FLYHOOK_IMPL_DETAIL_DECIDE_FILTER_CLAUSE_IPP
+#define FLYHOOK_IMPL_DETAIL_DECIDE_FILTER_CLAUSE_IPP
+
+#include <nlohmann/json.hpp>
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+// What a filter is once compiled, and what it is asked about: JSON values, which filter.hpp must not know.
+
+namespace flyhook::detail {
+
+/// An event's data, parsed: its own, or somebody else's who keeps it.
+struct FilterData {
+  explicit FilterData(nlohmann::json&& parsed) : own(std::move(parsed)), value(own) {}
+  explicit FilterData(const nlohmann::json* borrowed) : value(*borrowed) {}
+  FilterData(const FilterData&) = delete;
+  FilterData& operator=(const FilterData&) = delete;
+  ~FilterData() = default;
+
+  const nlohmann::json own{};
+  const nlohmann::json& value;
+};
+
+enum class FilterOperator { eq, ne, gt, gte, lt, lte, in, nin, exists, prefix, suffix };
+
+/// One operator with its operand.
+struct FilterTest {
+  FilterOperator op = FilterOperator::eq;
+  nlohmann::json operand{};
+};
+
+/// One step of a JSON Pointer: a member, or, in an array, an element.
+struct FilterStep {
+  std::string member{};
+  std::optional<std::size_t> index{};  // if the token is one (RFC 6901, 4)
+};
+
+/// Where a pointer starts (M6).
+enum class FilterRoot { type, tenant, key, data };
+
+/// A pointer and what must hold of the value it leads to.
+struct FilterCondition {
+  FilterRoot root = FilterRoot::data;
+  std::vector<FilterStep> steps{};
+  std::vector<FilterTest> tests{};  // all must hold
+};
+
+/// A filter, or the filters that `$and`, `$or` or `$not` combines. Only a filter has conditions, and then it is of kind
+/// `all`.
+struct FilterClause {
+  enum class Kind { all, any, none };
+  Kind kind = Kind::all;
+  std::vector<FilterCondition> conditions{};
+  std::vector<FilterClause> clauses{};
+  bool looks_into_data = false;  // here or further down
+};
+
+/// Throws Error ("filter").
+FLYHOOK_DECL FilterClause compile_filter(std::string_view text);
+
+}  // namespace flyhook::detail
+
+#endif
+
+#ifndef FLYHOOK_IMPL_DETAIL_DECIDE_FILTER_COMPILE_IPP
+#define FLYHOOK_IMPL_DETAIL_DECIDE_FILTER_COMPILE_IPP
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <limits>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+// From a filter's text to its clause. Every branch is checked here, reached by an event or not (M14). The JSON parser keeps
+// its own stack, and nothing deeper than Filter::most_deep gets past it, so that what recurses behind it is bounded.
+
+namespace flyhook::detail {
+
+/// Compiles what is parsed, and knows where it is in the text.
+class FilterCompiler {
+ public:
+  FLYHOOK_DECL FilterClause clause(const nlohmann::json& filter);
+
+ private:
+  class Place;  // a step down
+
+  FLYHOOK_DECL FilterClause combination(const std::string& name, const nlohmann::json& filters);
+  FLYHOOK_DECL static void add(FilterClause& to, FilterClause&& clause);
+  FLYHOOK_DECL FilterCondition condition(const std::string& pointer, const nlohmann::json& value);
+  FLYHOOK_DECL FilterTest test(const std::string& name, const nlohmann::json& operand);
+  [[noreturn]] FLYHOOK_DECL void refuse(const std::string& reason) const;
+
+  std::string at_{};  // a JSON Pointer into the filter
+};
+
+FLYHOOK_DECL nlohmann::json parse_filter(std::string_view text);
+FLYHOOK_DECL std::string as_quoted(std::string_view text);
+[[noreturn]] FLYHOOK_DECL void refuse_filter(const std::string& reason);
+FLYHOOK_DECL bool is_operators(const nlohmann::json& value);
+FLYHOOK_DECL std::optional<std::vector<FilterStep>> pointer_steps(std::string_view pointer);
+FLYHOOK_DECL std::optional<std::size_t> array_index(std::string_view token);
+
+struct FilterOperatorName {
+  std::string_view name{};
+  FilterOperator op{};
+};
+inline constexpr std::array<FilterOperatorName, 11> filter_operators{{{"$eq", FilterOperator::eq},
+                                                                      {"$ne", FilterOperator::ne},
+                                                                      {"$gt", FilterOperator::gt},
+                                                                      {"$gte", FilterOperator::gte},
+                                                                      {"$lt", FilterOperator::lt},
+                                                                      {"$lte", FilterOperator::lte},
+                                                                      {"$in", FilterOperator::in},
+                                                                      {"$nin", FilterOperator::nin},
+                                                                      {"$exists", FilterOperator::exists},
+                                                                      {"$prefix", FilterOperator::prefix},
+                                                                      {"$suffix", FilterOperator::suffix}}};
+
+/// As a JSON string in ASCII, so that a message stays one line of text whatever it quotes; cut where it is long.
+std::string as_quoted(std::string_view text) {
+  constexpr std::size_t most = 200;
+  const bool is_cut = text.size() > most;
+  return nlohmann::json(text.substr(0, most)).dump(-1, ' ', true, nlohmann::json::error_handler_t::ignore) +
+         (is_cut ? "..." : "");
+}
+
+void refuse_filter(const std::string& reason) {
+  throw Error{ErrorCode::invalid, "filter", reason};
+}
+
+// Text ------------------------------------------------------------------------------------------------------------------
+
+FilterClause compile_filter(std::string_view text) {
+  return FilterCompiler{}.clause(parse_filter(text));
+}
+
+nlohmann::json parse_filter(std::string_view text) {
+  if (text.size() > Filter::most_bytes)
+    refuse_filter("has " + std::to_string(text.size()) + " bytes, the most are " + std::to_string(Filter::most_bytes));
+  // nlohmann's parser takes a NUL for the end of the text.
+  if (text.find('\0') != text.npos) refuse_filter("is not JSON: it holds a NUL byte");
+
+  using Event = nlohmann::json::parse_event_t;
+  std::vector<std::set<std::string>> keys;  // of each object that is open, by depth
+  const auto check = [&keys](int depth, Event event, const nlohmann::json& parsed) {
+    const auto level = static_cast<std::size_t>(depth);
+    if (event == Event::object_start || event == Event::array_start) {
+      if (level >= Filter::most_deep)
+        refuse_filter("is more than " + std::to_string(Filter::most_deep) + " objects and arrays deep");
+      keys.resize(level);
+      keys.emplace_back();
+    } else if (event == Event::key) {
+      const auto& key = parsed.get_ref<const std::string&>();
+      if (!keys[level - 1].insert(key).second) refuse_filter("the key " + as_quoted(key) + " stands twice in one object");
+    }
+    return true;
+  };
+  try {
+    return nlohmann::json::parse(text, check);
+  } catch (const nlohmann::json::parse_error& error) {
+    refuse_filter("is not JSON: byte " + std::to_string(error.byte) + " is not what must stand there");
+  } catch (const nlohmann::json::out_of_range&) {
+    refuse_filter("holds a number that is too large for a double");
+  }
+}
+
+// Clauses ---------------------------------------------------------------------------------------------------------------
+
+class FilterCompiler::Place {
+ public:
+  Place(std::string& at, std::string_view token) : at_(at), size_(at.size()) {
+    at_.push_back('/');
+    for (const char c : token) {
+      if (c == '~' || c == '/') {
+        at_.append(c == '~' ? "~0" : "~1");
+      } else {
+        at_.push_back(c);
+      }
+    }
+  }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+  ~Place() { at_.resize(size_); }
+
+ private:
+  std::string& at_;
+  std::size_t size_;
+};
+
+void FilterCompiler::refuse(const std::string& reason) const {
+  if (at_.empty()) refuse_filter(reason);
+  auto place = as_quoted(at_);
+  std::erase(place, '"');  // a quote of the text is left as \"
+  throw Error{ErrorCode::invalid, "filter", "at " + place + ": " + reason};
+}
+
+FilterClause FilterCompiler::clause(const nlohmann::json& filter) {
+  if (!filter.is_object()) refuse("must be a filter: a JSON object");
+  FilterClause clause;
+  for (const auto& [key, value] : filter.get_ref<const nlohmann::json::object_t&>()) {
+    if (key.starts_with('$')) {
+      add(clause, combination(key, value));
+    } else {
+      clause.conditions.push_back(condition(key, value));
+      clause.looks_into_data = clause.looks_into_data || clause.conditions.back().root == FilterRoot::data;
+    }
+  }
+  return clause;
+}
+
+FilterClause FilterCompiler::combination(const std::string& name, const nlohmann::json& filters) {
+  if (name != "$and" && name != "$or" && name != "$not") refuse(as_quoted(name) + " is none of $and, $or and $not");
+  FilterClause combined;
+  const Place here{at_, name};
+  if (name == "$not") {
+    combined.kind = FilterClause::Kind::none;
+    add(combined, clause(filters));
+    return combined;
+  }
+  combined.kind = name == "$and" ? FilterClause::Kind::all : FilterClause::Kind::any;
+  if (!filters.is_array()) refuse("must be an array of filters");
+  for (std::size_t i = 0; i < filters.size(); ++i) {
+    const Place at_element{at_, std::to_string(i)};
+    add(combined, clause(filters[i]));
+  }
+  return combined;
+}
+
+void FilterCompiler::add(FilterClause& to, FilterClause&& clause) {
+  to.looks_into_data = to.looks_into_data || clause.looks_into_data;
+  to.clauses.push_back(std::move(clause));
+}
+
+/// M7: one key that starts with $ makes it one, and then each key must be an operator.
+bool is_operators(const nlohmann::json& value) {
+  if (!value.is_object()) return false;
+  const auto& members = value.get_ref<const nlohmann::json::object_t&>();
+  return std::any_of(members.begin(), members.end(), [](const auto& member) { return member.first.starts_with('$'); });
+}
+
+FilterCondition FilterCompiler::condition(const std::string& pointer, const nlohmann::json& value) {
+  auto steps = pointer_steps(pointer);
+  if (!steps)
+    refuse(as_quoted(pointer) +
+           " is neither a JSON Pointer (\"/data/total\", with ~ as ~0 and / in a name as ~1) nor $and, $or or $not");
+
+  FilterCondition condition;
+  condition.steps = std::move(*steps);
+  constexpr std::array<std::pair<std::string_view, FilterRoot>, 4> roots{
+      {{"type", FilterRoot::type}, {"tenant", FilterRoot::tenant}, {"key", FilterRoot::key}, {"data", FilterRoot::data}}};
+  for (const auto& [name, root] : roots)
+    if (!condition.steps.empty() && condition.steps.front().member == name) {
+      condition.root = root;
+      condition.steps.erase(condition.steps.begin());
+      break;
+    }
+
+  const Place here{at_, pointer};
+  if (!is_operators(value)) {
+    condition.tests.push_back({FilterOperator::eq, value});
+    return condition;
+  }
+  for (const auto& [name, operand] : value.get_ref<const nlohmann::json::object_t&>())
+    condition.tests.push_back(test(name, operand));
+  return condition;
+}
+
+FilterTest FilterCompiler::test(const std::string& name, const nlohmann::json& operand) {
+  const auto known = std::find_if(filter_operators.begin(), filter_operators.end(),
+                                  [&](const FilterOperatorName& each) { return each.name == name; });
+  if (known == filter_operators.end()) refuse(as_quoted(name) + " is not an operator");
+  const Place here{at_, name};
+  switch (known->op) {
+    case FilterOperator::eq:
+    case FilterOperator::ne: break;
+    case FilterOperator::gt:
+    case FilterOperator::gte:
+    case FilterOperator::lt:
+    case FilterOperator::lte:
+      if (!operand.is_number() && !operand.is_string()) refuse("must be a number or a string");
+      break;
+    case FilterOperator::in:
+    case FilterOperator::nin:
+      if (!operand.is_array()) refuse("must be an array");
+      break;
+    case FilterOperator::exists:
+      if (!operand.is_boolean()) refuse("must be true or false");
+      break;
+    case FilterOperator::prefix:
+    case FilterOperator::suffix:
+      if (!operand.is_string()) refuse("must be a string");
+      break;
+  }
+  return {known->op, operand};
+}
+
+// Pointers (RFC 6901) ---------------------------------------------------------------------------------------------------
+
+/// nullopt: not a JSON Pointer.
+std::optional<std::vector<FilterStep>> pointer_steps(std::string_view pointer) {
+  std::vector<FilterStep> steps;
+  while (!pointer.empty()) {
+    if (pointer.front() != '/') return std::nullopt;
+    pointer.remove_prefix(1);
+    const auto token = pointer.substr(0, pointer.find('/'));
+    pointer.remove_prefix(token.size());
+    FilterStep step;
+    for (std::size_t i = 0; i < token.size(); ++i) {
+      if (token[i] != '~') {
+        step.member.push_back(token[i]);
+        continue;
+      }
+      const char escaped = ++i < token.size() ? token[i] : '\0';
+      if (escaped != '0' && escaped != '1') return std::nullopt;
+      step.member.push_back(escaped == '0' ? '~' : '/');
+    }
+    step.index = array_index(token);
+    steps.push_back(std::move(step));
+  }
+  return steps;
+}
+
+/// "0", or digits without a leading zero; nullopt for all else, and for what no array is long enough for (M9).
+std::optional<std::size_t> array_index(std::string_view token) {
+  constexpr auto most = std::numeric_limits<std::size_t>::max();
+  if (token.empty() || (token.size() > 1 && token.front() == '0')) return std::nullopt;
+  std::size_t index = 0;
+  for (const char c : token) {
+    if (c < '0' || c > '9') return std::nullopt;
+    const auto digit = static_cast<std::size_t>(c - '0');
+    if (index > (most - digit) / 10) return std::nullopt;
+    index = index * 10 + digit;
+  }
+  return index;
+}
+
+}  // namespace flyhook::detail
+
+#endif
+
+#include <algorithm>
+#include <cmath>
+#include <compare>
+#include <cstdint>
+#include <limits>
+#include <utility>
+
+// A clause asked about an event. Nothing is copied, and what recurses goes down a filter or an operand, which are shallow;
+// how deep or large the data is does not matter.
+
+namespace flyhook::detail {
+
+/// What a pointer leads to: JSON, a member of the event that is text, or nothing (missing).
+struct FilterValue {
+  const nlohmann::json* json = nullptr;
+  std::optional<std::string_view> text{};  // set for every string, JSON's too
+
+  bool is_missing() const noexcept { return json == nullptr && !text; }
+};
+
+/// An event whose data is parsed, if the filter needs it.
+struct FilterEvent {
+  const FilterInput& input;
+  const nlohmann::json* data;  // null: the filter does not look there
+};
+
+FLYHOOK_DECL bool holds(const FilterClause& clause, const FilterEvent& event);
+FLYHOOK_DECL bool holds(const FilterTest& test, const FilterValue& value);
+FLYHOOK_DECL FilterValue find_value(const FilterCondition& condition, const FilterEvent& event);
+FLYHOOK_DECL const nlohmann::json* step_into(const nlohmann::json& value, const FilterStep& step);
+FLYHOOK_DECL bool equals(const FilterValue& value, const nlohmann::json& operand);
+FLYHOOK_DECL bool equals_any(const FilterValue& value, const nlohmann::json& operands);
+FLYHOOK_DECL std::partial_ordering compare(const FilterValue& value, const nlohmann::json& operand);
+FLYHOOK_DECL nlohmann::json::value_t kind_of(const nlohmann::json& value);
+FLYHOOK_DECL bool same_value(const nlohmann::json& a, const nlohmann::json& b);
+FLYHOOK_DECL std::partial_ordering compare_numbers(const nlohmann::json& a, const nlohmann::json& b);
+FLYHOOK_DECL std::partial_ordering compare_mixed(double real, const nlohmann::json& whole);
+FLYHOOK_DECL std::partial_ordering compare_integers(const nlohmann::json& a, const nlohmann::json& b);
+
+// Input -----------------------------------------------------------------------------------------------------------------
+
+FilterInput::FilterInput(const Message& message)
+    : type_(message.type), tenant_(message.tenant), key_(message.key), message_(&message) {}
+
+FilterInput::FilterInput(std::string_view type, std::string_view tenant, std::string_view key, const FilterData& data)
+    : type_(type), tenant_(tenant), key_(key), data_(&data), was_parsed_(true) {}
+
+FilterInput::~FilterInput() = default;
+
+bool FilterInput::has_json_type() const {
+  return message_ == nullptr || is_json_type(message_->content_type);
+}
+
+const FilterData* FilterInput::data() {
+  if (std::exchange(was_parsed_, true)) return data_;
+  const auto& text = message_->data;
+  if (text.find('\0') != text.npos) return nullptr;  // nlohmann's parser would take it for the end of the text
+  auto parsed = nlohmann::json::parse(text, nullptr, false);
+  if (parsed.is_discarded()) return nullptr;
+  parsed_ = std::make_unique<const FilterData>(std::move(parsed));
+  data_ = parsed_.get();
+  return data_;
+}
+
+// Filter ----------------------------------------------------------------------------------------------------------------
+
+Filter::Filter(std::string_view text) {
+  if (!text.empty()) clause_ = std::make_shared<const FilterClause>(compile_filter(text));
+}
+
+bool Filter::holds(FilterInput& event) const {
+  if (!event.has_json_type()) return false;
+  const FilterData* data = nullptr;
+  // Before anything is judged: data that is no JSON must not hold by way of a `$not`.
+  if (clause_->looks_into_data && (data = event.data()) == nullptr) return false;
+  return detail::holds(*clause_, {event, data == nullptr ? nullptr : &data->value});
+}
+
+bool holds(const FilterClause& clause, const FilterEvent& event) {
+  for (const auto& condition : clause.conditions) {
+    const auto value = find_value(condition, event);
+    for (const auto& test : condition.tests)
+      if (!holds(test, value)) return false;
+  }
+  const auto& clauses = clause.clauses;
+  const auto each_holds = [&](const FilterClause& each) { return holds(each, event); };
+  switch (clause.kind) {
+    case FilterClause::Kind::all: return std::all_of(clauses.begin(), clauses.end(), each_holds);
+    case FilterClause::Kind::any: return std::any_of(clauses.begin(), clauses.end(), each_holds);
+    case FilterClause::Kind::none: return std::none_of(clauses.begin(), clauses.end(), each_holds);
+  }
+  return false;
+}
+
+/// Where it leads nowhere, no test of equality, order or text holds, and so `$ne` and `$nin`, which negate, do (M10).
+bool holds(const FilterTest& test, const FilterValue& value) {
+  const auto& operand = test.operand;
+  switch (test.op) {
+    case FilterOperator::eq: return equals(value, operand);
+    case FilterOperator::ne: return !equals(value, operand);
+    case FilterOperator::gt: return std::is_gt(compare(value, operand));
+    case FilterOperator::gte: return std::is_gteq(compare(value, operand));
+    case FilterOperator::lt: return std::is_lt(compare(value, operand));
+    case FilterOperator::lte: return std::is_lteq(compare(value, operand));
+    case FilterOperator::in: return equals_any(value, operand);
+    case FilterOperator::nin: return !equals_any(value, operand);
+    case FilterOperator::exists: return operand.get<bool>() != value.is_missing();
+    case FilterOperator::prefix: return value.text && value.text->starts_with(operand.get_ref<const std::string&>());
+    case FilterOperator::suffix: return value.text && value.text->ends_with(operand.get_ref<const std::string&>());
+  }
+  return false;
+}
+
+FilterValue find_value(const FilterCondition& condition, const FilterEvent& event) {
+  FilterValue found;
+  if (condition.root != FilterRoot::data) {
+    if (!condition.steps.empty()) return found;  // a step into a scalar
+    switch (condition.root) {
+      case FilterRoot::type: found.text = event.input.type(); break;
+      case FilterRoot::tenant: found.text = event.input.tenant(); break;
+      case FilterRoot::key: found.text = event.input.key(); break;
+      case FilterRoot::data: break;
+    }
+    return found;
+  }
+  found.json = event.data;
+  for (const auto& step : condition.steps) {
+    if (found.json == nullptr) return found;
+    found.json = step_into(*found.json, step);
+  }
+  if (found.json != nullptr && found.json->is_string()) found.text = found.json->get_ref<const std::string&>();
+  return found;
+}
+
+const nlohmann::json* step_into(const nlohmann::json& value, const FilterStep& step) {
+  if (const auto* object = value.get_ptr<const nlohmann::json::object_t*>()) {
+    const auto member = object->find(step.member);
+    return member == object->end() ? nullptr : &member->second;
+  }
+  if (const auto* array = value.get_ptr<const nlohmann::json::array_t*>())
+    return step.index && *step.index < array->size() ? &(*array)[*step.index] : nullptr;
+  return nullptr;
+}
+
+// Comparison ------------------------------------------------------------------------------------------------------------
+
+bool equals(const FilterValue& value, const nlohmann::json& operand) {
+  if (value.text) return operand.is_string() && *value.text == operand.get_ref<const std::string&>();
+  return value.json != nullptr && same_value(operand, *value.json);
+}
+
+bool equals_any(const FilterValue& value, const nlohmann::json& operands) {
+  return std::any_of(operands.begin(), operands.end(), [&](const auto& operand) { return equals(value, operand); });
+}
+
+/// Unordered across types (M11). Strings by bytes.
+std::partial_ordering compare(const FilterValue& value, const nlohmann::json& operand) {
+  if (value.text && operand.is_string()) return *value.text <=> operand.get_ref<const std::string&>();
+  const bool is_number = value.json != nullptr && kind_of(*value.json) == nlohmann::json::value_t::number_float;
+  return is_number && operand.is_number() ? compare_numbers(*value.json, operand) : std::partial_ordering::unordered;
+}
+
+/// One kind for all numbers. Infinity and NaN, which only a value built in C++ can hold, are written as null.
+nlohmann::json::value_t kind_of(const nlohmann::json& value) {
+  if (value.is_number_float() && !std::isfinite(value.get<double>())) return nlohmann::json::value_t::null;
+  return value.is_number() ? nlohmann::json::value_t::number_float : value.type();
+}
+
+/// M8. Not nlohmann's ==, which compares an integer with a double as doubles.
+bool same_value(const nlohmann::json& a, const nlohmann::json& b) {
+  using Json = nlohmann::json;
+  const auto kind = kind_of(a);
+  if (kind != kind_of(b)) return false;
+  switch (kind) {
+    case Json::value_t::null: return true;
+    case Json::value_t::boolean: return a.get<bool>() == b.get<bool>();
+    case Json::value_t::string: return a.get_ref<const std::string&>() == b.get_ref<const std::string&>();
+    case Json::value_t::array: return std::equal(a.begin(), a.end(), b.begin(), b.end(), same_value);
+    case Json::value_t::object: {
+      const auto& of_a = a.get_ref<const Json::object_t&>();
+      const auto& of_b = b.get_ref<const Json::object_t&>();
+      // Both are sorted by key.
+      return std::equal(of_a.begin(), of_a.end(), of_b.begin(), of_b.end(), [](const auto& one, const auto& other) {
+        return one.first == other.first && same_value(one.second, other.second);
+      });
+    }
+    case Json::value_t::number_integer:
+    case Json::value_t::number_unsigned:
+    case Json::value_t::number_float: return std::is_eq(compare_numbers(a, b));
+    case Json::value_t::binary:
+    case Json::value_t::discarded: break;  // no JSON
+  }
+  return false;
+}
+
+/// By value: the double is never rounded to an integer, nor the integer to a double.
+template <class Integer>
+std::partial_ordering compare_whole(double real, Integer whole) {
+  using Limits = std::numeric_limits<Integer>;
+  // The greatest integer becomes the power of two above it.
+  if (real >= static_cast<double>(Limits::max())) return std::partial_ordering::greater;
+  if (real < static_cast<double>(Limits::min())) return std::partial_ordering::less;
+  const auto truncated = static_cast<Integer>(real);
+  if (truncated != whole) return truncated <=> whole;
+  return real <=> static_cast<double>(truncated);  // exact: a double with a fraction is below 2^53
+}
+
+std::partial_ordering compare_mixed(double real, const nlohmann::json& whole) {
+  return whole.is_number_unsigned() ? compare_whole(real, whole.get<std::uint64_t>())
+                                    : compare_whole(real, whole.get<std::int64_t>());
+}
+
+std::partial_ordering compare_integers(const nlohmann::json& a, const nlohmann::json& b) {
+  // get converts; what is not negative is the same in both types.
+  const bool is_a_negative = !a.is_number_unsigned() && a.get<std::int64_t>() < 0;
+  const bool is_b_negative = !b.is_number_unsigned() && b.get<std::int64_t>() < 0;
+  if (is_a_negative != is_b_negative) return is_a_negative ? std::partial_ordering::less : std::partial_ordering::greater;
+  if (is_a_negative) return a.get<std::int64_t>() <=> b.get<std::int64_t>();
+  return a.get<std::uint64_t>() <=> b.get<std::uint64_t>();
+}
+
+std::partial_ordering compare_numbers(const nlohmann::json& a, const nlohmann::json& b) {
+  if (a.is_number_float() && b.is_number_float()) return a.get<double>() <=> b.get<double>();
+  if (a.is_number_float()) return compare_mixed(a.get<double>(), b);
+  if (!b.is_number_float()) return compare_integers(a, b);
+  const auto reversed = compare_mixed(b.get<double>(), a);
+  return std::is_lt(reversed)   ? std::partial_ordering::greater
+         : std::is_gt(reversed) ? std::partial_ordering::less
+                                : reversed;
+}
+
+}  // namespace flyhook::detail
+
+#endif
+#endif
+
+#endif
+
+namespace flyhook {
+
+bool matches(std::string_view filter, const Event& event) {
+  const detail::FilterData data{&event.data};
+  detail::FilterInput input{event.type, event.tenant, event.key, data};
+  return detail::Filter{filter}.matches(input);
+}
+
+}  // namespace flyhook
+
+#endif
+#endif
+
 #endif
 
 #ifndef FLYHOOK_STATS_HPP
@@ -2039,8 +4342,9 @@ class PublisherBase {
   // Subscriptions ---------------------------------------------------------------------------------------------------------
 
   /// Registers an endpoint; events published from then on reach it. With an id that is known it updates in place, so that
-  /// it can stand at every program's start: `enabled`, `paused`, queue and history stay, an empty secret keeps the secret.
-  /// Throws Error naming the field: `invalid`, `unsupported`, `conflict` (an id of another tenant, too many of one tenant).
+  /// it can stand at every program's start: `enabled`, `paused`, queue and history stay. An empty secret keeps the secret,
+  /// and so does the previous one of a running rotation; any other replaces it at once and ends the rotation. Throws Error
+  /// naming the field: `invalid`, `unsupported`, `conflict` (an id of another tenant, too many of one tenant).
   FLYHOOK_DECL SubscriptionId subscribe(Subscription subscription);
 
   /// Removes it. What waits is cancelled; what is under way ends as it ends. False: no such id.
@@ -2053,7 +4357,15 @@ class PublisherBase {
   FLYHOOK_DECL bool pause(const SubscriptionId& id);
   FLYHOOK_DECL bool resume(const SubscriptionId& id);
 
-  /// The secret in full: the only call that shows it. nullopt: no such id.
+  /// Gives it a new secret and returns what its receiver needs: a "whsec_", or, if it signs with a "whsk_", the "whpk_" of
+  /// a new one. For `grace` (0 to 365 days) every request is signed with the old secret as well, so that the receiver may
+  /// change at any time within it; 0: with the new one alone from now on. Three signatures at most: rotating again within
+  /// the grace drops the oldest. A program that subscribes with its secret at every start may go on with the old one while
+  /// the grace lasts; after that its old secret would replace the new one. Throws Error: `not_found`, `invalid` ("grace").
+  FLYHOOK_DECL std::string rotate_secret(const SubscriptionId& id, std::chrono::seconds grace = std::chrono::hours{24});
+
+  /// The secret in full, of a "whsk_" the "whpk_" that belongs to it: the signing key never leaves. The only call that
+  /// shows it. nullopt: no such id.
   FLYHOOK_DECL std::optional<std::string> reveal_secret(const SubscriptionId& id) const;
 
   /// Secrets and credentials read back masked.
@@ -2227,349 +4539,182 @@ class Publisher : public PublisherBase {
 #ifndef FLYHOOK_IMPL_PUBLISHER_IPP
 #define FLYHOOK_IMPL_PUBLISHER_IPP
 
-#ifndef FLYHOOK_DETAIL_RUN_ENGINE_HPP
-#define FLYHOOK_DETAIL_RUN_ENGINE_HPP
+#ifndef FLYHOOK_DETAIL_DECIDE_VALIDATION_HPP
+#define FLYHOOK_DETAIL_DECIDE_VALIDATION_HPP
 
-#ifndef FLYHOOK_DETAIL_DECIDE_SCHEDULER_HPP
-#define FLYHOOK_DETAIL_DECIDE_SCHEDULER_HPP
-
-#ifndef FLYHOOK_DETAIL_DECIDE_LANE_HPP
-#define FLYHOOK_DETAIL_DECIDE_LANE_HPP
-
-#ifndef FLYHOOK_DETAIL_DECIDE_REGISTRY_HPP
-#define FLYHOOK_DETAIL_DECIDE_REGISTRY_HPP
-
-#ifndef FLYHOOK_DETAIL_SECURITY_URL_HPP
-#define FLYHOOK_DETAIL_SECURITY_URL_HPP
-
-#include <cstdint>
-#include <string>
 #include <string_view>
-#include <variant>
 
-// A callback URL taken apart, once, where it comes in. Stricter than WHATWG: a registered URL has no business holding
-// credentials, control characters, or a host in another spelling than letters, dotted decimal or bracketed IPv6.
+// What comes in from the application, checked before anything is made of it. Every refusal is an Error that names the
+// member and the reason, and shows no secret. Where a URL leads is the guard's business.
 
 namespace flyhook::detail {
 
-///     https :// [2001:db8::1] : 8443 /hooks?x=1 #dropped
-///     is_https     host         port   target
-struct Url {
-  bool is_https = false;
-  std::string host{};  ///< lower case; of IPv6 without its brackets
-  std::uint16_t port = 0;
-  std::string target{};     ///< path and query as given, at least "/"; a fragment is never sent
-  bool is_literal = false;  ///< the host is an IP address: it is its own only answer
+/// What a masked value reads back as. No secret and no sensible header value is made of stars alone.
+inline constexpr std::string_view mask = "********";
 
-  /// The Host header field: brackets for IPv6, the port unless it is the scheme's default.
-  FLYHOOK_DECL std::string authority() const;
-};
+/// Throws Error naming the member that is wrong, or not built yet. `id`, `enabled`, `paused` and what is read back only
+/// are taken as they are.
+FLYHOOK_DECL void check_subscription(const Subscription& subscription);
 
-/// A parsed URL, or in words why it is not one that can be called.
-FLYHOOK_DECL std::variant<Url, std::string> parse_url(std::string_view text);
+/// Throws Error ("url") for what is no URL that can be called.
+FLYHOOK_DECL Url parse_checked_url(std::string_view text);
+
+/// Throws Error ("headers") for a name or value that cannot be sent, a reserved name, or a masked value.
+FLYHOOK_DECL void check_headers(const Headers& headers);
+
+/// Throws Error naming the option that is out of range, or not built yet.
+FLYHOOK_DECL void check_options(const Options& options);
 
 }  // namespace flyhook::detail
 
 #if defined(FLYHOOK_HEADER_ONLY)
 
-#ifndef FLYHOOK_IMPL_DETAIL_SECURITY_URL_IPP
-#define FLYHOOK_IMPL_DETAIL_SECURITY_URL_IPP
-
-#include <arpa/inet.h>
-#include <netinet/in.h>
-
-#include <algorithm>
-#include <charconv>
-
-namespace flyhook::detail {
-
-FLYHOOK_DECL bool is_digits(std::string_view text);
-FLYHOOK_DECL std::string check_host(std::string_view host, bool bracketed, bool& is_literal);
-
-bool is_digits(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
-}
-
-/// Empty, or what is wrong with a lower-case host.
-std::string check_host(std::string_view host, bool bracketed, bool& is_literal) {
-  const std::string text{host};
-  if (bracketed) {
-    in6_addr address{};
-    is_literal = true;
-    return inet_pton(AF_INET6, text.c_str(), &address) == 1 ? "" : "[" + text + "] is not an IPv6 address";
-  }
-  auto name = host;
-  if (name.ends_with('.')) name.remove_suffix(1);
-  if (name.empty()) return "has no host";
-  if (name.size() > 253) return "its host is longer than 253 characters";
-  std::string_view last;
-  for (std::size_t from = 0; from <= name.size();) {
-    const auto dot = std::min(name.find('.', from), name.size());
-    last = name.substr(from, dot - from);
-    if (last.empty() || last.size() > 63) return "its host has a label that is empty or longer than 63 characters";
-    for (const char c : last)
-      if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_'))
-        return "its host has a character other than letters, digits, '-', '_' and '.'";
-    from = dot + 1;
-  }
-  // WHATWG reads a host whose last label is a number as an IPv4 address, in many spellings. Only one of them is taken here.
-  if (is_digits(last) || last.starts_with("0x")) {
-    in_addr address{};
-    is_literal = true;
-    if (host.ends_with('.') || inet_pton(AF_INET, text.c_str(), &address) != 1)
-      return "its host is a number, but not an IPv4 address in dotted decimal";
-  }
-  return "";
-}
-
-std::string Url::authority() const {
-  std::string text = host.find(':') == host.npos ? host : "[" + host + "]";
-  if (port != (is_https ? 443 : 80)) text.append(":").append(std::to_string(port));
-  return text;
-}
-
-std::variant<Url, std::string> parse_url(std::string_view text) {
-  if (text.empty()) return "is empty";
-  if (text.size() > 8000) return "is longer than 8,000 bytes";
-  for (const char c : text)
-    if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7F || c == '\\')
-      return "holds a space, a control character or a backslash";
-
-  Url url;
-  const auto colon = text.find(':');
-  const auto scheme = text.substr(0, colon);
-  if (colon == text.npos || text.substr(colon, 3) != "://")
-    return "is not absolute: it must start with http:// or https://";
-  if (equal_without_case(scheme, "https")) {
-    url.is_https = true;
-  } else if (!equal_without_case(scheme, "http")) {
-    return "its scheme must be http or https";
-  }
-
-  auto rest = text.substr(colon + 3);
-  const auto end = std::min(rest.find_first_of("/?#"), rest.size());
-  auto authority = rest.substr(0, end);
-  rest.remove_prefix(end);
-  if (authority.find('@') != authority.npos) return "holds credentials: put them in a header";
-
-  std::string_view host = authority;
-  std::string_view port;
-  const bool bracketed = authority.starts_with('[');
-  if (bracketed) {
-    const auto close = authority.find(']');
-    if (close == authority.npos) return "its host has no closing bracket";
-    host = authority.substr(1, close - 1);
-    authority.remove_prefix(close + 1);
-    if (!authority.empty() && authority.front() != ':') return "its host has something after the closing bracket";
-    port = authority.empty() ? authority : authority.substr(1);
-  } else if (const auto at = authority.find(':'); at != authority.npos) {
-    host = authority.substr(0, at);
-    port = authority.substr(at + 1);
-  }
-  if (host.empty()) return "has no host";
-  url.host.resize(host.size());
-  std::transform(host.begin(), host.end(), url.host.begin(), ascii_lower);
-  if (auto wrong = check_host(url.host, bracketed, url.is_literal); !wrong.empty()) return wrong;
-
-  url.port = url.is_https ? 443 : 80;
-  if (!port.empty()) {
-    unsigned long value = 0;
-    const auto [parsed, failed] = std::from_chars(port.data(), port.data() + port.size(), value);
-    if (!is_digits(port) || failed != std::errc{} || parsed != port.data() + port.size() || value == 0 || value > 65'535)
-      return "its port is not a number from 1 to 65,535";
-    url.port = static_cast<std::uint16_t>(value);
-  }
-
-  rest = rest.substr(0, rest.find('#'));
-  if (rest.empty() || rest.front() == '?') url.target = "/";
-  url.target.append(rest);
-  return url;
-}
-
-}  // namespace flyhook::detail
-
-#endif
-#endif
-
-#endif
+#ifndef FLYHOOK_IMPL_DETAIL_DECIDE_VALIDATION_IPP
+#define FLYHOOK_IMPL_DETAIL_DECIDE_VALIDATION_IPP
 
 #ifndef FLYHOOK_SIGNING_HPP
 #define FLYHOOK_SIGNING_HPP
 
-#ifndef FLYHOOK_DETAIL_SECURITY_CRYPTO_HPP
-#define FLYHOOK_DETAIL_SECURITY_CRYPTO_HPP
+#ifndef FLYHOOK_DETAIL_SECURITY_ED25519_HPP
+#define FLYHOOK_DETAIL_SECURITY_ED25519_HPP
 
 #include <array>
-#include <cstddef>
-#include <cstdint>
-#include <initializer_list>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 
-// What flyhook needs of cryptography, all of it OpenSSL's: HMAC-SHA256, base64, random bytes, comparing and wiping.
+// ed25519 signatures (RFC 8032, pure: not pre-hashed), all of it OpenSSL's. Keys are made ready once, immutable and
+// thread-safe. A message must stand in one piece: the algorithm reads it twice.
 
 namespace flyhook::detail {
 
-/// Bytes of OpenSSL's generator. Throws Error (`unavailable`) if it has none.
-FLYHOOK_DECL void openssl_random(void* buffer, std::size_t size);
+/// An EVP_PKEY that is freed.
+struct EvpKey;
 
-/// Standard alphabet with padding (RFC 4648, section 4).
-FLYHOOK_DECL std::string base64(std::string_view bytes);
+using Ed25519Signature = std::array<unsigned char, 64>;
 
-/// Strict: the standard alphabet, whole groups, padding, no stray bits. Otherwise nullopt.
-FLYHOOK_DECL std::optional<std::string> base64_decode(std::string_view text);
-
-/// Compares in a time that depends on the sizes only.
-FLYHOOK_DECL bool equal_in_constant_time(std::string_view a, std::string_view b);
-
-/// Overwrites with zeros in a way that the optimiser keeps.
-FLYHOOK_DECL void wipe(std::string& secret);
-
-/// Sets up OpenSSL before any thread of ours, so that its own exit handlers run after those threads have ended.
-FLYHOOK_DECL void initialise_openssl();
-
-/// HMAC-SHA256 under one key. The key is absorbed once; each signature goes on from a copy of that state. Immutable and
-/// thread-safe once made; the state is wiped when it goes.
-class HmacKey {
+/// A key that signs.
+class Ed25519PrivateKey {
  public:
-  FLYHOOK_DECL explicit HmacKey(std::string_view key);
-  FLYHOOK_DECL HmacKey(HmacKey&&) noexcept;
-  FLYHOOK_DECL HmacKey& operator=(HmacKey&&) noexcept;
-  FLYHOOK_DECL ~HmacKey();
+  /// `seed`: the 32 bytes of RFC 8032, 5.1.5. Throws Error (`unavailable`, "secret") if OpenSSL has no ed25519.
+  FLYHOOK_DECL explicit Ed25519PrivateKey(std::string_view seed);
+  FLYHOOK_DECL Ed25519PrivateKey(Ed25519PrivateKey&&) noexcept;
+  FLYHOOK_DECL Ed25519PrivateKey& operator=(Ed25519PrivateKey&&) noexcept;
+  FLYHOOK_DECL ~Ed25519PrivateKey();
 
-  /// The 32 bytes of HMAC-SHA256 over the parts, one after the other.
-  FLYHOOK_DECL std::array<unsigned char, 32> sign(std::initializer_list<std::string_view> parts) const;
+  FLYHOOK_DECL Ed25519Signature sign(std::string_view message) const;
+
+  /// The 32 bytes that belong to it.
+  FLYHOOK_DECL std::string public_key() const;
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  std::unique_ptr<EvpKey> key_;  // OpenSSL wipes the seed with it
+};
+
+/// A key that verifies.
+class Ed25519PublicKey {
+ public:
+  /// Any 32 bytes; if they are no point of the curve, no signature is right. Throws as above.
+  FLYHOOK_DECL explicit Ed25519PublicKey(std::string_view bytes);
+  FLYHOOK_DECL Ed25519PublicKey(Ed25519PublicKey&&) noexcept;
+  FLYHOOK_DECL Ed25519PublicKey& operator=(Ed25519PublicKey&&) noexcept;
+  FLYHOOK_DECL ~Ed25519PublicKey();
+
+  /// False for a signature of another size than 64 bytes, too.
+  FLYHOOK_DECL bool verify(std::string_view message, std::string_view signature) const;
+
+ private:
+  std::unique_ptr<EvpKey> key_;
 };
 
 }  // namespace flyhook::detail
 
 #if defined(FLYHOOK_HEADER_ONLY)
 
-#ifndef FLYHOOK_IMPL_DETAIL_SECURITY_CRYPTO_IPP
-#define FLYHOOK_IMPL_DETAIL_SECURITY_CRYPTO_IPP
+#ifndef FLYHOOK_IMPL_DETAIL_SECURITY_ED25519_IPP
+#define FLYHOOK_IMPL_DETAIL_SECURITY_ED25519_IPP
 
-#include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/rand.h>
 
-#include <algorithm>
-#include <limits>
+#include <cstddef>
 
 namespace flyhook::detail {
 
-void openssl_random(void* buffer, std::size_t size) {
-  auto* at = static_cast<unsigned char*>(buffer);
-  while (size > 0) {
-    const auto part = std::min<std::size_t>(size, static_cast<std::size_t>(std::numeric_limits<int>::max()));
-    if (RAND_bytes(at, static_cast<int>(part)) != 1)
-      throw Error{ErrorCode::unavailable, "random", "OpenSSL has no random bytes"};
-    at += part;
-    size -= part;
-  }
-}
+struct EvpKey {
+  EvpKey() = default;
+  EvpKey(const EvpKey&) = delete;
+  EvpKey& operator=(const EvpKey&) = delete;
+  ~EvpKey() { EVP_PKEY_free(key); }
 
-std::string base64(std::string_view bytes) {
-  std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');  // EVP_EncodeBlock ends with a NUL
-  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                                   reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
-  text.resize(static_cast<std::size_t>(size));
-  return text;
-}
-
-std::optional<std::string> base64_decode(std::string_view text) {
-  if (text.size() % 4 != 0 || text.size() > (1u << 20)) return std::nullopt;
-  std::string bytes(text.size() / 4 * 3, '\0');
-  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
-                                   reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
-  if (size < 0) return std::nullopt;
-  std::size_t padding = 0;
-  while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;
-  bytes.resize(static_cast<std::size_t>(size) - padding);
-  // EVP_DecodeBlock passes over white space at the ends and stray bits; encoding again shows both.
-  if (base64(bytes) != text) {
-    wipe(bytes);
-    return std::nullopt;
-  }
-  return bytes;
-}
-
-bool equal_in_constant_time(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
-}
-
-void wipe(std::string& secret) {
-  OPENSSL_cleanse(secret.data(), secret.size());
-  secret.clear();
-}
-
-void initialise_openssl() {
-  OPENSSL_init_crypto(0, nullptr);
-}
-
-/// RFC 2104: H(key xor opad, H(key xor ipad, text)). Both hashes have absorbed their first block.
-struct HmacKey::State {
-  State() : inner(EVP_MD_CTX_new()), outer(EVP_MD_CTX_new()) {}
-  State(const State&) = delete;
-  State& operator=(const State&) = delete;
-  ~State() {
-    EVP_MD_CTX_free(inner);
-    EVP_MD_CTX_free(outer);
-  }
-
-  EVP_MD_CTX* inner;
-  EVP_MD_CTX* outer;
+  EVP_PKEY* key = nullptr;
 };
 
-/// A context of one thread that signatures are computed in: copying into it reuses its memory.
-struct SigningContext {
-  SigningContext() : context(EVP_MD_CTX_new()) {}
-  SigningContext(const SigningContext&) = delete;
-  SigningContext& operator=(const SigningContext&) = delete;
-  ~SigningContext() { EVP_MD_CTX_free(context); }
+/// A context of one signature.
+struct EvpContext {
+  EvpContext() : context(EVP_MD_CTX_new()) {}
+  EvpContext(const EvpContext&) = delete;
+  EvpContext& operator=(const EvpContext&) = delete;
+  ~EvpContext() { EVP_MD_CTX_free(context); }
 
   EVP_MD_CTX* context;
 };
 
-HmacKey::HmacKey(std::string_view key) : state_(std::make_unique<State>()) {
-  std::array<unsigned char, 64> block{};
-  unsigned int size = 0;
-  bool done = state_->inner != nullptr && state_->outer != nullptr;
-  if (key.size() > block.size()) {
-    done = done && EVP_Digest(key.data(), key.size(), block.data(), &size, EVP_sha256(), nullptr) == 1;
-  } else {
-    std::copy(key.begin(), key.end(), block.begin());
-  }
-  for (auto& byte : block) byte = static_cast<unsigned char>(byte ^ 0x36u);
-  done = done && EVP_DigestInit_ex(state_->inner, EVP_sha256(), nullptr) == 1 &&
-         EVP_DigestUpdate(state_->inner, block.data(), block.size()) == 1;
-  for (auto& byte : block) byte = static_cast<unsigned char>(byte ^ 0x36u ^ 0x5Cu);
-  done = done && EVP_DigestInit_ex(state_->outer, EVP_sha256(), nullptr) == 1 &&
-         EVP_DigestUpdate(state_->outer, block.data(), block.size()) == 1;
-  OPENSSL_cleanse(block.data(), block.size());
-  if (!done) throw Error{ErrorCode::unavailable, "secret", "OpenSSL could not prepare HMAC-SHA256"};
+FLYHOOK_DECL const unsigned char* unsigned_bytes(std::string_view text);
+
+const unsigned char* unsigned_bytes(std::string_view text) {
+  return reinterpret_cast<const unsigned char*>(text.data());
 }
 
-HmacKey::HmacKey(HmacKey&&) noexcept = default;
-HmacKey& HmacKey::operator=(HmacKey&&) noexcept = default;
-HmacKey::~HmacKey() = default;
+Ed25519PrivateKey::Ed25519PrivateKey(std::string_view seed) : key_(std::make_unique<EvpKey>()) {
+  key_->key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, unsigned_bytes(seed), seed.size());
+  if (key_->key == nullptr) throw Error{ErrorCode::unavailable, "secret", "OpenSSL could not make an ed25519 key"};
+}
 
-std::array<unsigned char, 32> HmacKey::sign(std::initializer_list<std::string_view> parts) const {
-  thread_local SigningContext own;
-  EVP_MD_CTX* const context = own.context;
-  std::array<unsigned char, 32> digest{};
-  bool done = context != nullptr && EVP_MD_CTX_copy_ex(context, state_->inner) == 1;
-  for (const auto part : parts) done = done && EVP_DigestUpdate(context, part.data(), part.size()) == 1;
-  done = done && EVP_DigestFinal_ex(context, digest.data(), nullptr) == 1 &&
-         EVP_MD_CTX_copy_ex(context, state_->outer) == 1 && EVP_DigestUpdate(context, digest.data(), digest.size()) == 1 &&
-         EVP_DigestFinal_ex(context, digest.data(), nullptr) == 1;
-  if (!done) throw Error{ErrorCode::unavailable, "secret", "OpenSSL could not sign"};
-  return digest;
+Ed25519PrivateKey::Ed25519PrivateKey(Ed25519PrivateKey&&) noexcept = default;
+Ed25519PrivateKey& Ed25519PrivateKey::operator=(Ed25519PrivateKey&&) noexcept = default;
+Ed25519PrivateKey::~Ed25519PrivateKey() = default;
+
+Ed25519Signature Ed25519PrivateKey::sign(std::string_view message) const {
+  const EvpContext own;
+  Ed25519Signature signature{};
+  std::size_t size = signature.size();
+  const bool done = own.context != nullptr && EVP_DigestSignInit(own.context, nullptr, nullptr, nullptr, key_->key) == 1 &&
+                    EVP_DigestSign(own.context, signature.data(), &size, unsigned_bytes(message), message.size()) == 1;
+  if (!done || size != signature.size()) throw Error{ErrorCode::unavailable, "secret", "OpenSSL could not sign"};
+  return signature;
+}
+
+std::string Ed25519PrivateKey::public_key() const {
+  std::string bytes(32, '\0');
+  std::size_t size = bytes.size();
+  if (EVP_PKEY_get_raw_public_key(key_->key, reinterpret_cast<unsigned char*>(bytes.data()), &size) != 1 ||
+      size != bytes.size())
+    throw Error{ErrorCode::unavailable, "secret", "OpenSSL has no public key of this ed25519 key"};
+  return bytes;
+}
+
+Ed25519PublicKey::Ed25519PublicKey(std::string_view bytes) : key_(std::make_unique<EvpKey>()) {
+  key_->key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, unsigned_bytes(bytes), bytes.size());
+  if (key_->key == nullptr) throw Error{ErrorCode::unavailable, "secret", "OpenSSL could not make an ed25519 key"};
+}
+
+Ed25519PublicKey::Ed25519PublicKey(Ed25519PublicKey&&) noexcept = default;
+Ed25519PublicKey& Ed25519PublicKey::operator=(Ed25519PublicKey&&) noexcept = default;
+Ed25519PublicKey::~Ed25519PublicKey() = default;
+
+bool Ed25519PublicKey::verify(std::string_view message, std::string_view signature) const {
+  if (signature.size() != Ed25519Signature{}.size()) return false;
+  const EvpContext own;
+  const bool ready = own.context != nullptr && EVP_DigestVerifyInit(own.context, nullptr, nullptr, nullptr, key_->key) == 1;
+  if (!ready) throw Error{ErrorCode::unavailable, "secret", "OpenSSL could not verify"};
+  // What a wrong signature leaves in this thread's error queue must not be found there by a TLS connection of the
+  // application; what was there before stays.
+  ERR_set_mark();
+  const bool is_right = EVP_DigestVerify(own.context, unsigned_bytes(signature), signature.size(), unsigned_bytes(message),
+                                         message.size()) == 1;
+  ERR_pop_to_mark();
+  return is_right;
 }
 
 }  // namespace flyhook::detail
@@ -2583,39 +4728,75 @@ std::array<unsigned char, 32> HmacKey::sign(std::initializer_list<std::string_vi
 #include <functional>
 #include <string>
 #include <string_view>
+#include <variant>
 
-// Standard Webhooks 1.0 signatures, the sender's side: v1 is HMAC-SHA256 over "id.timestamp.body".
+// Standard Webhooks 1.0 signatures over "id.timestamp.body", the sender's side: v1 is HMAC-SHA256, v1a is ed25519. Secrets
+// are text (rule S2 of tests/vectors/README.md):
+//
+//   whsec_  base64 of 24 to 64 bytes                            signs v1, and verifies it
+//   whsk_   base64 of a 32-byte seed and its public key,        signs v1a
+//           or of the seed alone
+//   whpk_   base64 of the 32-byte public key                    verifies v1a, and nothing else: what receivers are given
+//
+// A whsk_ comes from `openssl genpkey -algorithm ed25519 -outform DER | tail -c 32 | base64`, with "whsk_" in front.
 
 namespace flyhook {
 
 /// A new secret of 32 random bytes: "whsec_" and their base64. Throws Error (`unavailable`) if OpenSSL has none.
 FLYHOOK_DECL std::string generate_secret();
 
-/// The value of `webhook-signature` for one message: "v1,<base64>". `timestamp_s` is in seconds since 1970.
-/// Throws Error (`invalid`, "secret") for anything but "whsec_" and the strict base64 of 24 to 64 bytes; the message never
-/// holds the secret. Thread-safe.
+/// The value of `webhook-signature` for one message: "v1,<base64>" for a "whsec_" secret, "v1a,<base64>" for a "whsk_" one.
+/// `timestamp_s` is in seconds since 1970. Throws Error (`invalid`, "secret") for any other secret; the message never holds
+/// the secret. Thread-safe.
 FLYHOOK_DECL std::string sign(std::string_view secret, std::string_view id, std::int64_t timestamp_s,
                               std::string_view body);
 
 namespace detail {
 
-/// The bytes of a "whsec_" secret. Throws Error as `sign` does, with `field`.
-FLYHOOK_DECL std::string decode_secret(std::string_view secret, std::string_view field);
+enum class SecretKind {
+  shared,       ///< whsec_
+  signing_key,  ///< whsk_
+  public_key    ///< whpk_
+};
+
+/// A secret as it is used: the bytes of a whsec_ or whpk_, the seed of a whsk_.
+struct Secret {
+  SecretKind kind = SecretKind::shared;
+  SecretText bytes{};
+};
+
+/// Reads any of the three. Throws Error (`invalid`, `field`) for anything malformed (S2, S3); for a whsk_ whose public half
+/// belongs to another seed, too.
+FLYHOOK_DECL Secret decode_secret(std::string_view secret, std::string_view field);
+
+/// Throws Error (`invalid`, `field`) for what cannot sign: a whpk_, or anything malformed.
+FLYHOOK_DECL void check_signing_secret(std::string_view secret, std::string_view field);
 
 /// "whsec_" and base64 of 32 bytes from `random`.
 FLYHOOK_DECL std::string generate_secret_from(const std::function<void(void*, std::size_t)>& random);
 
+/// A new secret of the kind of `secret`: a whsec_, or a whsk_ (seed and public key).
+FLYHOOK_DECL std::string generate_secret_like(std::string_view secret,
+                                              const std::function<void(void*, std::size_t)>& random);
+
+/// What a receiver needs: a whsec_ as it is, of a whsk_ its whpk_. The signing key never leaves.
+FLYHOOK_DECL std::string receivers_secret(std::string_view secret);
+
 /// A secret made ready once for many signatures. Immutable, thread-safe.
 class Signer {
  public:
+  /// Throws Error (`invalid`, "secret").
   FLYHOOK_DECL explicit Signer(std::string_view secret);
 
   /// `timestamp` as the text that is sent.
   FLYHOOK_DECL std::string sign(std::string_view id, std::string_view timestamp, std::string_view body) const;
 
  private:
-  HmacKey key_;
+  std::variant<HmacKey, Ed25519PrivateKey> key_;
 };
+
+/// "id.timestamp.body" in one piece, for ed25519.
+FLYHOOK_DECL std::string signed_content(std::string_view id, std::string_view timestamp, std::string_view body);
 
 }  // namespace detail
 }  // namespace flyhook
@@ -2624,6 +4805,8 @@ class Signer {
 
 #ifndef FLYHOOK_IMPL_SIGNING_IPP
 #define FLYHOOK_IMPL_SIGNING_IPP
+
+#include <utility>
 
 namespace flyhook {
 
@@ -2637,42 +4820,410 @@ std::string sign(std::string_view secret, std::string_view id, std::int64_t time
 
 namespace detail {
 
-std::string generate_secret_from(const std::function<void(void*, std::size_t)>& random) {
-  std::string bytes(32, '\0');
-  random(bytes.data(), bytes.size());
-  std::string secret = "whsec_" + base64(bytes);
-  wipe(bytes);
+inline constexpr std::size_t ed25519_key_size = 32;
+
+FLYHOOK_DECL std::string with_prefix(std::string_view prefix, std::string_view bytes);
+FLYHOOK_DECL Secret read_signing_secret(std::string_view secret, std::string_view field);
+FLYHOOK_DECL std::variant<HmacKey, Ed25519PrivateKey> ready_key(std::string_view secret);
+
+/// The prefix and the base64 of `bytes`, in a text that never moves while it grows.
+std::string with_prefix(std::string_view prefix, std::string_view bytes) {
+  const SecretText tail{base64(bytes)};
+  std::string secret;
+  secret.reserve(prefix.size() + tail.text.size());
+  secret.append(prefix).append(tail.text);
   return secret;
 }
 
-std::string decode_secret(std::string_view secret, std::string_view field) {
-  const auto refuse = [&](const char* reason) { return Error{ErrorCode::invalid, std::string{field}, reason}; };
-  constexpr std::string_view prefix = "whsec_";
-  if (!secret.starts_with(prefix)) throw refuse("must start with whsec_; flyhook::generate_secret() makes one");
-  auto bytes = base64_decode(secret.substr(prefix.size()));
-  if (!bytes) throw refuse("what follows whsec_ is not base64 (standard alphabet, with padding)");
-  if (bytes->size() < 24 || bytes->size() > 64) {
-    wipe(*bytes);
-    throw refuse("must hold 24 to 64 bytes");
-  }
-  return std::move(*bytes);
+std::string generate_secret_from(const std::function<void(void*, std::size_t)>& random) {
+  SecretText bytes{std::string(32, '\0')};
+  random(bytes.text.data(), bytes.text.size());
+  return with_prefix("whsec_", bytes.text);
 }
 
-Signer::Signer(std::string_view secret)
-    : key_([&] {
-        auto bytes = decode_secret(secret, "secret");
-        HmacKey key{bytes};
-        wipe(bytes);
-        return key;
-      }()) {}
+std::string generate_secret_like(std::string_view secret, const std::function<void(void*, std::size_t)>& random) {
+  if (!secret.starts_with("whsk_")) return generate_secret_from(random);
+  SecretText bytes;
+  bytes.text.reserve(2 * ed25519_key_size);
+  bytes.text.resize(ed25519_key_size);
+  random(bytes.text.data(), bytes.text.size());
+  bytes.text += Ed25519PrivateKey{bytes.text}.public_key();
+  return with_prefix("whsk_", bytes.text);
+}
+
+Secret decode_secret(std::string_view secret, std::string_view field) {
+  const auto refuse = [&](const char* reason) { return Error{ErrorCode::invalid, std::string{field}, reason}; };
+  const auto decode = [&](std::string_view prefix, const char* reason) {
+    auto bytes = base64_decode(secret.substr(prefix.size()));
+    if (!bytes) throw refuse(reason);
+    return SecretText{std::move(*bytes)};
+  };
+
+  if (secret.starts_with("whsec_")) {
+    auto bytes = decode("whsec_", "what follows whsec_ is not base64 (standard alphabet, with padding)");
+    if (bytes.text.size() < 24 || bytes.text.size() > 64) throw refuse("must hold 24 to 64 bytes");
+    return {SecretKind::shared, std::move(bytes)};
+  }
+  if (secret.starts_with("whsk_")) {
+    auto bytes = decode("whsk_", "what follows whsk_ is not base64 (standard alphabet, with padding)");
+    auto& seed = bytes.text;
+    if (seed.size() != ed25519_key_size && seed.size() != 2 * ed25519_key_size)
+      throw refuse("a whsk_ must hold a seed of 32 bytes, or it and its public key: 64 bytes");
+    const std::string given_public = seed.substr(ed25519_key_size);
+    seed.resize(ed25519_key_size);
+    if (!given_public.empty() && given_public != Ed25519PrivateKey{seed}.public_key())
+      throw refuse("the public key in this whsk_ belongs to another seed");
+    return {SecretKind::signing_key, std::move(bytes)};
+  }
+  if (secret.starts_with("whpk_")) {
+    auto bytes = decode("whpk_", "what follows whpk_ is not base64 (standard alphabet, with padding)");
+    if (bytes.text.size() != ed25519_key_size) throw refuse("a whpk_ must hold a public key of 32 bytes");
+    return {SecretKind::public_key, std::move(bytes)};
+  }
+  throw refuse("must start with whsec_, or whsk_ or whpk_ for ed25519; flyhook::generate_secret() makes a whsec_");
+}
+
+Secret read_signing_secret(std::string_view secret, std::string_view field) {
+  auto read = decode_secret(secret, field);
+  if (read.kind == SecretKind::public_key)
+    throw Error{ErrorCode::invalid, std::string{field}, "a whpk_ only verifies; its whsk_ signs"};
+  return read;
+}
+
+void check_signing_secret(std::string_view secret, std::string_view field) {
+  read_signing_secret(secret, field);
+}
+
+std::string receivers_secret(std::string_view secret) {
+  const auto read = read_signing_secret(secret, "secret");
+  if (read.kind == SecretKind::shared) return std::string{secret};
+  return with_prefix("whpk_", Ed25519PrivateKey{read.bytes.text}.public_key());
+}
+
+std::variant<HmacKey, Ed25519PrivateKey> ready_key(std::string_view secret) {
+  const auto read = read_signing_secret(secret, "secret");
+  if (read.kind == SecretKind::shared) return HmacKey{read.bytes.text};
+  return Ed25519PrivateKey{read.bytes.text};
+}
+
+Signer::Signer(std::string_view secret) : key_(ready_key(secret)) {}
 
 std::string Signer::sign(std::string_view id, std::string_view timestamp, std::string_view body) const {
-  const auto digest = key_.sign({id, ".", timestamp, ".", body});
-  return "v1," + base64({reinterpret_cast<const char*>(digest.data()), digest.size()});
+  if (const auto* shared = std::get_if<HmacKey>(&key_)) {
+    const auto digest = shared->sign({id, ".", timestamp, ".", body});
+    return "v1," + base64({reinterpret_cast<const char*>(digest.data()), digest.size()});
+  }
+  const auto signature = std::get<Ed25519PrivateKey>(key_).sign(signed_content(id, timestamp, body));
+  return "v1a," + base64({reinterpret_cast<const char*>(signature.data()), signature.size()});
+}
+
+std::string signed_content(std::string_view id, std::string_view timestamp, std::string_view body) {
+  std::string content;
+  content.reserve(id.size() + timestamp.size() + body.size() + 2);
+  return content.append(id).append(".").append(timestamp).append(".").append(body);
 }
 
 }  // namespace detail
 }  // namespace flyhook
+
+#endif
+#endif
+
+#endif
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <string>
+#include <utility>
+#include <variant>
+
+namespace flyhook::detail {
+
+FLYHOOK_DECL bool is_reserved_header(std::string_view name);
+FLYHOOK_DECL void check_range(std::chrono::milliseconds value, const char* field);
+FLYHOOK_DECL void check_retry(const RetryPolicy& retry);
+FLYHOOK_DECL void check_encoding(Encoding encoding);
+FLYHOOK_DECL bool is_uri_reference(std::string_view text);
+
+Url parse_checked_url(std::string_view text) {
+  auto parsed = parse_url(text);
+  if (auto* reason = std::get_if<std::string>(&parsed)) {
+    // Not its query, and nothing of it where it holds credentials: errors are logged.
+    std::string shown = "the URL";
+    if (text.find('@') == text.npos)
+      shown = "\"" + std::string{text.substr(0, std::min<std::size_t>(200, text.find_first_of("?#")))} + "\"";
+    throw Error{ErrorCode::invalid, "url", shown + " " + *reason};
+  }
+  return std::get<Url>(std::move(parsed));
+}
+
+bool is_reserved_header(std::string_view name) {
+  std::string lower(name.size(), '\0');
+  std::transform(name.begin(), name.end(), lower.begin(), ascii_lower);
+  constexpr std::array<std::string_view, 7> reserved{"host",        "content-length",    "content-type", "user-agent",
+                                                     "traceparent", "transfer-encoding", "connection"};
+  return std::find(reserved.begin(), reserved.end(), lower) != reserved.end() || lower.starts_with("webhook-") ||
+         lower.starts_with("ce-");
+}
+
+void check_headers(const Headers& headers) {
+  for (const auto& [name, value] : headers) {
+    if (!is_header_name(name))
+      throw Error{ErrorCode::invalid, "headers",
+                  "a name is empty or holds a character that RFC 9110 does not allow in one"};
+    if (is_reserved_header(name)) throw Error{ErrorCode::invalid, "headers", "\"" + name + "\" is set by flyhook alone"};
+    if (!is_header_value(value))
+      throw Error{ErrorCode::invalid, "headers",
+                  "the value of \"" + name + "\" holds CR, LF, NUL or another control character"};
+    if (value == mask)
+      throw Error{ErrorCode::invalid, "headers", "the value of \"" + name + "\" is masked: it was read back, not given"};
+  }
+}
+
+void check_range(std::chrono::milliseconds value, const char* field) {
+  if (value < std::chrono::milliseconds{1} || value > std::chrono::hours{1})
+    throw Error{ErrorCode::invalid, field, std::to_string(value.count()) + " ms is outside 1 ms to 1 h"};
+}
+
+void check_retry(const RetryPolicy& retry) {
+  if (retry.schedule.empty())
+    throw Error{ErrorCode::invalid, "retry", "its schedule is empty; RetryPolicy::none() is one attempt"};
+  if (retry != RetryPolicy{} && retry != RetryPolicy::none())
+    throw Error{ErrorCode::unsupported, "retry", "this version makes one attempt; leave it out or use RetryPolicy::none()"};
+}
+
+void check_encoding(Encoding encoding) {
+  switch (encoding) {
+    case Encoding::standard:
+    case Encoding::raw:
+    case Encoding::cloudevents_structured:
+    case Encoding::cloudevents_binary: return;
+  }
+  throw Error{ErrorCode::invalid, "encoding", "is none of the four that there are"};
+}
+
+/// The characters of RFC 3986 and whole percent-encodings. That it parses is not asked: receivers compare it as text.
+bool is_uri_reference(std::string_view text) {
+  constexpr std::string_view allowed =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/?#[]@!$&'()*+,;=%";
+  constexpr std::string_view hex = "0123456789ABCDEFabcdef";
+  if (text.empty() || text.find_first_not_of(allowed) != text.npos) return false;
+  if (std::count(text.begin(), text.end(), '#') > 1) return false;
+  for (auto at = text.find('%'); at != text.npos; at = text.find('%', at + 1)) {
+    const auto digits = text.substr(at + 1, 2);
+    if (digits.size() < 2 || digits.find_first_not_of(hex) != digits.npos) return false;
+  }
+  return true;
+}
+
+void check_subscription(const Subscription& subscription) {
+  parse_checked_url(subscription.url);
+  if (subscription.events.empty()) throw Error{ErrorCode::invalid, "events", "is empty; {\"*\"} subscribes to everything"};
+  for (const auto& pattern : subscription.events)
+    if (!is_event_pattern(pattern))
+      throw Error{ErrorCode::invalid, "events",
+                  "\"" + pattern.substr(0, 200) + "\" is not a pattern: an event type, an event type and \".*\", or \"*\""};
+  static_cast<void>(Filter{subscription.filter});
+  if (!subscription.secret.empty()) {
+    if (subscription.secret.find('*') != std::string::npos)
+      throw Error{ErrorCode::invalid, "secret", "is masked: it was read back, not given"};
+    check_signing_secret(subscription.secret, "secret");
+  }
+  check_headers(subscription.headers);
+  if (subscription.encoding) check_encoding(*subscription.encoding);
+  if (subscription.rate_limit != RateLimit{})
+    throw Error{ErrorCode::unsupported, "rate_limit", "this version has no rate limits"};
+  if (subscription.max_in_flight && *subscription.max_in_flight == 0)
+    throw Error{ErrorCode::invalid, "max_in_flight", "must be at least 1"};
+  if (subscription.ordering != Ordering::none)
+    throw Error{ErrorCode::unsupported, "ordering", "this version keeps no order"};
+  if (subscription.timeout) check_range(*subscription.timeout, "timeout");
+  if (subscription.retry) check_retry(*subscription.retry);
+  if (!subscription.id.value.empty() && !is_id(subscription.id.value))
+    throw Error{ErrorCode::invalid, "id", "\"" + subscription.id.value.substr(0, 200) + "\" is not [A-Za-z0-9_-]{1,64}"};
+}
+
+void check_options(const Options& options) {
+  const auto at_least_one = [](std::size_t value, const char* field) {
+    if (value == 0) throw Error{ErrorCode::invalid, field, "must be at least 1"};
+  };
+  at_least_one(options.queue_capacity, "queue_capacity");
+  at_least_one(options.queue_bytes, "queue_bytes");
+  at_least_one(options.max_payload_bytes, "max_payload_bytes");
+  at_least_one(options.max_in_flight_per_endpoint, "max_in_flight_per_endpoint");
+  check_range(options.timeout, "timeout");
+  check_range(options.connect_timeout, "connect_timeout");
+  if (options.shutdown_timeout < std::chrono::milliseconds{0})
+    throw Error{ErrorCode::invalid, "shutdown_timeout", "must not be negative"};
+  check_retry(options.retry);
+  if (options.breaker != BreakerPolicy{}) throw Error{ErrorCode::unsupported, "breaker", "this version has no breaker"};
+  if (options.disable_after != Options{}.disable_after)
+    throw Error{ErrorCode::unsupported, "disable_after", "this version disables nothing by itself"};
+  check_encoding(options.encoding);
+  if (!is_uri_reference(options.source))
+    throw Error{ErrorCode::invalid, "source",
+                "is empty, or no URI-reference (RFC 3986): what is not ASCII, and spaces, must be percent-encoded"};
+  if (options.role != Role::all) throw Error{ErrorCode::unsupported, "role", "this version publishes and delivers"};
+  if (options.max_pending_per_endpoint != Options{}.max_pending_per_endpoint)
+    throw Error{ErrorCode::unsupported, "max_pending_per_endpoint", "this version bounds the store as a whole"};
+  check_headers(options.headers);
+  if (!is_header_value(options.user_agent))
+    throw Error{ErrorCode::invalid, "user_agent", "holds CR, LF, NUL or another control character"};
+}
+
+}  // namespace flyhook::detail
+
+#endif
+#endif
+
+#endif
+
+#ifndef FLYHOOK_DETAIL_RUN_ENGINE_HPP
+#define FLYHOOK_DETAIL_RUN_ENGINE_HPP
+
+#ifndef FLYHOOK_DETAIL_DECIDE_SCHEDULER_HPP
+#define FLYHOOK_DETAIL_DECIDE_SCHEDULER_HPP
+
+#ifndef FLYHOOK_DETAIL_DECIDE_LANE_HPP
+#define FLYHOOK_DETAIL_DECIDE_LANE_HPP
+
+#ifndef FLYHOOK_DETAIL_DECIDE_REGISTRY_HPP
+#define FLYHOOK_DETAIL_DECIDE_REGISTRY_HPP
+
+#ifndef FLYHOOK_DETAIL_DECIDE_ROTATION_HPP
+#define FLYHOOK_DETAIL_DECIDE_ROTATION_HPP
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+// Which secrets a subscription signs with, and until when. A rotation puts a new one in front; the one that it replaced
+// signs as well until its grace is over, so that a receiver may change at any time within it:
+//
+//   rotate at 0 h (grace 24 h)      B A │ 24 h: B
+//   and once more at 6 h            C B A │ 24 h: C B │ 30 h: C
+//
+// Nothing happens when a grace ends: each attempt asks what the time is.
+
+namespace flyhook::detail {
+
+/// Signatures in one header, at most: the current secret's and those of two previous ones.
+inline constexpr std::size_t most_signatures = 3;
+
+inline constexpr std::chrono::seconds longest_grace = std::chrono::hours{24 * 365};
+
+/// The secrets of one subscription made ready. Immutable, thread-safe.
+class RotatingSigner {
+ public:
+  /// Throws Error (`invalid`, "secret").
+  FLYHOOK_DECL RotatingSigner(const std::string& secret, const std::vector<PreviousSecret>& previous);
+
+  /// The value of `webhook-signature` of an attempt at `now`, the newest secret's signature first. `timestamp` is the text
+  /// that is sent.
+  FLYHOOK_DECL std::string sign(std::string_view id, std::string_view timestamp, std::string_view body,
+                                TimePoint now) const;
+
+ private:
+  struct Previous {
+    Signer signer;
+    TimePoint until;
+  };
+
+  Signer current_;
+  std::vector<Previous> previous_;  // the newest first
+};
+
+/// The row of `changed`, which takes the place of a subscription with these secrets. Its secret stays if none is given, the
+/// same, or a previous one of a running rotation (the configuration of a program that was not changed yet); any other
+/// replaces it at once and ends the rotation.
+FLYHOOK_DECL SubscriptionRow with_secrets(Subscription changed, const std::string& secret,
+                                          const std::vector<PreviousSecret>& previous, TimePoint now);
+
+/// The row of `known`, whose secrets are these, with a new secret in front. The one it replaces signs for `grace` more;
+/// earlier ones keep their own end. A grace of 0: only the new one signs from now on. Throws Error (`invalid`, "grace").
+FLYHOOK_DECL SubscriptionRow rotated(Subscription known, std::string new_secret,
+                                     const std::vector<PreviousSecret>& previous, std::chrono::seconds grace,
+                                     TimePoint now);
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_DETAIL_DECIDE_ROTATION_IPP
+#define FLYHOOK_IMPL_DETAIL_DECIDE_ROTATION_IPP
+
+#include <algorithm>
+#include <utility>
+
+namespace flyhook::detail {
+
+FLYHOOK_DECL std::vector<PreviousSecret> still_signing(const std::vector<PreviousSecret>& previous, std::size_t most,
+                                                       TimePoint now);
+
+RotatingSigner::RotatingSigner(const std::string& secret, const std::vector<PreviousSecret>& previous) : current_(secret) {
+  previous_.reserve(previous.size());
+  for (const auto& each : previous) previous_.push_back({Signer{each.secret}, each.until});
+}
+
+std::string RotatingSigner::sign(std::string_view id, std::string_view timestamp, std::string_view body,
+                                 TimePoint now) const {
+  auto signatures = current_.sign(id, timestamp, body);
+  std::size_t count = 1;
+  for (const auto& previous : previous_) {
+    if (previous.until <= now || ++count > most_signatures) continue;
+    signatures.append(" ").append(previous.signer.sign(id, timestamp, body));
+  }
+  return signatures;
+}
+
+/// The newest `most` whose grace is not over. What is left out is forgotten for good.
+std::vector<PreviousSecret> still_signing(const std::vector<PreviousSecret>& previous, std::size_t most, TimePoint now) {
+  std::vector<PreviousSecret> left;
+  left.reserve(previous.size() + 1);
+  for (const auto& each : previous)
+    if (each.until > now && left.size() < most) left.push_back(each);
+  return left;
+}
+
+SubscriptionRow with_secrets(Subscription changed, const std::string& secret, const std::vector<PreviousSecret>& previous,
+                             TimePoint now) {
+  SubscriptionRow row;
+  row.subscription = std::move(changed);
+  auto& given = row.subscription.secret;
+  const bool stays = given.empty() || given == secret ||
+                     std::any_of(previous.begin(), previous.end(),
+                                 [&](const auto& each) { return each.until > now && each.secret == given; });
+  if (!stays) return row;
+  if (given != secret) {
+    wipe(given);
+    given = secret;
+  }
+  row.previous_secrets = still_signing(previous, most_signatures - 1, now);
+  return row;
+}
+
+SubscriptionRow rotated(Subscription known, std::string new_secret, const std::vector<PreviousSecret>& previous,
+                        std::chrono::seconds grace, TimePoint now) {
+  if (grace < std::chrono::seconds{0} || grace > longest_grace)
+    throw Error{ErrorCode::invalid, "grace",
+                std::to_string(grace.count()) + " s is outside 0 (at once) to " + std::to_string(longest_grace.count()) +
+                    " s (365 days)"};
+  SubscriptionRow row;
+  row.subscription = std::move(known);
+  std::swap(row.subscription.secret, new_secret);
+  if (grace > std::chrono::seconds{0}) {
+    row.previous_secrets = still_signing(previous, most_signatures - 2, now);
+    row.previous_secrets.insert(row.previous_secrets.begin(),
+                                {std::move(new_secret), std::chrono::floor<std::chrono::microseconds>(now + grace)});
+  }
+  wipe(new_secret);
+  return row;
+}
+
+}  // namespace flyhook::detail
 
 #endif
 #endif
@@ -2691,7 +5242,7 @@ std::string Signer::sign(std::string_view id, std::string_view timestamp, std::s
 #include <unordered_map>
 #include <vector>
 
-// Who gets an event. Subscriptions are checked here, turned into endpoints, and found by tenant and type. Matching reads an
+// Who gets an event. Subscriptions are turned into endpoints, and found by tenant and type. Matching reads an
 // immutable index, so it needs no lock; a change makes a new index that shares all but one bucket with the last.
 
 namespace flyhook::detail {
@@ -2699,13 +5250,18 @@ namespace flyhook::detail {
 /// One subscription made ready for sending. Immutable: a change makes another.
 struct Endpoint {
   FLYHOOK_DECL Endpoint(SubscriptionRow row, const Options& options);
+  Endpoint(const Endpoint&) = delete;
+  Endpoint& operator=(const Endpoint&) = delete;
+  FLYHOOK_DECL ~Endpoint();  // wipes the secrets
 
   Subscription subscription;
   std::uint64_t lane;
   std::uint64_t version;
   std::uint32_t slot;
   Url url;
-  Signer signer;
+  Filter filter;
+  std::vector<PreviousSecret> previous_secrets;
+  RotatingSigner signer;
   Encoding encoding;
   std::size_t max_in_flight;
   std::chrono::milliseconds timeout;
@@ -2781,16 +5337,6 @@ class Registry {
   std::set<std::string, std::less<>> types_;
 };
 
-/// Throws Error naming the member that is wrong, or not built yet. `id`, `enabled`, `paused` and what is read back only
-/// are taken as they are.
-FLYHOOK_DECL void check_subscription(const Subscription& subscription);
-
-/// Throws Error ("headers") for a name or value that cannot be sent, a reserved name, or a masked value.
-FLYHOOK_DECL void check_headers(const Headers& headers);
-
-/// Throws Error naming the option that is out of range, or not built yet.
-FLYHOOK_DECL void check_options(const Options& options);
-
 /// `base` with the members that `patch` has.
 FLYHOOK_DECL Subscription patched(Subscription base, const SubscriptionPatch& patch);
 
@@ -2816,27 +5362,12 @@ FLYHOOK_DECL Headers merged(Headers base, const Headers& added);
 
 namespace flyhook::detail {
 
-// What a masked value reads back as. No secret and no sensible header value is made of stars alone.
-inline constexpr std::string_view mask = "********";
-
 FLYHOOK_DECL char tag_of(std::uint64_t hash);
-FLYHOOK_DECL Url parse_checked_url(std::string_view text);
-FLYHOOK_DECL bool is_reserved_header(std::string_view name);
 FLYHOOK_DECL bool is_credential(std::string_view name);
-FLYHOOK_DECL void check_range(std::chrono::milliseconds value, const char* field);
-FLYHOOK_DECL void check_retry(const RetryPolicy& retry);
-FLYHOOK_DECL void check_encoding(Encoding encoding);
 
 /// Bits that do not choose the bucket.
 char tag_of(std::uint64_t hash) {
   return static_cast<char>(hash & 0xFFu);
-}
-
-Url parse_checked_url(std::string_view text) {
-  auto parsed = parse_url(text);
-  if (auto* reason = std::get_if<std::string>(&parsed))
-    throw Error{ErrorCode::invalid, "url", "\"" + std::string{text.substr(0, 200)} + "\" " + *reason};
-  return std::get<Url>(std::move(parsed));
 }
 
 Endpoint::Endpoint(SubscriptionRow row, const Options& options)
@@ -2845,11 +5376,18 @@ Endpoint::Endpoint(SubscriptionRow row, const Options& options)
       version(row.version),
       slot(slot_of(subscription.id)),
       url(parse_checked_url(subscription.url)),
-      signer(subscription.secret),
+      filter(subscription.filter),
+      previous_secrets(std::move(row.previous_secrets)),
+      signer(subscription.secret, previous_secrets),
       encoding(subscription.encoding.value_or(options.encoding)),
       max_in_flight(subscription.max_in_flight.value_or(options.max_in_flight_per_endpoint)),
       timeout(subscription.timeout.value_or(options.timeout)),
       headers(merged(options.headers, subscription.headers)) {}
+
+Endpoint::~Endpoint() {
+  wipe(subscription.secret);
+  for (auto& previous : previous_secrets) wipe(previous.secret);
+}
 
 // Index -----------------------------------------------------------------------------------------------------------------
 
@@ -3042,109 +5580,6 @@ bool Registry::knows_pattern(std::string_view pattern) const {
   return std::any_of(types_.begin(), types_.end(), [&](const auto& type) { return pattern_matches(pattern, type); });
 }
 
-// Checks ----------------------------------------------------------------------------------------------------------------
-
-bool is_reserved_header(std::string_view name) {
-  std::string lower(name.size(), '\0');
-  std::transform(name.begin(), name.end(), lower.begin(), ascii_lower);
-  constexpr std::array<std::string_view, 7> reserved{"host",        "content-length",    "content-type", "user-agent",
-                                                     "traceparent", "transfer-encoding", "connection"};
-  return std::find(reserved.begin(), reserved.end(), lower) != reserved.end() || lower.starts_with("webhook-") ||
-         lower.starts_with("ce-");
-}
-
-bool is_credential(std::string_view name) {
-  const auto ends_with = [&](std::string_view tail) {
-    return name.size() >= tail.size() && equal_without_case(name.substr(name.size() - tail.size()), tail);
-  };
-  return equal_without_case(name, "authorization") || equal_without_case(name, "cookie") || ends_with("-key") ||
-         ends_with("-token");
-}
-
-void check_headers(const Headers& headers) {
-  for (const auto& [name, value] : headers) {
-    if (!is_header_name(name))
-      throw Error{ErrorCode::invalid, "headers",
-                  "a name is empty or holds a character that RFC 9110 does not allow in one"};
-    if (is_reserved_header(name)) throw Error{ErrorCode::invalid, "headers", "\"" + name + "\" is set by flyhook alone"};
-    if (!is_header_value(value))
-      throw Error{ErrorCode::invalid, "headers",
-                  "the value of \"" + name + "\" holds CR, LF, NUL or another control character"};
-    if (value == mask)
-      throw Error{ErrorCode::invalid, "headers", "the value of \"" + name + "\" is masked: it was read back, not given"};
-  }
-}
-
-void check_range(std::chrono::milliseconds value, const char* field) {
-  if (value < std::chrono::milliseconds{1} || value > std::chrono::hours{1})
-    throw Error{ErrorCode::invalid, field, std::to_string(value.count()) + " ms is outside 1 ms to 1 h"};
-}
-
-void check_retry(const RetryPolicy& retry) {
-  if (retry.schedule.empty())
-    throw Error{ErrorCode::invalid, "retry", "its schedule is empty; RetryPolicy::none() is one attempt"};
-  if (retry != RetryPolicy{} && retry != RetryPolicy::none())
-    throw Error{ErrorCode::unsupported, "retry", "this version makes one attempt; leave it out or use RetryPolicy::none()"};
-}
-
-void check_encoding(Encoding encoding) {
-  if (encoding != Encoding::standard && encoding != Encoding::raw)
-    throw Error{ErrorCode::unsupported, "encoding", "this version encodes standard and raw only"};
-}
-
-void check_subscription(const Subscription& subscription) {
-  parse_checked_url(subscription.url);
-  if (subscription.events.empty()) throw Error{ErrorCode::invalid, "events", "is empty; {\"*\"} subscribes to everything"};
-  for (const auto& pattern : subscription.events)
-    if (!is_event_pattern(pattern))
-      throw Error{ErrorCode::invalid, "events",
-                  "\"" + pattern.substr(0, 200) + "\" is not a pattern: an event type, an event type and \".*\", or \"*\""};
-  if (!subscription.filter.empty()) throw Error{ErrorCode::unsupported, "filter", "this version has no filters"};
-  if (!subscription.secret.empty()) {
-    if (subscription.secret.find('*') != std::string::npos)
-      throw Error{ErrorCode::invalid, "secret", "is masked: it was read back, not given"};
-    auto bytes = decode_secret(subscription.secret, "secret");
-    wipe(bytes);
-  }
-  check_headers(subscription.headers);
-  if (subscription.encoding) check_encoding(*subscription.encoding);
-  if (subscription.rate_limit != RateLimit{})
-    throw Error{ErrorCode::unsupported, "rate_limit", "this version has no rate limits"};
-  if (subscription.max_in_flight && *subscription.max_in_flight == 0)
-    throw Error{ErrorCode::invalid, "max_in_flight", "must be at least 1"};
-  if (subscription.ordering != Ordering::none)
-    throw Error{ErrorCode::unsupported, "ordering", "this version keeps no order"};
-  if (subscription.timeout) check_range(*subscription.timeout, "timeout");
-  if (subscription.retry) check_retry(*subscription.retry);
-  if (!subscription.id.value.empty() && !is_id(subscription.id.value))
-    throw Error{ErrorCode::invalid, "id", "\"" + subscription.id.value.substr(0, 200) + "\" is not [A-Za-z0-9_-]{1,64}"};
-}
-
-void check_options(const Options& options) {
-  const auto at_least_one = [](std::size_t value, const char* field) {
-    if (value == 0) throw Error{ErrorCode::invalid, field, "must be at least 1"};
-  };
-  at_least_one(options.queue_capacity, "queue_capacity");
-  at_least_one(options.queue_bytes, "queue_bytes");
-  at_least_one(options.max_payload_bytes, "max_payload_bytes");
-  at_least_one(options.max_in_flight_per_endpoint, "max_in_flight_per_endpoint");
-  check_range(options.timeout, "timeout");
-  check_range(options.connect_timeout, "connect_timeout");
-  if (options.shutdown_timeout < std::chrono::milliseconds{0})
-    throw Error{ErrorCode::invalid, "shutdown_timeout", "must not be negative"};
-  check_retry(options.retry);
-  if (options.breaker != BreakerPolicy{}) throw Error{ErrorCode::unsupported, "breaker", "this version has no breaker"};
-  if (options.disable_after != Options{}.disable_after)
-    throw Error{ErrorCode::unsupported, "disable_after", "this version disables nothing by itself"};
-  check_encoding(options.encoding);
-  if (options.role != Role::all) throw Error{ErrorCode::unsupported, "role", "this version publishes and delivers"};
-  if (options.max_pending_per_endpoint != Options{}.max_pending_per_endpoint)
-    throw Error{ErrorCode::unsupported, "max_pending_per_endpoint", "this version bounds the store as a whole"};
-  check_headers(options.headers);
-  if (!is_header_value(options.user_agent))
-    throw Error{ErrorCode::invalid, "user_agent", "holds CR, LF, NUL or another control character"};
-}
-
 // Values ----------------------------------------------------------------------------------------------------------------
 
 Subscription patched(Subscription base, const SubscriptionPatch& patch) {
@@ -3154,7 +5589,10 @@ Subscription patched(Subscription base, const SubscriptionPatch& patch) {
   set(base.url, patch.url);
   set(base.events, patch.events);
   set(base.filter, patch.filter);
-  set(base.secret, patch.secret);
+  if (patch.secret) {
+    wipe(base.secret);
+    base.secret = *patch.secret;
+  }
   set(base.headers, patch.headers);
   set(base.encoding, patch.encoding);
   set(base.rate_limit, patch.rate_limit);
@@ -3180,11 +5618,23 @@ Subscription updated(const Subscription& known, Subscription given) {
   return given;
 }
 
+bool is_credential(std::string_view name) {
+  const auto ends_with = [&](std::string_view tail) {
+    return name.size() >= tail.size() && equal_without_case(name.substr(name.size() - tail.size()), tail);
+  };
+  return equal_without_case(name, "authorization") || equal_without_case(name, "cookie") || ends_with("-key") ||
+         ends_with("-token");
+}
+
 Subscription masked(Subscription subscription) {
+  const std::string_view prefix = subscription.secret.starts_with("whsk_") ? "whsk_" : "whsec_";
   wipe(subscription.secret);
-  subscription.secret.append("whsec_").append(mask);
-  for (auto& [name, value] : subscription.headers)
-    if (is_credential(name)) value = mask;
+  subscription.secret.append(prefix).append(mask);
+  for (auto& [name, value] : subscription.headers) {
+    if (!is_credential(name)) continue;
+    wipe(value);
+    value = mask;
+  }
   return subscription;
 }
 
@@ -3762,7 +6212,8 @@ HttpRequest make_request(const Job& job, const std::shared_ptr<const Encoded>& b
   for (const auto& field : endpoint.headers)  // the event's own win
     if (find_header(job.message->headers, field.first) == nullptr) request.headers.push_back(field);
   request.headers.emplace_back("user-agent", options.user_agent.empty() ? "flyhook/" FLYHOOK_VERSION : options.user_agent);
-  request.headers.emplace_back("webhook-signature", endpoint.signer.sign(job.message->id.value, timestamp, body->body));
+  request.headers.emplace_back("webhook-signature",
+                               endpoint.signer.sign(job.message->id.value, timestamp, body->body, now));
   request.headers.emplace_back("webhook-timestamp", std::move(timestamp));
   request.body = {body, &body->body};
   request.timeout = endpoint.timeout;
@@ -3814,6 +6265,353 @@ DeliveryRecord record_of(const Settling& settling) {
   record.next_attempt_at = settling.outcome.next_attempt_at;
   record.reason = settling.outcome.reason;
   return record;
+}
+
+}  // namespace flyhook::detail
+
+#endif
+#endif
+
+#endif
+
+#ifndef FLYHOOK_DETAIL_RUN_GUARD_HPP
+#define FLYHOOK_DETAIL_RUN_GUARD_HPP
+
+#ifndef FLYHOOK_DETAIL_RUN_RESOLVER_HPP
+#define FLYHOOK_DETAIL_RUN_RESOLVER_HPP
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+
+// Host names to addresses, on threads of its own: a look-up cannot be stopped, so these are the one kind of thread that may
+// be left behind at shutdown. They hold nothing but the state they share.
+//
+// One look-up per host at a time; an answer counts 10 s, and a host in use is looked up again at 5 s, so that busy lanes
+// never wait. Hosts that are new, or took over 1 s the last time, share 2 of the 4 threads: a slow name server for some
+// names leaves the others their own.
+
+namespace flyhook::detail {
+
+class HostResolver {
+ public:
+  using Answer = std::function<void(std::shared_ptr<const Resolved>)>;
+
+  /// `resolver` empty: getaddrinfo. `inline_only`: look-ups run on the caller's thread (`threads = 0`).
+  FLYHOOK_DECL HostResolver(Resolver resolver, std::shared_ptr<Clock> clock, bool inline_only);
+  FLYHOOK_DECL ~HostResolver();
+
+  /// The answer, if there is a fresh one; else null, and `answer` is called later, once, from a resolver thread, unless the
+  /// resolver is destroyed before. Starts a look-up where one is due.
+  FLYHOOK_DECL std::shared_ptr<const Resolved> find(const std::string& host, Answer answer);
+
+  /// No further answer is given, from the return of this call on. Threads that are looking up end by themselves.
+  FLYHOOK_DECL void abandon();
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_DETAIL_RUN_RESOLVER_IPP
+#define FLYHOOK_IMPL_DETAIL_RUN_RESOLVER_IPP
+
+#include <signal.h>
+
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace flyhook::detail {
+
+struct HostResolver::State : std::enable_shared_from_this<State> {
+  static constexpr std::size_t most_threads = 4, most_slow = 2, most_hosts = 10'000;
+  static constexpr std::chrono::seconds fresh{5}, lifetime{10}, slow{1}, idle_limit{10};
+
+  struct Host {
+    std::shared_ptr<const Resolved> resolved{};
+    std::vector<Answer> waiting{};
+    bool is_looked_up = false;
+    bool is_slow = true;  // until it has answered quickly once
+    bool is_used = false;
+  };
+
+  State(Resolver its_resolver, std::shared_ptr<Clock> its_clock, bool is_inline)
+      : resolver(its_resolver ? std::move(its_resolver) : Resolver{resolve_by_system}),
+        clock(std::move(its_clock)),
+        inline_only(is_inline) {}
+
+  std::shared_ptr<const Resolved> look_up(const std::string& host, std::chrono::nanoseconds& took) const {
+    auto resolved = std::make_shared<Resolved>();
+    resolved->host = host;
+    const auto began = std::chrono::steady_clock::now();
+    try {
+      resolved->addresses = resolver(host);
+      if (resolved->addresses.empty()) resolved->error = "dns: " + host + " does not resolve";
+    } catch (const std::exception& error) {
+      resolved->error = "dns: " + host + ": " + error.what();
+    } catch (...) {
+      resolved->error = "dns: " + host + ": the resolver threw";
+    }
+    took = std::chrono::steady_clock::now() - began;
+    const auto now = clock->elapsed();
+    resolved->refresh_at = now + fresh;
+    resolved->expires_at = now + lifetime;
+    return resolved;
+  }
+
+  /// Runs look-ups until there is none for a while. `this` is kept alive by the thread.
+  void run() {
+    std::unique_lock lock{mutex};
+    for (;;) {
+      const auto take = [&](std::deque<std::string>& queue) {
+        auto host = std::move(queue.front());
+        queue.pop_front();
+        return host;
+      };
+      std::string host;
+      bool as_slow = false;
+      if (!quick.empty()) {
+        host = take(quick);
+      } else if (!suspect.empty() && slow_running < most_slow) {
+        host = take(suspect);
+        as_slow = true;
+        ++slow_running;
+      } else {
+        ++idle;
+        const bool is_over = work.wait_for(lock, idle_limit) == std::cv_status::timeout;
+        --idle;
+        if (abandoned || (is_over && quick.empty() && suspect.empty())) break;
+        continue;
+      }
+      lock.unlock();
+      std::chrono::nanoseconds took{0};
+      auto resolved = look_up(host, took);
+      lock.lock();
+      if (as_slow) --slow_running;
+      if (abandoned) break;
+      if (as_slow && !suspect.empty()) work.notify_one();
+
+      auto& known = hosts[host];
+      known.resolved = resolved;
+      known.is_looked_up = false;
+      known.is_slow = took > slow;
+      auto waiting = std::move(known.waiting);
+      known.waiting.clear();
+      // Answers run under no lock; `abandon` waits for them, so that none comes after it.
+      ++answering;
+      lock.unlock();
+      for (const auto& answer : waiting) answer(resolved);
+      waiting.clear();
+      lock.lock();
+      if (--answering == 0) answered.notify_all();
+    }
+    --threads;
+  }
+
+  void start_look_up(const std::string& host, Host& known) {  // caller holds mutex
+    known.is_looked_up = true;
+    (known.is_slow ? suspect : quick).push_back(host);
+    see_to_threads();
+  }
+
+  void see_to_threads() {  // caller holds mutex
+    if (idle > 0) work.notify_one();
+    // One idle thread takes one look-up: a second one behind it could wait as long as the first one hangs.
+    if (idle >= quick.size() + suspect.size() || threads >= most_threads) return;
+    ++threads;
+    sigset_t all{}, before{};
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    try {
+      // Detached: getaddrinfo cannot be stopped, and nobody waits for it.
+      std::thread{[self = shared_from_this()] { self->run(); }}.detach();
+    } catch (const std::exception&) {
+      --threads;  // another one takes it, or one that whoever asks next can make
+    }
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  }
+
+  void forget_unused() {  // caller holds mutex: second chance, so that hosts in use stay
+    for (auto at = hosts.begin(); at != hosts.end();) {
+      const bool keep = at->second.is_looked_up || std::exchange(at->second.is_used, false);
+      at = keep ? std::next(at) : hosts.erase(at);
+    }
+  }
+
+  const Resolver resolver;
+  const std::shared_ptr<Clock> clock;
+  const bool inline_only;
+  std::mutex mutex;
+  std::condition_variable work, answered;
+  // All under `mutex`:
+  std::unordered_map<std::string, Host> hosts;
+  std::deque<std::string> quick, suspect;
+  std::size_t threads = 0, idle = 0, slow_running = 0, answering = 0;
+  bool abandoned = false;
+};
+
+HostResolver::HostResolver(Resolver resolver, std::shared_ptr<Clock> clock, bool inline_only)
+    : state_(std::make_shared<State>(std::move(resolver), std::move(clock), inline_only)) {}
+
+HostResolver::~HostResolver() {
+  abandon();
+}
+
+std::shared_ptr<const Resolved> HostResolver::find(const std::string& host, Answer answer) {
+  const auto now = state_->clock->elapsed();
+  {
+    const std::lock_guard lock{state_->mutex};
+    if (state_->abandoned) return nullptr;
+    if (state_->hosts.size() >= State::most_hosts && !state_->hosts.contains(host)) state_->forget_unused();
+    auto& known = state_->hosts[host];
+    known.is_used = true;
+    const bool is_fresh = known.resolved != nullptr && now < known.resolved->expires_at;
+    if (!state_->inline_only) {
+      if (known.is_looked_up) {
+        state_->see_to_threads();
+      } else if (!is_fresh || now >= known.resolved->refresh_at) {
+        state_->start_look_up(host, known);
+      }
+      if (is_fresh) return known.resolved;
+      known.waiting.push_back(std::move(answer));
+      return nullptr;
+    }
+    if (is_fresh) return known.resolved;
+  }
+  std::chrono::nanoseconds took{0};
+  auto resolved = state_->look_up(host, took);
+  const std::lock_guard lock{state_->mutex};
+  state_->hosts[host].resolved = resolved;
+  return resolved;
+}
+
+void HostResolver::abandon() {
+  std::unique_lock lock{state_->mutex};
+  state_->abandoned = true;
+  state_->work.notify_all();
+  for (auto& [host, known] : state_->hosts) known.waiting.clear();
+  state_->answered.wait(lock, [&] { return state_->answering == 0; });
+}
+
+}  // namespace flyhook::detail
+
+#endif
+#endif
+
+#endif
+
+#include <chrono>
+#include <memory>
+
+// Where a delivery may connect to: what the resolver answers, judged by the URL policy. Every answer is judged before a
+// lane sees it, and the request carries addresses, not a name: a name server that answers a public address when we look
+// and an internal one when we connect (DNS rebinding) finds nobody who asks twice.
+
+namespace flyhook::detail {
+
+class Guard {
+ public:
+  using Answer = HostResolver::Answer;
+
+  /// Throws Error for a malformed policy. `resolver` empty: the system's. `inline_only`: look-ups run on the caller's
+  /// thread (`threads = 0`).
+  FLYHOOK_DECL Guard(const UrlPolicy& policy, Resolver resolver, std::shared_ptr<Clock> clock, bool inline_only);
+
+  /// What an address in a URL stands for: itself, for ever, or nothing and why.
+  FLYHOOK_DECL std::shared_ptr<const Resolved> judge_literal(const Url& url) const;
+
+  /// As HostResolver::find. Where the policy refuses, there are no addresses and `error` says "refused_address: ...".
+  FLYHOOK_DECL std::shared_ptr<const Resolved> find(const Url& url, Answer answer);
+
+  /// For a URL that is being registered: throws Error (`invalid`, "url") if it is refused. Waits for a look-up, at most
+  /// `timeout` in real time; a name that does not resolve by then may be registered, since attempts will tell.
+  FLYHOOK_DECL void check(const Url& url, std::chrono::milliseconds timeout);
+
+  /// No further answer is given, from the return of this call on, and nobody waits for one.
+  void abandon() { resolver_.abandon(); }
+
+ private:
+  FLYHOOK_DECL std::shared_ptr<const Resolved> judge(const Url& url, std::shared_ptr<const Resolved> found) const;
+
+  const AddressPolicy policy_;
+  HostResolver resolver_;
+};
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_DETAIL_RUN_GUARD_IPP
+#define FLYHOOK_IMPL_DETAIL_RUN_GUARD_IPP
+
+#include <future>
+#include <optional>
+#include <utility>
+
+namespace flyhook::detail {
+
+Guard::Guard(const UrlPolicy& policy, Resolver resolver, std::shared_ptr<Clock> clock, bool inline_only)
+    : policy_(policy), resolver_(std::move(resolver), std::move(clock), inline_only) {}
+
+std::shared_ptr<const Resolved> Guard::judge_literal(const Url& url) const {
+  auto resolved = std::make_shared<Resolved>();
+  auto verdict = policy_.judge(url, {});
+  resolved->addresses = std::move(verdict.addresses);
+  if (verdict.status != UrlStatus::allow) resolved->error = "refused_address: " + verdict.refused;
+  resolved->refresh_at = resolved->expires_at = std::chrono::nanoseconds::max();
+  return resolved;
+}
+
+std::shared_ptr<const Resolved> Guard::judge(const Url& url, std::shared_ptr<const Resolved> found) const {
+  if (found == nullptr || found->addresses.empty()) return found;
+  auto verdict = policy_.judge(url, found->addresses);
+  auto judged = std::make_shared<Resolved>();
+  judged->host = found->host;
+  judged->addresses = std::move(verdict.addresses);
+  if (verdict.status != UrlStatus::allow) judged->error = "refused_address: " + verdict.refused;
+  judged->refresh_at = found->refresh_at;
+  judged->expires_at = found->expires_at;
+  return judged;
+}
+
+std::shared_ptr<const Resolved> Guard::find(const Url& url, Answer answer) {
+  return judge(url,
+               resolver_.find(url.host, [this, url, answer = std::move(answer)](std::shared_ptr<const Resolved> found) {
+                 answer(judge(url, std::move(found)));
+               }));
+}
+
+void Guard::check(const Url& url, std::chrono::milliseconds timeout) {
+  auto verdict = policy_.judge_unresolved(url);
+  if (!verdict) {
+    // Broken when the resolver is abandoned, so that nobody waits for an answer that will not come.
+    auto answered = std::make_shared<std::promise<std::shared_ptr<const Resolved>>>();
+    auto later = answered->get_future();
+    auto found = resolver_.find(url.host, [answered = std::move(answered)](std::shared_ptr<const Resolved> resolved) {
+      answered->set_value(std::move(resolved));
+    });
+    if (found == nullptr && later.wait_for(timeout) == std::future_status::ready) {
+      try {
+        found = later.get();
+      } catch (const std::future_error&) {
+      }
+    }
+    if (found == nullptr || found->addresses.empty()) return;
+    verdict = policy_.judge(url, found->addresses);
+  }
+  if (verdict->status != UrlStatus::allow) throw Error{ErrorCode::invalid, "url", verdict->reason};
 }
 
 }  // namespace flyhook::detail
@@ -4237,269 +7035,11 @@ void Pool::stop() {
 
 #endif
 
-#ifndef FLYHOOK_DETAIL_RUN_RESOLVER_HPP
-#define FLYHOOK_DETAIL_RUN_RESOLVER_HPP
-
-#include <chrono>
-#include <cstddef>
-#include <functional>
-#include <memory>
-#include <string>
-
-// Host names to addresses, on threads of its own: a look-up cannot be stopped, so these are the one kind of thread that may
-// be left behind at shutdown. They hold nothing but the state they share.
-//
-// One look-up per host at a time; an answer counts 10 s, and a host in use is looked up again at 5 s, so that busy lanes
-// never wait. Hosts that are new, or took over 1 s the last time, share 2 of the 4 threads: a slow name server for some
-// names leaves the others their own.
-
-namespace flyhook::detail {
-
-class HostResolver {
- public:
-  using Answer = std::function<void(std::shared_ptr<const Resolved>)>;
-
-  /// `resolver` empty: getaddrinfo. `inline_only`: look-ups run on the caller's thread (`threads = 0`).
-  FLYHOOK_DECL HostResolver(Resolver resolver, std::shared_ptr<Clock> clock, bool inline_only);
-  FLYHOOK_DECL ~HostResolver();
-
-  /// The answer, if there is a fresh one; else null, and `answer` is called later, once, from a resolver thread, unless the
-  /// resolver is destroyed before. Starts a look-up where one is due.
-  FLYHOOK_DECL std::shared_ptr<const Resolved> find(const std::string& host, Answer answer);
-
-  /// No further answer is given, from the return of this call on. Threads that are looking up end by themselves.
-  FLYHOOK_DECL void abandon();
-
- private:
-  struct State;
-  std::shared_ptr<State> state_;
-};
-
-}  // namespace flyhook::detail
-
-#if defined(FLYHOOK_HEADER_ONLY)
-
-#ifndef FLYHOOK_IMPL_DETAIL_RUN_RESOLVER_IPP
-#define FLYHOOK_IMPL_DETAIL_RUN_RESOLVER_IPP
-
-#include <netdb.h>
-#include <signal.h>
-#include <sys/socket.h>
-
-#include <algorithm>
-#include <array>
-#include <condition_variable>
-#include <deque>
-#include <exception>
-#include <mutex>
-#include <stdexcept>
-#include <thread>
-#include <unordered_map>
-#include <utility>
-#include <vector>
-
-namespace flyhook::detail {
-
-FLYHOOK_DECL std::vector<std::string> resolve_by_system(const std::string& host);
-
-std::vector<std::string> resolve_by_system(const std::string& host) {
-  addrinfo hints{};
-  hints.ai_family = AF_UNSPEC;
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  if (const int failed = getaddrinfo(host.c_str(), nullptr, &hints, &found); failed != 0)
-    throw std::runtime_error{gai_strerror(failed)};
-  std::vector<std::string> addresses;
-  for (const addrinfo* at = found; at != nullptr; at = at->ai_next) {
-    std::array<char, 64> text{};
-    if (getnameinfo(at->ai_addr, at->ai_addrlen, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST) != 0) continue;
-    if (std::find(addresses.begin(), addresses.end(), text.data()) == addresses.end()) addresses.emplace_back(text.data());
-  }
-  freeaddrinfo(found);
-  return addresses;
-}
-
-struct HostResolver::State : std::enable_shared_from_this<State> {
-  static constexpr std::size_t most_threads = 4, most_slow = 2, most_hosts = 10'000;
-  static constexpr std::chrono::seconds fresh{5}, lifetime{10}, slow{1}, idle_limit{10};
-
-  struct Host {
-    std::shared_ptr<const Resolved> resolved{};
-    std::vector<Answer> waiting{};
-    bool is_looked_up = false;
-    bool is_slow = true;  // until it has answered quickly once
-    bool is_used = false;
-  };
-
-  State(Resolver its_resolver, std::shared_ptr<Clock> its_clock, bool is_inline)
-      : resolver(its_resolver ? std::move(its_resolver) : Resolver{resolve_by_system}),
-        clock(std::move(its_clock)),
-        inline_only(is_inline) {}
-
-  std::shared_ptr<const Resolved> look_up(const std::string& host, std::chrono::nanoseconds& took) const {
-    auto resolved = std::make_shared<Resolved>();
-    resolved->host = host;
-    const auto began = std::chrono::steady_clock::now();
-    try {
-      resolved->addresses = resolver(host);
-      if (resolved->addresses.empty()) resolved->error = "dns: " + host + " does not resolve";
-    } catch (const std::exception& error) {
-      resolved->error = "dns: " + host + ": " + error.what();
-    } catch (...) {
-      resolved->error = "dns: " + host + ": the resolver threw";
-    }
-    took = std::chrono::steady_clock::now() - began;
-    const auto now = clock->elapsed();
-    resolved->refresh_at = now + fresh;
-    resolved->expires_at = now + lifetime;
-    return resolved;
-  }
-
-  /// Runs look-ups until there is none for a while. `this` is kept alive by the thread.
-  void run() {
-    std::unique_lock lock{mutex};
-    for (;;) {
-      const auto take = [&](std::deque<std::string>& queue) {
-        auto host = std::move(queue.front());
-        queue.pop_front();
-        return host;
-      };
-      std::string host;
-      bool as_slow = false;
-      if (!quick.empty()) {
-        host = take(quick);
-      } else if (!suspect.empty() && slow_running < most_slow) {
-        host = take(suspect);
-        as_slow = true;
-        ++slow_running;
-      } else {
-        ++idle;
-        const bool is_over = work.wait_for(lock, idle_limit) == std::cv_status::timeout;
-        --idle;
-        if (abandoned || (is_over && quick.empty() && suspect.empty())) break;
-        continue;
-      }
-      lock.unlock();
-      std::chrono::nanoseconds took{0};
-      auto resolved = look_up(host, took);
-      lock.lock();
-      if (as_slow) --slow_running;
-      if (abandoned) break;
-      if (as_slow && !suspect.empty()) work.notify_one();
-
-      auto& known = hosts[host];
-      known.resolved = resolved;
-      known.is_looked_up = false;
-      known.is_slow = took > slow;
-      auto waiting = std::move(known.waiting);
-      known.waiting.clear();
-      // Answers run under no lock; `abandon` waits for them, so that none comes after it.
-      ++answering;
-      lock.unlock();
-      for (const auto& answer : waiting) answer(resolved);
-      waiting.clear();
-      lock.lock();
-      if (--answering == 0) answered.notify_all();
-    }
-    --threads;
-  }
-
-  void start_look_up(const std::string& host, Host& known) {  // caller holds mutex
-    known.is_looked_up = true;
-    (known.is_slow ? suspect : quick).push_back(host);
-    see_to_threads();
-  }
-
-  void see_to_threads() {  // caller holds mutex
-    if (idle > 0) work.notify_one();
-    // One idle thread takes one look-up: a second one behind it could wait as long as the first one hangs.
-    if (idle >= quick.size() + suspect.size() || threads >= most_threads) return;
-    ++threads;
-    sigset_t all{}, before{};
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    try {
-      // Detached: getaddrinfo cannot be stopped, and nobody waits for it.
-      std::thread{[self = shared_from_this()] { self->run(); }}.detach();
-    } catch (const std::exception&) {
-      --threads;  // another one takes it, or one that whoever asks next can make
-    }
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  }
-
-  void forget_unused() {  // caller holds mutex: second chance, so that hosts in use stay
-    for (auto at = hosts.begin(); at != hosts.end();) {
-      const bool keep = at->second.is_looked_up || std::exchange(at->second.is_used, false);
-      at = keep ? std::next(at) : hosts.erase(at);
-    }
-  }
-
-  const Resolver resolver;
-  const std::shared_ptr<Clock> clock;
-  const bool inline_only;
-  std::mutex mutex;
-  std::condition_variable work, answered;
-  // All under `mutex`:
-  std::unordered_map<std::string, Host> hosts;
-  std::deque<std::string> quick, suspect;
-  std::size_t threads = 0, idle = 0, slow_running = 0, answering = 0;
-  bool abandoned = false;
-};
-
-HostResolver::HostResolver(Resolver resolver, std::shared_ptr<Clock> clock, bool inline_only)
-    : state_(std::make_shared<State>(std::move(resolver), std::move(clock), inline_only)) {}
-
-HostResolver::~HostResolver() {
-  abandon();
-}
-
-std::shared_ptr<const Resolved> HostResolver::find(const std::string& host, Answer answer) {
-  const auto now = state_->clock->elapsed();
-  {
-    const std::lock_guard lock{state_->mutex};
-    if (state_->abandoned) return nullptr;
-    if (state_->hosts.size() >= State::most_hosts && !state_->hosts.contains(host)) state_->forget_unused();
-    auto& known = state_->hosts[host];
-    known.is_used = true;
-    const bool is_fresh = known.resolved != nullptr && now < known.resolved->expires_at;
-    if (!state_->inline_only) {
-      if (known.is_looked_up) {
-        state_->see_to_threads();
-      } else if (!is_fresh || now >= known.resolved->refresh_at) {
-        state_->start_look_up(host, known);
-      }
-      if (is_fresh) return known.resolved;
-      known.waiting.push_back(std::move(answer));
-      return nullptr;
-    }
-    if (is_fresh) return known.resolved;
-  }
-  std::chrono::nanoseconds took{0};
-  auto resolved = state_->look_up(host, took);
-  const std::lock_guard lock{state_->mutex};
-  state_->hosts[host].resolved = resolved;
-  return resolved;
-}
-
-void HostResolver::abandon() {
-  std::unique_lock lock{state_->mutex};
-  state_->abandoned = true;
-  state_->work.notify_all();
-  for (auto& [host, known] : state_->hosts) known.waiting.clear();
-  state_->answered.wait(lock, [&] { return state_->answering == 0; });
-}
-
-}  // namespace flyhook::detail
-
-#endif
-#endif
-
-#endif
-
 #ifndef FLYHOOK_DETAIL_RUN_SUBSCRIPTIONS_HPP
 #define FLYHOOK_DETAIL_RUN_SUBSCRIPTIONS_HPP
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -4518,8 +7058,12 @@ namespace flyhook::detail {
 
 class Subscriptions {
  public:
+  /// Throws Error for a URL that must not be called. Called under no lock; may take a while.
+  using CheckUrl = std::function<void(const Url&)>;
+
   /// `options` and `store` outlive this.
-  FLYHOOK_DECL Subscriptions(const Options& options, Store& store, const std::array<std::uint64_t, 4>& seed);
+  FLYHOOK_DECL Subscriptions(const Options& options, Store& store, const std::array<std::uint64_t, 4>& seed,
+                             CheckUrl check_url);
 
   /// Takes over what the store holds.
   FLYHOOK_DECL void load();
@@ -4528,7 +7072,9 @@ class Subscriptions {
   // ------------------------
 
   FLYHOOK_DECL EndpointPtr subscribe(Subscription subscription, TimePoint now, bool& is_new);
-  FLYHOOK_DECL EndpointPtr update(const SubscriptionId& id, const SubscriptionPatch& patch);
+  FLYHOOK_DECL EndpointPtr update(const SubscriptionId& id, const SubscriptionPatch& patch, TimePoint now);
+  /// With a new secret of the same kind; the old one signs for `grace` more.
+  FLYHOOK_DECL EndpointPtr rotate(const SubscriptionId& id, std::chrono::seconds grace, TimePoint now);
   /// The endpoint as it was.
   FLYHOOK_DECL EndpointPtr remove(const SubscriptionId& id);
 
@@ -4550,11 +7096,14 @@ class Subscriptions {
   auto ask_store(Call call);
   FLYHOOK_DECL void load_instead_of(const EndpointPtr& known);
   FLYHOOK_DECL void check(const Subscription& subscription) const;
-  FLYHOOK_DECL EndpointPtr write(Subscription subscription, std::uint64_t expected);
+  FLYHOOK_DECL void check_url(const std::string& url, const EndpointPtr& known, std::string& checked) const;
+  FLYHOOK_DECL EndpointPtr write(SubscriptionRow row, std::uint64_t expected);
   FLYHOOK_DECL EndpointPtr add(Subscription subscription, TimePoint now);
+  FLYHOOK_DECL std::function<void(void*, std::size_t)> random() const;
 
   const Options& options_;
   Store& store_;
+  const CheckUrl check_url_;
   mutable std::mutex mutex_;
   Registry registry_;                                         // under mutex_
   UlidSequence ids_;                                          // under mutex_
@@ -4594,8 +7143,19 @@ class Subscriptions::Change {
   Subscriptions& owner_;
 };
 
-Subscriptions::Subscriptions(const Options& options, Store& store, const std::array<std::uint64_t, 4>& seed)
-    : options_(options), store_(store), registry_(options.event_types), ids_(seed) {}
+/// Wipes a row's secrets at the end of a scope, if they did not go on from there.
+struct RowWipe {
+  explicit RowWipe(SubscriptionRow& its_row) noexcept : row(its_row) {}
+  RowWipe(const RowWipe&) = delete;
+  RowWipe& operator=(const RowWipe&) = delete;
+  ~RowWipe() { wipe_secrets(row); }
+
+  SubscriptionRow& row;
+};
+
+Subscriptions::Subscriptions(const Options& options, Store& store, const std::array<std::uint64_t, 4>& seed,
+                             CheckUrl check_url)
+    : options_(options), store_(store), check_url_(std::move(check_url)), registry_(options.event_types), ids_(seed) {}
 
 /// What a store throws reaches the caller of a publisher's member as an Error.
 template <class Call>
@@ -4635,17 +7195,27 @@ void Subscriptions::check(const Subscription& subscription) const {
       throw Error{ErrorCode::invalid, "events", "\"" + pattern + "\" matches no event type of this application"};
 }
 
-EndpointPtr Subscriptions::write(Subscription subscription, std::uint64_t expected) {
-  const auto put = ask_store([&] { return store_.put(subscription, expected); });
+/// Once for each URL of a change, and not where it stays as it was. `checked`: the last one that passed.
+void Subscriptions::check_url(const std::string& url, const EndpointPtr& known, std::string& checked) const {
+  if (url == checked || (known != nullptr && url == known->subscription.url)) return;
+  check_url_(parse_checked_url(url));
+  checked = url;
+}
+
+EndpointPtr Subscriptions::write(SubscriptionRow row, std::uint64_t expected) {
+  const RowWipe wiped{row};
+  const auto put = ask_store([&] { return store_.put(row, expected); });
   if (!put.stored) return nullptr;
-  auto endpoint =
-      std::make_shared<const Endpoint>(SubscriptionRow{std::move(subscription), put.lane, put.version}, options_);
+  row.lane = put.lane;
+  row.version = put.version;
+  auto endpoint = std::make_shared<const Endpoint>(std::move(row), options_);
   const std::lock_guard lock{mutex_};
   registry_.put(endpoint);
   return endpoint;
 }
 
 EndpointPtr Subscriptions::add(Subscription subscription, TimePoint now) {
+  const WipeAtEnd wiped{subscription.secret};
   const auto tenant = subscription.tenant;
   {
     const std::lock_guard lock{mutex_};
@@ -4663,11 +7233,12 @@ EndpointPtr Subscriptions::add(Subscription subscription, TimePoint now) {
     if (--being_added_[tenant] == 0) being_added_.erase(tenant);
   };
   try {
-    if (subscription.secret.empty())
-      subscription.secret = generate_secret_from(options_.random ? options_.random : openssl_random);
+    if (subscription.secret.empty()) subscription.secret = generate_secret_from(random());
     subscription.disabled_reason.clear();
     subscription.created_at = std::chrono::floor<std::chrono::microseconds>(now);
-    auto endpoint = write(std::move(subscription), 0);
+    SubscriptionRow row;
+    row.subscription = std::move(subscription);
+    auto endpoint = write(std::move(row), 0);
     done();
     return endpoint;
   } catch (...) {
@@ -4677,30 +7248,58 @@ EndpointPtr Subscriptions::add(Subscription subscription, TimePoint now) {
 }
 
 EndpointPtr Subscriptions::subscribe(Subscription subscription, TimePoint now, bool& is_new) {
+  const WipeAtEnd wiped{subscription.secret};
   check(subscription);
+  std::string checked;
   const Change change{*this};
   for (int i = 0; i < most_tries; ++i) {
     const auto known = subscription.id.value.empty() ? nullptr : find(subscription.id);
+    check_url(subscription.url, known, checked);
     is_new = known == nullptr;
-    auto endpoint = is_new ? add(subscription, now) : write(updated(known->subscription, subscription), known->version);
+    auto endpoint = is_new ? add(subscription, now)
+                           : write(with_secrets(updated(known->subscription, subscription), known->subscription.secret,
+                                                known->previous_secrets, now),
+                                   known->version);
     if (endpoint != nullptr) return endpoint;
     load_instead_of(known);  // somebody else wrote first
   }
   throw Error{ErrorCode::unavailable, "id", "\"" + subscription.id.value + "\" is being changed all the time"};
 }
 
-EndpointPtr Subscriptions::update(const SubscriptionId& id, const SubscriptionPatch& patch) {
+EndpointPtr Subscriptions::update(const SubscriptionId& id, const SubscriptionPatch& patch, TimePoint now) {
+  std::string checked;
   const Change change{*this};
   for (int i = 0; i < most_tries; ++i) {
     const auto known = find(id);
     if (known == nullptr) return nullptr;
     auto subscription = patched(known->subscription, patch);
-    if (subscription.secret.empty()) subscription.secret = known->subscription.secret;
+    const WipeAtEnd wiped{subscription.secret};
     check(subscription);
-    if (auto endpoint = write(std::move(subscription), known->version)) return endpoint;
+    check_url(subscription.url, known, checked);
+    if (auto endpoint =
+            write(with_secrets(std::move(subscription), known->subscription.secret, known->previous_secrets, now),
+                  known->version))
+      return endpoint;
     load_instead_of(known);
   }
   throw Error{ErrorCode::unavailable, "id", "\"" + id.value + "\" is being changed all the time"};
+}
+
+EndpointPtr Subscriptions::rotate(const SubscriptionId& id, std::chrono::seconds grace, TimePoint now) {
+  const Change change{*this};
+  for (int i = 0; i < most_tries; ++i) {
+    const auto known = find(id);
+    if (known == nullptr) return nullptr;
+    auto row = rotated(known->subscription, generate_secret_like(known->subscription.secret, random()),
+                       known->previous_secrets, grace, now);
+    if (auto endpoint = write(std::move(row), known->version)) return endpoint;
+    load_instead_of(known);
+  }
+  throw Error{ErrorCode::unavailable, "id", "\"" + id.value + "\" is being changed all the time"};
+}
+
+std::function<void(void*, std::size_t)> Subscriptions::random() const {
+  return options_.random ? options_.random : openssl_random;
 }
 
 EndpointPtr Subscriptions::remove(const SubscriptionId& id) {
@@ -4809,6 +7408,7 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   // Written first; then the lane learns it, and what must not be sent any more is returned or ended.
   FLYHOOK_DECL SubscriptionId subscribe(Subscription subscription);
   FLYHOOK_DECL bool update(const SubscriptionId& id, const SubscriptionPatch& patch);
+  FLYHOOK_DECL std::string rotate_secret(const SubscriptionId& id, std::chrono::seconds grace);
   FLYHOOK_DECL bool unsubscribe(const SubscriptionId& id);
 
   // Looking ---------------------------------------------------------------------------------------------------------------
@@ -4863,7 +7463,7 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
 
     Job job{};                       // out: to be sent
     std::uint64_t resolve_lane = 0;  // out: to be looked up
-    std::string resolve_host{};
+    EndpointPtr resolve_for{};
     std::uint64_t notify_lane = 0;                           // out: whose notices are told; in: they were
     std::deque<Notice> notices{};                            // of that lane, oldest first
     std::vector<std::pair<EventId, std::string>> dropped{};  // out: for Observer::on_dropped
@@ -4989,7 +7589,7 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
 
   Intake intake_;
   Pool pool_;
-  HostResolver resolver_;
+  Guard guard_;
   Subscriptions subscriptions_;
 
   Accepting accepting_;                             // the intake role's
@@ -5163,6 +7763,12 @@ std::size_t Engine::encode_one(Accepting& work, std::unique_ptr<QueuedEvent> eve
   }
   work.found.clear();
   index.match(message->tenant, message->type, work.found);
+  try {
+    FilterInput input{*message};
+    std::erase_if(work.found, [&](const EndpointPtr& endpoint) { return !endpoint->filter.matches(input); });
+  } catch (...) {  // no memory for the data's values
+    return drop("filter: " + thrown_text());
+  }
   planned.targets.assign(work.found.begin(), work.found.end());
   const auto size = message->data.size();
   planned.message = std::move(message);
@@ -5661,7 +8267,7 @@ void Engine::stop(std::chrono::milliseconds timeout) {
     calm_.notify_all();  // what is left will not come about any more
   }
   transport_.cancel_all();
-  resolver_.abandon();
+  guard_.abandon();
   if (may_wait) wait_still(Real::now() + std::chrono::milliseconds{500});
   pool_.stop();
   if (may_wait) finish_stop();
@@ -5898,24 +8504,20 @@ Engine::Next Engine::take_notices(Hand& hand) {
 Engine::Next Engine::take_job(Hand& hand, Clock_ns now) {
   if (stopping_) return Next::nothing;
   while (Lane* lane = scheduler_.next()) {
-    if (lane->resolved == nullptr && lane->endpoint->url.is_literal) {
-      auto literal = std::make_shared<Resolved>();
-      literal->addresses.push_back(lane->endpoint->url.host);
-      literal->refresh_at = literal->expires_at = Clock_ns::max();
-      lane->resolved = std::move(literal);
-    }
+    const auto& url = lane->endpoint->url;
+    if (lane->resolved == nullptr && url.is_literal) lane->resolved = guard_.judge_literal(url);
     const bool is_late = lane->late_failures > 0;
     if (is_late) --lane->late_failures;
     if (!is_late && (lane->resolved == nullptr || now >= lane->resolved->expires_at)) {
       scheduler_.resolve(*lane, now + std::chrono::nanoseconds{options_.connect_timeout});
       hand.resolve_lane = lane->number;
-      hand.resolve_host = lane->endpoint->url.host;
+      hand.resolve_for = lane->endpoint;
       return Next::resolve;
     }
     hand.job.resolved = lane->resolved;
     hand.job.claim = {0, lane->number, lane->epoch};
     hand.job.endpoint = lane->endpoint;
-    if (!is_late && now >= lane->resolved->refresh_at) hand.resolve_host = lane->endpoint->url.host;
+    if (!is_late && now >= lane->resolved->refresh_at) hand.resolve_for = lane->endpoint;
     auto claimed = scheduler_.start(*lane);
     hand.job.claim.sequence = claimed.sequence;
     hand.job.message = std::move(claimed.message);
@@ -5961,9 +8563,8 @@ void Engine::perform(Hand& hand, Next next) {
 void Engine::resolve(Hand& hand) {
   const auto lane = hand.resolve_lane;
   hand.resolved_lane = lane;
-  hand.resolved =
-      resolver_.find(std::exchange(hand.resolve_host, {}),
-                     [this, lane](std::shared_ptr<const Resolved> answer) { resolved(lane, std::move(answer)); });
+  hand.resolved = guard_.find(std::exchange(hand.resolve_for, {})->url,
+                              [this, lane](std::shared_ptr<const Resolved> answer) { resolved(lane, std::move(answer)); });
 }
 
 void Engine::resolved(std::uint64_t number, std::shared_ptr<const Resolved> answer) {
@@ -5979,9 +8580,9 @@ void Engine::resolved(std::uint64_t number, std::shared_ptr<const Resolved> answ
 
 void Engine::send(Hand& hand) {
   Job job = std::exchange(hand.job, {});
-  if (!hand.resolve_host.empty()) {  // in use and no longer new: look it up again, and go on with what there is
-    auto newer = resolver_.find(std::exchange(hand.resolve_host, {}),
-                                [this, lane = job.claim.lane](auto answer) { resolved(lane, std::move(answer)); });
+  if (hand.resolve_for != nullptr) {  // in use and no longer new: look it up again, and go on with what there is
+    auto newer = guard_.find(std::exchange(hand.resolve_for, {})->url,
+                             [this, lane = job.claim.lane](auto answer) { resolved(lane, std::move(answer)); });
     if (newer != nullptr && newer != job.resolved) {
       job.resolved = newer;
       hand.resolved_lane = job.claim.lane;
@@ -6140,8 +8741,9 @@ Engine::Engine(Options options, const std::array<std::uint64_t, 12>& seed)
       clock_(*options_.clock),
       intake_(options_, seed_part(seed, 0)),
       pool_(options_.threads, options_.clock),
-      resolver_(options_.resolver, options_.clock, options_.threads == 0),
-      subscriptions_(options_, store_, seed_part(seed, 4)),
+      guard_(options_.url_policy, options_.resolver, options_.clock, options_.threads == 0),
+      subscriptions_(options_, store_, seed_part(seed, 4),
+                     [this](const Url& url) { guard_.check(url, options_.connect_timeout); }),
       scheduler_(sending_slots(traits_, options_.threads)) {}
 
 Engine::~Engine() {
@@ -6180,9 +8782,16 @@ SubscriptionId Engine::subscribe(Subscription subscription) {
 }
 
 bool Engine::update(const SubscriptionId& id, const SubscriptionPatch& patch) {
-  const auto endpoint = subscriptions_.update(id, patch);
+  const auto endpoint = subscriptions_.update(id, patch, clock_.now());
   if (endpoint != nullptr) changed(endpoint);
   return endpoint != nullptr;
+}
+
+std::string Engine::rotate_secret(const SubscriptionId& id, std::chrono::seconds grace) {
+  const auto endpoint = subscriptions_.rotate(id, grace, clock_.now());
+  if (endpoint == nullptr) throw Error{ErrorCode::not_found, "id", "no subscription \"" + id.value.substr(0, 200) + "\""};
+  changed(endpoint);
+  return receivers_secret(endpoint->subscription.secret);
 }
 
 bool Engine::unsubscribe(const SubscriptionId& id) {
@@ -6350,7 +8959,7 @@ class MemoryStore final : public Store, private History {
   FLYHOOK_DECL Closed close(const CloseRequest& request) override;
   FLYHOOK_DECL std::size_t pending() override;
   FLYHOOK_DECL std::vector<SubscriptionRow> subscriptions() override;
-  FLYHOOK_DECL PutResult put(const Subscription& subscription, std::uint64_t expected) override;
+  FLYHOOK_DECL PutResult put(const SubscriptionRow& row, std::uint64_t expected) override;
   FLYHOOK_DECL std::optional<std::uint64_t> remove(const SubscriptionId& id) override;
   FLYHOOK_DECL History& history() override;
 
@@ -7154,6 +9763,11 @@ namespace flyhook {
 struct MemoryStore::State {
   State(const Retention& retention, std::size_t max_pending, std::size_t max_bytes)
       : ledger(retention, max_pending, max_bytes) {}
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  ~State() {
+    for (auto& [id, row] : subscriptions) detail::wipe_secrets(row);
+  }
 
   std::mutex mutex{};  // protects all below
   std::string owner{};
@@ -7461,23 +10075,29 @@ std::vector<SubscriptionRow> MemoryStore::subscriptions() {
   return rows;
 }
 
-PutResult MemoryStore::put(const Subscription& subscription, std::uint64_t expected) {
+PutResult MemoryStore::put(const SubscriptionRow& row, std::uint64_t expected) {
+  const auto& id = row.subscription.id;
   const std::lock_guard lock{state_->mutex};
-  const auto at = state_->subscriptions.find(subscription.id);
+  const auto at = state_->subscriptions.find(id);
   if (at == state_->subscriptions.end()) {
     if (expected != 0) return {};
-    const SubscriptionRow row{subscription, state_->next_lane, state_->version + 1};
-    state_->subscriptions.emplace(subscription.id, row);
-    state_->add_lane(row.lane, subscription.id);
+    auto& stored = state_->subscriptions.emplace(id, row).first->second;
+    stored.lane = state_->next_lane;
+    stored.version = state_->version + 1;
+    state_->add_lane(stored.lane, id);
     ++state_->next_lane;
     ++state_->version;
-    return {true, row.lane, row.version};
+    return {true, stored.lane, stored.version};
   }
-  SubscriptionRow& row = at->second;
-  if (row.version != expected) return {false, row.lane, row.version};
-  row.subscription = subscription;
-  row.version = ++state_->version;
-  return {true, row.lane, row.version};
+  SubscriptionRow& stored = at->second;
+  if (stored.version != expected) return {false, stored.lane, stored.version};
+  SubscriptionRow next = row;
+  next.lane = stored.lane;
+  next.version = state_->version + 1;
+  detail::wipe_secrets(stored);
+  stored = std::move(next);
+  ++state_->version;
+  return {true, stored.lane, stored.version};
 }
 
 std::optional<std::uint64_t> MemoryStore::remove(const SubscriptionId& id) {
@@ -7485,6 +10105,7 @@ std::optional<std::uint64_t> MemoryStore::remove(const SubscriptionId& id) {
   const auto at = state_->subscriptions.find(id);
   if (at == state_->subscriptions.end()) return std::nullopt;
   state_->mark_removed(*state_->find_lane(at->second.lane));
+  detail::wipe_secrets(at->second);
   state_->subscriptions.erase(at);
   return ++state_->version;
 }
@@ -7665,9 +10286,13 @@ bool PublisherBase::resume(const SubscriptionId& id) {
   return update(id, patch);
 }
 
+std::string PublisherBase::rotate_secret(const SubscriptionId& id, std::chrono::seconds grace) {
+  return engine().rotate_secret(id, grace);
+}
+
 std::optional<std::string> PublisherBase::reveal_secret(const SubscriptionId& id) const {
   const auto endpoint = engine().subscriptions().find(id);
-  return endpoint == nullptr ? std::nullopt : std::optional{endpoint->subscription.secret};
+  return endpoint == nullptr ? std::nullopt : std::optional{detail::receivers_secret(endpoint->subscription.secret)};
 }
 
 std::optional<Subscription> PublisherBase::subscription(const SubscriptionId& id) const {
@@ -7730,17 +10355,22 @@ bool PublisherBase::settle(std::chrono::milliseconds real_limit) {
 #include <utility>
 #include <vector>
 
-// Standard Webhooks 1.0 signatures, the receiver's side.
+// Signatures, the receiver's side: Standard Webhooks 1.0, GitHub's and Stripe's (rules S4 to S16 of
+// tests/vectors/README.md).
 
 namespace flyhook {
 
-/// How the sender signs. Built so far: `standard`.
-enum class Scheme { standard, github, stripe };
+/// How the sender signs.
+enum class Scheme {
+  standard,  ///< webhook-id, -timestamp and -signature (or svix-), v1 and v1a
+  github,    ///< X-Hub-Signature-256 over the body alone: without a time, a request can be played again at any time
+  stripe     ///< Stripe-Signature: its own t, and v1 in hexadecimal digits
+};
 
 enum class VerifyReason {
   none,            ///< it is right
-  missing_header,  ///< webhook-id, webhook-timestamp or webhook-signature is missing or empty
-  malformed,       ///< one of them is there twice, or the timestamp is not a number
+  missing_header,  ///< a header of the scheme is missing or empty
+  malformed,       ///< one of them is there twice, the timestamp is not a number, or (GitHub) it is no sha256= signature
   too_old,
   too_new,  ///< outside the tolerance: a replay, or clocks that differ
   no_match  ///< no signature belongs to this content and any of the secrets
@@ -7748,25 +10378,31 @@ enum class VerifyReason {
 
 struct VerifierOptions {
   Scheme scheme = Scheme::standard;
-  std::vector<std::string> secrets{};   ///< "whsec_..."; any of them may have signed. At least one
-  std::chrono::seconds tolerance{300};  ///< to both sides of now; 0: the same second only
+  /// Any of them may have signed. At least one, none empty. standard: "whsec_..." and, for ed25519, "whpk_...". Elsewhere
+  /// the text itself is the secret, Stripe's "whsec_" included.
+  std::vector<std::string> secrets{};
+  std::chrono::seconds tolerance{300};  ///< to both sides of now; 0: the same second only. GitHub's requests have no time
   std::function<std::int64_t()> now{};  ///< seconds since 1970; empty: the system clock
 };
 
 struct VerifyResult {
   bool ok = false;
   VerifyReason reason{};
-  std::string id{};  ///< the webhook-id; set only if `ok`
+  /// standard: the webhook-id, only if `ok`. Elsewhere empty: X-GitHub-Delivery is not signed, and Stripe's id is a member
+  /// of the body.
+  std::string id{};
 };
 
 /// Checks that a request was signed with one of the secrets, lately. Immutable, thread-safe.
 class Verifier {
  public:
-  /// Throws Error: `invalid` ("secrets", "tolerance"), `unsupported` ("scheme"). The message never holds a secret.
+  /// Throws Error: `invalid` ("secrets", "tolerance", "scheme"). The message never holds a secret. A "whsk_" is refused:
+  /// who only verifies should not be able to sign.
   FLYHOOK_DECL explicit Verifier(VerifierOptions options);
 
   /// Never throws on hostile input; compares in constant time. `body`: the bytes as they came. Names in any case; svix-
-  /// headers stand in where no webhook- one is there.
+  /// headers stand in where no webhook- one is there. Work grows with the headers and with the body, not with their
+  /// product: of v1a entries, the first 16 are verified, and further ones until 64 MiB were hashed for them.
   FLYHOOK_DECL VerifyResult verify(const Headers& headers, std::string_view body) const;
 
   /// Any range of pairs of strings: httplib::Headers.
@@ -7784,9 +10420,19 @@ class Verifier {
   }
 
  private:
-  FLYHOOK_DECL static bool is_ours(std::string_view name);
+  FLYHOOK_DECL static bool is_ours(std::string_view name);  // of any scheme
+  FLYHOOK_DECL VerifyResult verify_standard(const Headers& headers, std::string_view body) const;
+  FLYHOOK_DECL VerifyResult verify_github(const Headers& headers, std::string_view body) const;
+  FLYHOOK_DECL VerifyResult verify_stripe(const Headers& headers, std::string_view body) const;
+  FLYHOOK_DECL VerifyReason judge_time(std::string_view timestamp) const;
+  FLYHOOK_DECL bool has_v1(std::string_view entries, std::string_view id, std::string_view timestamp,
+                           std::string_view body) const;
+  FLYHOOK_DECL bool has_v1a(std::string_view entries, std::string_view id, std::string_view timestamp,
+                            std::string_view body) const;
 
+  Scheme scheme_;
   std::vector<detail::HmacKey> keys_;
+  std::vector<detail::Ed25519PublicKey> public_keys_;
   std::int64_t tolerance_;
   std::function<std::int64_t()> now_;
 };
@@ -7801,20 +10447,31 @@ class Verifier {
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <limits>
+#include <cstddef>
+#include <system_error>
 
 namespace flyhook {
 
 namespace detail {
 
-/// The three fields of one naming: "webhook-" or "svix-".
+/// The fields of one naming.
 struct SignedFields {
   std::array<const std::string*, 3> values{};  // id, timestamp, signature
   bool is_any = false, is_repeated = false;
 };
 
-FLYHOOK_DECL SignedFields find_signed_fields(const Headers& headers, std::string_view prefix);
+/// A header that must be there once.
+struct OnlyField {
+  const std::string* value = nullptr;
+  VerifyReason reason = VerifyReason::missing_header;  // none: it is there
+};
 
+FLYHOOK_DECL SignedFields find_signed_fields(const Headers& headers, std::string_view prefix);
+FLYHOOK_DECL OnlyField find_only_field(const Headers& headers, std::string_view name);
+FLYHOOK_DECL VerifyResult refused(VerifyReason reason);
+FLYHOOK_DECL std::string_view next_entry(std::string_view& rest, char separator);
+
+/// "webhook-" or "svix-".
 SignedFields find_signed_fields(const Headers& headers, std::string_view prefix) {
   constexpr std::array<std::string_view, 3> names{"id", "timestamp", "signature"};
   SignedFields fields;
@@ -7831,61 +10488,189 @@ SignedFields find_signed_fields(const Headers& headers, std::string_view prefix)
   return fields;
 }
 
+OnlyField find_only_field(const Headers& headers, std::string_view wanted) {
+  OnlyField found;
+  for (const auto& [name, value] : headers) {
+    if (!equal_without_case(name, wanted)) continue;
+    if (found.value != nullptr) return {nullptr, VerifyReason::malformed};
+    found = {&value, value.empty() ? VerifyReason::missing_header : VerifyReason::none};
+  }
+  return found;
+}
+
+VerifyResult refused(VerifyReason reason) {
+  return {false, reason, {}};
+}
+
+/// Takes the text up to the next separator, and that, off `rest`.
+std::string_view next_entry(std::string_view& rest, char separator) {
+  const auto entry = rest.substr(0, rest.find(separator));
+  rest.remove_prefix(std::min(rest.size(), entry.size() + 1));
+  return entry;
+}
+
 }  // namespace detail
 
-Verifier::Verifier(VerifierOptions options) : tolerance_(options.tolerance.count()), now_(std::move(options.now)) {
-  if (options.scheme != Scheme::standard)
-    throw Error{ErrorCode::unsupported, "scheme", "this version verifies Standard Webhooks only"};
+Verifier::Verifier(VerifierOptions options)
+    : scheme_(options.scheme), tolerance_(options.tolerance.count()), now_(std::move(options.now)) {
+  std::vector<detail::SecretText> secrets;
+  secrets.reserve(options.secrets.size());
+  for (auto& secret : options.secrets) {
+    secrets.emplace_back(std::move(secret));
+    detail::wipe(secret);  // a short one was copied
+  }
+
+  if (scheme_ != Scheme::standard && scheme_ != Scheme::github && scheme_ != Scheme::stripe)
+    throw Error{ErrorCode::invalid, "scheme", "is not one of the enumerators"};
   if (options.tolerance < std::chrono::seconds{0}) throw Error{ErrorCode::invalid, "tolerance", "must not be negative"};
-  if (options.secrets.empty())
+  if (secrets.empty())
     throw Error{ErrorCode::invalid, "secrets", "is empty: without a secret anybody could have sent a request"};
-  for (const auto& secret : options.secrets) {
-    auto bytes = detail::decode_secret(secret, "secrets");
-    keys_.emplace_back(bytes);
-    detail::wipe(bytes);
+  for (const auto& secret : secrets) {
+    if (secret.text.empty())
+      throw Error{ErrorCode::invalid, "secrets", "holds an empty one: with it anybody could have signed a request"};
+    if (scheme_ != Scheme::standard) {
+      keys_.emplace_back(secret.text);
+      continue;
+    }
+    const auto read = detail::decode_secret(secret.text, "secrets");
+    switch (read.kind) {
+      case detail::SecretKind::shared: keys_.emplace_back(read.bytes.text); break;
+      case detail::SecretKind::public_key: public_keys_.emplace_back(read.bytes.text); break;
+      case detail::SecretKind::signing_key:
+        throw Error{ErrorCode::invalid, "secrets",
+                    "holds a whsk_, which signs; a receiver is given its whpk_, which only verifies"};
+    }
   }
 }
 
 bool Verifier::is_ours(std::string_view name) {
   return detail::equal_without_case(name.substr(0, 8), "webhook-") ||
-         detail::equal_without_case(name.substr(0, 5), "svix-");
+         detail::equal_without_case(name.substr(0, 5), "svix-") ||
+         detail::equal_without_case(name, "x-hub-signature-256") || detail::equal_without_case(name, "stripe-signature");
 }
 
 VerifyResult Verifier::verify(const Headers& headers, std::string_view body) const {
-  const auto refuse = [](VerifyReason reason) { return VerifyResult{false, reason, {}}; };
-  auto fields = detail::find_signed_fields(headers, "webhook-");
-  if (!fields.is_any) fields = detail::find_signed_fields(headers, "svix-");
-  for (const auto* value : fields.values)
-    if (value == nullptr || value->empty()) return refuse(VerifyReason::missing_header);
-  if (fields.is_repeated) return refuse(VerifyReason::malformed);
-  const auto& [id, timestamp, signatures] = fields.values;
+  switch (scheme_) {
+    case Scheme::github: return verify_github(headers, body);
+    case Scheme::stripe: return verify_stripe(headers, body);
+    case Scheme::standard: break;
+  }
+  return verify_standard(headers, body);
+}
 
+/// `none`, `malformed` (not ASCII digits that fit 63 bits), `too_old` or `too_new` (S6, S7).
+VerifyReason Verifier::judge_time(std::string_view timestamp) const {
   std::int64_t at = 0;
-  const auto* const end = timestamp->data() + timestamp->size();
-  const auto [parsed, failed] = std::from_chars(timestamp->data(), end, at);
-  const bool is_number = timestamp->find_first_not_of("0123456789") == std::string::npos;
-  if (!is_number || parsed != end || failed != std::errc{}) return refuse(VerifyReason::malformed);
+  const bool is_number = timestamp.find_first_not_of("0123456789") == std::string_view::npos;
+  if (!is_number || std::from_chars(timestamp.data(), timestamp.data() + timestamp.size(), at).ec != std::errc{})
+    return VerifyReason::malformed;
 
   const std::int64_t now =
       now_ ? now_()
            : std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-  // `at` is not negative, so neither difference overflows for a `now` that is not.
-  if (now > at && now - at > tolerance_) return refuse(VerifyReason::too_old);
-  if (at > now && at - std::max<std::int64_t>(now, 0) > tolerance_) return refuse(VerifyReason::too_new);
+  // The difference of any two 63-bit numbers fits 64 bits without sign, whatever `now` says.
+  const auto later = static_cast<std::uint64_t>(std::max(now, at));
+  const auto earlier = static_cast<std::uint64_t>(std::min(now, at));
+  if (later - earlier <= static_cast<std::uint64_t>(tolerance_)) return VerifyReason::none;
+  return at < now ? VerifyReason::too_old : VerifyReason::too_new;
+}
+
+// Standard Webhooks -----------------------------------------------------------------------------------------------------
+
+VerifyResult Verifier::verify_standard(const Headers& headers, std::string_view body) const {
+  auto fields = detail::find_signed_fields(headers, "webhook-");
+  if (!fields.is_any) fields = detail::find_signed_fields(headers, "svix-");
+  for (const auto* value : fields.values)
+    if (value == nullptr || value->empty()) return detail::refused(VerifyReason::missing_header);
+  if (fields.is_repeated) return detail::refused(VerifyReason::malformed);
+  const auto& [id, timestamp, entries] = fields.values;
+
+  if (const auto reason = judge_time(*timestamp); reason != VerifyReason::none) return detail::refused(reason);
+  if (!has_v1(*entries, *id, *timestamp, body) && !has_v1a(*entries, *id, *timestamp, body))
+    return detail::refused(VerifyReason::no_match);
+  return {true, VerifyReason::none, *id};
+}
+
+bool Verifier::has_v1(std::string_view entries, std::string_view id, std::string_view timestamp,
+                      std::string_view body) const {
+  bool matched = false;
+  for (const auto& key : keys_) {
+    const auto digest = key.sign({id, ".", timestamp, ".", body});
+    const auto expected = "v1," + detail::base64({reinterpret_cast<const char*>(digest.data()), digest.size()});
+    for (auto rest = entries; !rest.empty();)
+      matched = detail::equal_in_constant_time(detail::next_entry(rest, ' '), expected) || matched;
+  }
+  return matched;
+}
+
+bool Verifier::has_v1a(std::string_view entries, std::string_view id, std::string_view timestamp,
+                       std::string_view body) const {
+  constexpr std::string_view version = "v1a,";
+  constexpr std::size_t encoded_size = 88;  // base64 of 64 bytes
+  constexpr std::size_t always = 16, most_bytes = 64u << 20;
+  if (public_keys_.empty()) return false;
+  const auto content = detail::signed_content(id, timestamp, body);
+  std::size_t verified = 0, hashed = 0;
+  for (auto rest = entries; !rest.empty();) {
+    const auto entry = detail::next_entry(rest, ' ');
+    if (entry.size() != version.size() + encoded_size || !entry.starts_with(version)) continue;
+    const auto signature = detail::base64_decode(entry.substr(version.size()));
+    if (!signature) continue;
+    // Each entry hashes the whole content anew: many of them under a large body would be work without measure.
+    hashed += content.size() * public_keys_.size();
+    if (++verified > always && hashed > most_bytes) return false;
+    for (const auto& key : public_keys_)
+      if (key.verify(content, *signature)) return true;  // nothing secret is compared
+  }
+  return false;
+}
+
+// Others ----------------------------------------------------------------------------------------------------------------
+
+VerifyResult Verifier::verify_github(const Headers& headers, std::string_view body) const {
+  const auto field = detail::find_only_field(headers, "x-hub-signature-256");
+  if (field.reason != VerifyReason::none) return detail::refused(field.reason);
+  constexpr std::string_view prefix = "sha256=";
+  const std::string_view value = *field.value;
+  const auto given = value.substr(std::min(value.size(), prefix.size()));
+  if (!value.starts_with(prefix) || given.size() != 64 ||
+      given.find_first_not_of("0123456789abcdef") != std::string_view::npos)
+    return detail::refused(VerifyReason::malformed);
 
   bool matched = false;
   for (const auto& key : keys_) {
-    const auto digest = key.sign({*id, ".", *timestamp, ".", body});
-    const auto expected = "v1," + detail::base64({reinterpret_cast<const char*>(digest.data()), digest.size()});
-    std::string_view rest = *signatures;
-    while (!rest.empty()) {
-      const auto entry = rest.substr(0, rest.find(' '));
-      rest.remove_prefix(std::min(rest.size(), entry.size() + 1));
-      matched = detail::equal_in_constant_time(entry, expected) || matched;
-    }
+    const auto digest = key.sign({body});
+    const auto expected = detail::hex({reinterpret_cast<const char*>(digest.data()), digest.size()});
+    matched = detail::equal_in_constant_time(given, expected) || matched;
   }
-  if (!matched) return refuse(VerifyReason::no_match);
-  return {true, VerifyReason::none, *id};
+  if (!matched) return detail::refused(VerifyReason::no_match);
+  return {true, VerifyReason::none, {}};
+}
+
+VerifyResult Verifier::verify_stripe(const Headers& headers, std::string_view body) const {
+  const auto field = detail::find_only_field(headers, "stripe-signature");
+  if (field.reason != VerifyReason::none) return detail::refused(field.reason);
+
+  std::string_view timestamp;
+  std::size_t times = 0;
+  for (std::string_view rest = *field.value; !rest.empty();) {
+    const auto entry = detail::next_entry(rest, ',');
+    if (!entry.starts_with("t=")) continue;
+    timestamp = entry.substr(2);
+    ++times;
+  }
+  if (times != 1) return detail::refused(VerifyReason::malformed);
+  if (const auto reason = judge_time(timestamp); reason != VerifyReason::none) return detail::refused(reason);
+
+  bool matched = false;
+  for (const auto& key : keys_) {
+    const auto digest = key.sign({timestamp, ".", body});
+    const auto expected = "v1=" + detail::hex({reinterpret_cast<const char*>(digest.data()), digest.size()});
+    for (std::string_view rest = *field.value; !rest.empty();)
+      matched = detail::equal_in_constant_time(detail::next_entry(rest, ','), expected) || matched;
+  }
+  if (!matched) return detail::refused(VerifyReason::no_match);
+  return {true, VerifyReason::none, {}};
 }
 
 }  // namespace flyhook

@@ -166,8 +166,10 @@ bool is_header_value(std::string_view value) {
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 // What flyhook needs of cryptography, all of it OpenSSL's: HMAC-SHA256, base64, random bytes, comparing and wiping.
+// (ed25519: ed25519.hpp.)
 
 namespace flyhook::detail {
 
@@ -183,8 +185,38 @@ FLYHOOK_DECL std::optional<std::string> base64_decode(std::string_view text);
 /// Compares in a time that depends on the sizes only.
 FLYHOOK_DECL bool equal_in_constant_time(std::string_view a, std::string_view b);
 
-/// Overwrites with zeros in a way that the optimiser keeps.
-FLYHOOK_DECL void wipe(std::string& secret);
+/// Lower-case hexadecimal digits.
+FLYHOOK_DECL std::string hex(std::string_view bytes);
+
+/// Overwrites with zeros in a way that the optimiser keeps, and empties. What is behind the end is overwritten as well.
+FLYHOOK_DECL void wipe(std::string& secret) noexcept;
+
+/// A copy of a secret: wiped when it goes, however the scope is left. Not to be copied by accident.
+class SecretText {
+ public:
+  SecretText() = default;
+  explicit SecretText(std::string its_text) noexcept : text(std::move(its_text)) {}
+  SecretText(SecretText&& other) noexcept : text(std::move(other.text)) { wipe(other.text); }
+  SecretText& operator=(SecretText&& other) noexcept {
+    text.swap(other.text);
+    return *this;
+  }
+  ~SecretText() { wipe(text); }
+
+  std::string text{};
+};
+
+/// Wipes somebody else's member at the end of a scope.
+class WipeAtEnd {
+ public:
+  explicit WipeAtEnd(std::string& secret) noexcept : secret_(secret) {}
+  WipeAtEnd(const WipeAtEnd&) = delete;
+  WipeAtEnd& operator=(const WipeAtEnd&) = delete;
+  ~WipeAtEnd() { wipe(secret_); }
+
+ private:
+  std::string& secret_;
+};
 
 /// Sets up OpenSSL before any thread of ours, so that its own exit handlers run after those threads have ended.
 FLYHOOK_DECL void initialise_openssl();
@@ -296,12 +328,16 @@ std::optional<std::string> base64_decode(std::string_view text) {
   std::string bytes(text.size() / 4 * 3, '\0');
   const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
                                    reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
-  if (size < 0) return std::nullopt;
+  if (size < 0) {
+    wipe(bytes);
+    return std::nullopt;
+  }
   std::size_t padding = 0;
   while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;
   bytes.resize(static_cast<std::size_t>(size) - padding);
   // EVP_DecodeBlock passes over white space at the ends and stray bits; encoding again shows both.
-  if (base64(bytes) != text) {
+  const SecretText again{base64(bytes)};
+  if (again.text != text) {
     wipe(bytes);
     return std::nullopt;
   }
@@ -312,7 +348,19 @@ bool equal_in_constant_time(std::string_view a, std::string_view b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
-void wipe(std::string& secret) {
+std::string hex(std::string_view bytes) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string text;
+  text.reserve(bytes.size() * 2);
+  for (const char byte : bytes) {
+    text.push_back(digits[static_cast<unsigned char>(byte) >> 4]);
+    text.push_back(digits[static_cast<unsigned char>(byte) & 15u]);
+  }
+  return text;
+}
+
+void wipe(std::string& secret) noexcept {
+  secret.resize(secret.capacity());  // never moves; a text that was longer once left its end there
   OPENSSL_cleanse(secret.data(), secret.size());
   secret.clear();
 }
@@ -388,6 +436,155 @@ std::array<unsigned char, 32> HmacKey::sign(std::initializer_list<std::string_vi
 
 #endif
 
+#ifndef FLYHOOK_DETAIL_SECURITY_ED25519_HPP
+#define FLYHOOK_DETAIL_SECURITY_ED25519_HPP
+
+#include <array>
+#include <memory>
+#include <string>
+#include <string_view>
+
+// ed25519 signatures (RFC 8032, pure: not pre-hashed), all of it OpenSSL's. Keys are made ready once, immutable and
+// thread-safe. A message must stand in one piece: the algorithm reads it twice.
+
+namespace flyhook::detail {
+
+/// An EVP_PKEY that is freed.
+struct EvpKey;
+
+using Ed25519Signature = std::array<unsigned char, 64>;
+
+/// A key that signs.
+class Ed25519PrivateKey {
+ public:
+  /// `seed`: the 32 bytes of RFC 8032, 5.1.5. Throws Error (`unavailable`, "secret") if OpenSSL has no ed25519.
+  FLYHOOK_DECL explicit Ed25519PrivateKey(std::string_view seed);
+  FLYHOOK_DECL Ed25519PrivateKey(Ed25519PrivateKey&&) noexcept;
+  FLYHOOK_DECL Ed25519PrivateKey& operator=(Ed25519PrivateKey&&) noexcept;
+  FLYHOOK_DECL ~Ed25519PrivateKey();
+
+  FLYHOOK_DECL Ed25519Signature sign(std::string_view message) const;
+
+  /// The 32 bytes that belong to it.
+  FLYHOOK_DECL std::string public_key() const;
+
+ private:
+  std::unique_ptr<EvpKey> key_;  // OpenSSL wipes the seed with it
+};
+
+/// A key that verifies.
+class Ed25519PublicKey {
+ public:
+  /// Any 32 bytes; if they are no point of the curve, no signature is right. Throws as above.
+  FLYHOOK_DECL explicit Ed25519PublicKey(std::string_view bytes);
+  FLYHOOK_DECL Ed25519PublicKey(Ed25519PublicKey&&) noexcept;
+  FLYHOOK_DECL Ed25519PublicKey& operator=(Ed25519PublicKey&&) noexcept;
+  FLYHOOK_DECL ~Ed25519PublicKey();
+
+  /// False for a signature of another size than 64 bytes, too.
+  FLYHOOK_DECL bool verify(std::string_view message, std::string_view signature) const;
+
+ private:
+  std::unique_ptr<EvpKey> key_;
+};
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_DETAIL_SECURITY_ED25519_IPP
+#define FLYHOOK_IMPL_DETAIL_SECURITY_ED25519_IPP
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+
+#include <cstddef>
+
+namespace flyhook::detail {
+
+struct EvpKey {
+  EvpKey() = default;
+  EvpKey(const EvpKey&) = delete;
+  EvpKey& operator=(const EvpKey&) = delete;
+  ~EvpKey() { EVP_PKEY_free(key); }
+
+  EVP_PKEY* key = nullptr;
+};
+
+/// A context of one signature.
+struct EvpContext {
+  EvpContext() : context(EVP_MD_CTX_new()) {}
+  EvpContext(const EvpContext&) = delete;
+  EvpContext& operator=(const EvpContext&) = delete;
+  ~EvpContext() { EVP_MD_CTX_free(context); }
+
+  EVP_MD_CTX* context;
+};
+
+FLYHOOK_DECL const unsigned char* unsigned_bytes(std::string_view text);
+
+const unsigned char* unsigned_bytes(std::string_view text) {
+  return reinterpret_cast<const unsigned char*>(text.data());
+}
+
+Ed25519PrivateKey::Ed25519PrivateKey(std::string_view seed) : key_(std::make_unique<EvpKey>()) {
+  key_->key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, unsigned_bytes(seed), seed.size());
+  if (key_->key == nullptr) throw Error{ErrorCode::unavailable, "secret", "OpenSSL could not make an ed25519 key"};
+}
+
+Ed25519PrivateKey::Ed25519PrivateKey(Ed25519PrivateKey&&) noexcept = default;
+Ed25519PrivateKey& Ed25519PrivateKey::operator=(Ed25519PrivateKey&&) noexcept = default;
+Ed25519PrivateKey::~Ed25519PrivateKey() = default;
+
+Ed25519Signature Ed25519PrivateKey::sign(std::string_view message) const {
+  const EvpContext own;
+  Ed25519Signature signature{};
+  std::size_t size = signature.size();
+  const bool done = own.context != nullptr && EVP_DigestSignInit(own.context, nullptr, nullptr, nullptr, key_->key) == 1 &&
+                    EVP_DigestSign(own.context, signature.data(), &size, unsigned_bytes(message), message.size()) == 1;
+  if (!done || size != signature.size()) throw Error{ErrorCode::unavailable, "secret", "OpenSSL could not sign"};
+  return signature;
+}
+
+std::string Ed25519PrivateKey::public_key() const {
+  std::string bytes(32, '\0');
+  std::size_t size = bytes.size();
+  if (EVP_PKEY_get_raw_public_key(key_->key, reinterpret_cast<unsigned char*>(bytes.data()), &size) != 1 ||
+      size != bytes.size())
+    throw Error{ErrorCode::unavailable, "secret", "OpenSSL has no public key of this ed25519 key"};
+  return bytes;
+}
+
+Ed25519PublicKey::Ed25519PublicKey(std::string_view bytes) : key_(std::make_unique<EvpKey>()) {
+  key_->key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, unsigned_bytes(bytes), bytes.size());
+  if (key_->key == nullptr) throw Error{ErrorCode::unavailable, "secret", "OpenSSL could not make an ed25519 key"};
+}
+
+Ed25519PublicKey::Ed25519PublicKey(Ed25519PublicKey&&) noexcept = default;
+Ed25519PublicKey& Ed25519PublicKey::operator=(Ed25519PublicKey&&) noexcept = default;
+Ed25519PublicKey::~Ed25519PublicKey() = default;
+
+bool Ed25519PublicKey::verify(std::string_view message, std::string_view signature) const {
+  if (signature.size() != Ed25519Signature{}.size()) return false;
+  const EvpContext own;
+  const bool ready = own.context != nullptr && EVP_DigestVerifyInit(own.context, nullptr, nullptr, nullptr, key_->key) == 1;
+  if (!ready) throw Error{ErrorCode::unavailable, "secret", "OpenSSL could not verify"};
+  // What a wrong signature leaves in this thread's error queue must not be found there by a TLS connection of the
+  // application; what was there before stays.
+  ERR_set_mark();
+  const bool is_right = EVP_DigestVerify(own.context, unsigned_bytes(signature), signature.size(), unsigned_bytes(message),
+                                         message.size()) == 1;
+  ERR_pop_to_mark();
+  return is_right;
+}
+
+}  // namespace flyhook::detail
+
+#endif
+#endif
+
+#endif
+
 #include <chrono>
 #include <concepts>
 #include <cstdint>
@@ -398,17 +595,22 @@ std::array<unsigned char, 32> HmacKey::sign(std::initializer_list<std::string_vi
 #include <utility>
 #include <vector>
 
-// Standard Webhooks 1.0 signatures, the receiver's side.
+// Signatures, the receiver's side: Standard Webhooks 1.0, GitHub's and Stripe's (rules S4 to S16 of
+// tests/vectors/README.md).
 
 namespace flyhook {
 
-/// How the sender signs. Built so far: `standard`.
-enum class Scheme { standard, github, stripe };
+/// How the sender signs.
+enum class Scheme {
+  standard,  ///< webhook-id, -timestamp and -signature (or svix-), v1 and v1a
+  github,    ///< X-Hub-Signature-256 over the body alone: without a time, a request can be played again at any time
+  stripe     ///< Stripe-Signature: its own t, and v1 in hexadecimal digits
+};
 
 enum class VerifyReason {
   none,            ///< it is right
-  missing_header,  ///< webhook-id, webhook-timestamp or webhook-signature is missing or empty
-  malformed,       ///< one of them is there twice, or the timestamp is not a number
+  missing_header,  ///< a header of the scheme is missing or empty
+  malformed,       ///< one of them is there twice, the timestamp is not a number, or (GitHub) it is no sha256= signature
   too_old,
   too_new,  ///< outside the tolerance: a replay, or clocks that differ
   no_match  ///< no signature belongs to this content and any of the secrets
@@ -416,25 +618,31 @@ enum class VerifyReason {
 
 struct VerifierOptions {
   Scheme scheme = Scheme::standard;
-  std::vector<std::string> secrets{};   ///< "whsec_..."; any of them may have signed. At least one
-  std::chrono::seconds tolerance{300};  ///< to both sides of now; 0: the same second only
+  /// Any of them may have signed. At least one, none empty. standard: "whsec_..." and, for ed25519, "whpk_...". Elsewhere
+  /// the text itself is the secret, Stripe's "whsec_" included.
+  std::vector<std::string> secrets{};
+  std::chrono::seconds tolerance{300};  ///< to both sides of now; 0: the same second only. GitHub's requests have no time
   std::function<std::int64_t()> now{};  ///< seconds since 1970; empty: the system clock
 };
 
 struct VerifyResult {
   bool ok = false;
   VerifyReason reason{};
-  std::string id{};  ///< the webhook-id; set only if `ok`
+  /// standard: the webhook-id, only if `ok`. Elsewhere empty: X-GitHub-Delivery is not signed, and Stripe's id is a member
+  /// of the body.
+  std::string id{};
 };
 
 /// Checks that a request was signed with one of the secrets, lately. Immutable, thread-safe.
 class Verifier {
  public:
-  /// Throws Error: `invalid` ("secrets", "tolerance"), `unsupported` ("scheme"). The message never holds a secret.
+  /// Throws Error: `invalid` ("secrets", "tolerance", "scheme"). The message never holds a secret. A "whsk_" is refused:
+  /// who only verifies should not be able to sign.
   FLYHOOK_DECL explicit Verifier(VerifierOptions options);
 
   /// Never throws on hostile input; compares in constant time. `body`: the bytes as they came. Names in any case; svix-
-  /// headers stand in where no webhook- one is there.
+  /// headers stand in where no webhook- one is there. Work grows with the headers and with the body, not with their
+  /// product: of v1a entries, the first 16 are verified, and further ones until 64 MiB were hashed for them.
   FLYHOOK_DECL VerifyResult verify(const Headers& headers, std::string_view body) const;
 
   /// Any range of pairs of strings: httplib::Headers.
@@ -452,9 +660,19 @@ class Verifier {
   }
 
  private:
-  FLYHOOK_DECL static bool is_ours(std::string_view name);
+  FLYHOOK_DECL static bool is_ours(std::string_view name);  // of any scheme
+  FLYHOOK_DECL VerifyResult verify_standard(const Headers& headers, std::string_view body) const;
+  FLYHOOK_DECL VerifyResult verify_github(const Headers& headers, std::string_view body) const;
+  FLYHOOK_DECL VerifyResult verify_stripe(const Headers& headers, std::string_view body) const;
+  FLYHOOK_DECL VerifyReason judge_time(std::string_view timestamp) const;
+  FLYHOOK_DECL bool has_v1(std::string_view entries, std::string_view id, std::string_view timestamp,
+                           std::string_view body) const;
+  FLYHOOK_DECL bool has_v1a(std::string_view entries, std::string_view id, std::string_view timestamp,
+                            std::string_view body) const;
 
+  Scheme scheme_;
   std::vector<detail::HmacKey> keys_;
+  std::vector<detail::Ed25519PublicKey> public_keys_;
   std::int64_t tolerance_;
   std::function<std::int64_t()> now_;
 };
@@ -473,39 +691,75 @@ class Verifier {
 #include <functional>
 #include <string>
 #include <string_view>
+#include <variant>
 
-// Standard Webhooks 1.0 signatures, the sender's side: v1 is HMAC-SHA256 over "id.timestamp.body".
+// Standard Webhooks 1.0 signatures over "id.timestamp.body", the sender's side: v1 is HMAC-SHA256, v1a is ed25519. Secrets
+// are text (rule S2 of tests/vectors/README.md):
+//
+//   whsec_  base64 of 24 to 64 bytes                            signs v1, and verifies it
+//   whsk_   base64 of a 32-byte seed and its public key,        signs v1a
+//           or of the seed alone
+//   whpk_   base64 of the 32-byte public key                    verifies v1a, and nothing else: what receivers are given
+//
+// A whsk_ comes from `openssl genpkey -algorithm ed25519 -outform DER | tail -c 32 | base64`, with "whsk_" in front.
 
 namespace flyhook {
 
 /// A new secret of 32 random bytes: "whsec_" and their base64. Throws Error (`unavailable`) if OpenSSL has none.
 FLYHOOK_DECL std::string generate_secret();
 
-/// The value of `webhook-signature` for one message: "v1,<base64>". `timestamp_s` is in seconds since 1970.
-/// Throws Error (`invalid`, "secret") for anything but "whsec_" and the strict base64 of 24 to 64 bytes; the message never
-/// holds the secret. Thread-safe.
+/// The value of `webhook-signature` for one message: "v1,<base64>" for a "whsec_" secret, "v1a,<base64>" for a "whsk_" one.
+/// `timestamp_s` is in seconds since 1970. Throws Error (`invalid`, "secret") for any other secret; the message never holds
+/// the secret. Thread-safe.
 FLYHOOK_DECL std::string sign(std::string_view secret, std::string_view id, std::int64_t timestamp_s,
                               std::string_view body);
 
 namespace detail {
 
-/// The bytes of a "whsec_" secret. Throws Error as `sign` does, with `field`.
-FLYHOOK_DECL std::string decode_secret(std::string_view secret, std::string_view field);
+enum class SecretKind {
+  shared,       ///< whsec_
+  signing_key,  ///< whsk_
+  public_key    ///< whpk_
+};
+
+/// A secret as it is used: the bytes of a whsec_ or whpk_, the seed of a whsk_.
+struct Secret {
+  SecretKind kind = SecretKind::shared;
+  SecretText bytes{};
+};
+
+/// Reads any of the three. Throws Error (`invalid`, `field`) for anything malformed (S2, S3); for a whsk_ whose public half
+/// belongs to another seed, too.
+FLYHOOK_DECL Secret decode_secret(std::string_view secret, std::string_view field);
+
+/// Throws Error (`invalid`, `field`) for what cannot sign: a whpk_, or anything malformed.
+FLYHOOK_DECL void check_signing_secret(std::string_view secret, std::string_view field);
 
 /// "whsec_" and base64 of 32 bytes from `random`.
 FLYHOOK_DECL std::string generate_secret_from(const std::function<void(void*, std::size_t)>& random);
 
+/// A new secret of the kind of `secret`: a whsec_, or a whsk_ (seed and public key).
+FLYHOOK_DECL std::string generate_secret_like(std::string_view secret,
+                                              const std::function<void(void*, std::size_t)>& random);
+
+/// What a receiver needs: a whsec_ as it is, of a whsk_ its whpk_. The signing key never leaves.
+FLYHOOK_DECL std::string receivers_secret(std::string_view secret);
+
 /// A secret made ready once for many signatures. Immutable, thread-safe.
 class Signer {
  public:
+  /// Throws Error (`invalid`, "secret").
   FLYHOOK_DECL explicit Signer(std::string_view secret);
 
   /// `timestamp` as the text that is sent.
   FLYHOOK_DECL std::string sign(std::string_view id, std::string_view timestamp, std::string_view body) const;
 
  private:
-  HmacKey key_;
+  std::variant<HmacKey, Ed25519PrivateKey> key_;
 };
+
+/// "id.timestamp.body" in one piece, for ed25519.
+FLYHOOK_DECL std::string signed_content(std::string_view id, std::string_view timestamp, std::string_view body);
 
 }  // namespace detail
 }  // namespace flyhook
@@ -514,6 +768,8 @@ class Signer {
 
 #ifndef FLYHOOK_IMPL_SIGNING_IPP
 #define FLYHOOK_IMPL_SIGNING_IPP
+
+#include <utility>
 
 namespace flyhook {
 
@@ -527,38 +783,107 @@ std::string sign(std::string_view secret, std::string_view id, std::int64_t time
 
 namespace detail {
 
-std::string generate_secret_from(const std::function<void(void*, std::size_t)>& random) {
-  std::string bytes(32, '\0');
-  random(bytes.data(), bytes.size());
-  std::string secret = "whsec_" + base64(bytes);
-  wipe(bytes);
+inline constexpr std::size_t ed25519_key_size = 32;
+
+FLYHOOK_DECL std::string with_prefix(std::string_view prefix, std::string_view bytes);
+FLYHOOK_DECL Secret read_signing_secret(std::string_view secret, std::string_view field);
+FLYHOOK_DECL std::variant<HmacKey, Ed25519PrivateKey> ready_key(std::string_view secret);
+
+/// The prefix and the base64 of `bytes`, in a text that never moves while it grows.
+std::string with_prefix(std::string_view prefix, std::string_view bytes) {
+  const SecretText tail{base64(bytes)};
+  std::string secret;
+  secret.reserve(prefix.size() + tail.text.size());
+  secret.append(prefix).append(tail.text);
   return secret;
 }
 
-std::string decode_secret(std::string_view secret, std::string_view field) {
-  const auto refuse = [&](const char* reason) { return Error{ErrorCode::invalid, std::string{field}, reason}; };
-  constexpr std::string_view prefix = "whsec_";
-  if (!secret.starts_with(prefix)) throw refuse("must start with whsec_; flyhook::generate_secret() makes one");
-  auto bytes = base64_decode(secret.substr(prefix.size()));
-  if (!bytes) throw refuse("what follows whsec_ is not base64 (standard alphabet, with padding)");
-  if (bytes->size() < 24 || bytes->size() > 64) {
-    wipe(*bytes);
-    throw refuse("must hold 24 to 64 bytes");
-  }
-  return std::move(*bytes);
+std::string generate_secret_from(const std::function<void(void*, std::size_t)>& random) {
+  SecretText bytes{std::string(32, '\0')};
+  random(bytes.text.data(), bytes.text.size());
+  return with_prefix("whsec_", bytes.text);
 }
 
-Signer::Signer(std::string_view secret)
-    : key_([&] {
-        auto bytes = decode_secret(secret, "secret");
-        HmacKey key{bytes};
-        wipe(bytes);
-        return key;
-      }()) {}
+std::string generate_secret_like(std::string_view secret, const std::function<void(void*, std::size_t)>& random) {
+  if (!secret.starts_with("whsk_")) return generate_secret_from(random);
+  SecretText bytes;
+  bytes.text.reserve(2 * ed25519_key_size);
+  bytes.text.resize(ed25519_key_size);
+  random(bytes.text.data(), bytes.text.size());
+  bytes.text += Ed25519PrivateKey{bytes.text}.public_key();
+  return with_prefix("whsk_", bytes.text);
+}
+
+Secret decode_secret(std::string_view secret, std::string_view field) {
+  const auto refuse = [&](const char* reason) { return Error{ErrorCode::invalid, std::string{field}, reason}; };
+  const auto decode = [&](std::string_view prefix, const char* reason) {
+    auto bytes = base64_decode(secret.substr(prefix.size()));
+    if (!bytes) throw refuse(reason);
+    return SecretText{std::move(*bytes)};
+  };
+
+  if (secret.starts_with("whsec_")) {
+    auto bytes = decode("whsec_", "what follows whsec_ is not base64 (standard alphabet, with padding)");
+    if (bytes.text.size() < 24 || bytes.text.size() > 64) throw refuse("must hold 24 to 64 bytes");
+    return {SecretKind::shared, std::move(bytes)};
+  }
+  if (secret.starts_with("whsk_")) {
+    auto bytes = decode("whsk_", "what follows whsk_ is not base64 (standard alphabet, with padding)");
+    auto& seed = bytes.text;
+    if (seed.size() != ed25519_key_size && seed.size() != 2 * ed25519_key_size)
+      throw refuse("a whsk_ must hold a seed of 32 bytes, or it and its public key: 64 bytes");
+    const std::string given_public = seed.substr(ed25519_key_size);
+    seed.resize(ed25519_key_size);
+    if (!given_public.empty() && given_public != Ed25519PrivateKey{seed}.public_key())
+      throw refuse("the public key in this whsk_ belongs to another seed");
+    return {SecretKind::signing_key, std::move(bytes)};
+  }
+  if (secret.starts_with("whpk_")) {
+    auto bytes = decode("whpk_", "what follows whpk_ is not base64 (standard alphabet, with padding)");
+    if (bytes.text.size() != ed25519_key_size) throw refuse("a whpk_ must hold a public key of 32 bytes");
+    return {SecretKind::public_key, std::move(bytes)};
+  }
+  throw refuse("must start with whsec_, or whsk_ or whpk_ for ed25519; flyhook::generate_secret() makes a whsec_");
+}
+
+Secret read_signing_secret(std::string_view secret, std::string_view field) {
+  auto read = decode_secret(secret, field);
+  if (read.kind == SecretKind::public_key)
+    throw Error{ErrorCode::invalid, std::string{field}, "a whpk_ only verifies; its whsk_ signs"};
+  return read;
+}
+
+void check_signing_secret(std::string_view secret, std::string_view field) {
+  read_signing_secret(secret, field);
+}
+
+std::string receivers_secret(std::string_view secret) {
+  const auto read = read_signing_secret(secret, "secret");
+  if (read.kind == SecretKind::shared) return std::string{secret};
+  return with_prefix("whpk_", Ed25519PrivateKey{read.bytes.text}.public_key());
+}
+
+std::variant<HmacKey, Ed25519PrivateKey> ready_key(std::string_view secret) {
+  const auto read = read_signing_secret(secret, "secret");
+  if (read.kind == SecretKind::shared) return HmacKey{read.bytes.text};
+  return Ed25519PrivateKey{read.bytes.text};
+}
+
+Signer::Signer(std::string_view secret) : key_(ready_key(secret)) {}
 
 std::string Signer::sign(std::string_view id, std::string_view timestamp, std::string_view body) const {
-  const auto digest = key_.sign({id, ".", timestamp, ".", body});
-  return "v1," + base64({reinterpret_cast<const char*>(digest.data()), digest.size()});
+  if (const auto* shared = std::get_if<HmacKey>(&key_)) {
+    const auto digest = shared->sign({id, ".", timestamp, ".", body});
+    return "v1," + base64({reinterpret_cast<const char*>(digest.data()), digest.size()});
+  }
+  const auto signature = std::get<Ed25519PrivateKey>(key_).sign(signed_content(id, timestamp, body));
+  return "v1a," + base64({reinterpret_cast<const char*>(signature.data()), signature.size()});
+}
+
+std::string signed_content(std::string_view id, std::string_view timestamp, std::string_view body) {
+  std::string content;
+  content.reserve(id.size() + timestamp.size() + body.size() + 2);
+  return content.append(id).append(".").append(timestamp).append(".").append(body);
 }
 
 }  // namespace detail
@@ -572,20 +897,31 @@ std::string Signer::sign(std::string_view id, std::string_view timestamp, std::s
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <limits>
+#include <cstddef>
+#include <system_error>
 
 namespace flyhook {
 
 namespace detail {
 
-/// The three fields of one naming: "webhook-" or "svix-".
+/// The fields of one naming.
 struct SignedFields {
   std::array<const std::string*, 3> values{};  // id, timestamp, signature
   bool is_any = false, is_repeated = false;
 };
 
-FLYHOOK_DECL SignedFields find_signed_fields(const Headers& headers, std::string_view prefix);
+/// A header that must be there once.
+struct OnlyField {
+  const std::string* value = nullptr;
+  VerifyReason reason = VerifyReason::missing_header;  // none: it is there
+};
 
+FLYHOOK_DECL SignedFields find_signed_fields(const Headers& headers, std::string_view prefix);
+FLYHOOK_DECL OnlyField find_only_field(const Headers& headers, std::string_view name);
+FLYHOOK_DECL VerifyResult refused(VerifyReason reason);
+FLYHOOK_DECL std::string_view next_entry(std::string_view& rest, char separator);
+
+/// "webhook-" or "svix-".
 SignedFields find_signed_fields(const Headers& headers, std::string_view prefix) {
   constexpr std::array<std::string_view, 3> names{"id", "timestamp", "signature"};
   SignedFields fields;
@@ -602,61 +938,189 @@ SignedFields find_signed_fields(const Headers& headers, std::string_view prefix)
   return fields;
 }
 
+OnlyField find_only_field(const Headers& headers, std::string_view wanted) {
+  OnlyField found;
+  for (const auto& [name, value] : headers) {
+    if (!equal_without_case(name, wanted)) continue;
+    if (found.value != nullptr) return {nullptr, VerifyReason::malformed};
+    found = {&value, value.empty() ? VerifyReason::missing_header : VerifyReason::none};
+  }
+  return found;
+}
+
+VerifyResult refused(VerifyReason reason) {
+  return {false, reason, {}};
+}
+
+/// Takes the text up to the next separator, and that, off `rest`.
+std::string_view next_entry(std::string_view& rest, char separator) {
+  const auto entry = rest.substr(0, rest.find(separator));
+  rest.remove_prefix(std::min(rest.size(), entry.size() + 1));
+  return entry;
+}
+
 }  // namespace detail
 
-Verifier::Verifier(VerifierOptions options) : tolerance_(options.tolerance.count()), now_(std::move(options.now)) {
-  if (options.scheme != Scheme::standard)
-    throw Error{ErrorCode::unsupported, "scheme", "this version verifies Standard Webhooks only"};
+Verifier::Verifier(VerifierOptions options)
+    : scheme_(options.scheme), tolerance_(options.tolerance.count()), now_(std::move(options.now)) {
+  std::vector<detail::SecretText> secrets;
+  secrets.reserve(options.secrets.size());
+  for (auto& secret : options.secrets) {
+    secrets.emplace_back(std::move(secret));
+    detail::wipe(secret);  // a short one was copied
+  }
+
+  if (scheme_ != Scheme::standard && scheme_ != Scheme::github && scheme_ != Scheme::stripe)
+    throw Error{ErrorCode::invalid, "scheme", "is not one of the enumerators"};
   if (options.tolerance < std::chrono::seconds{0}) throw Error{ErrorCode::invalid, "tolerance", "must not be negative"};
-  if (options.secrets.empty())
+  if (secrets.empty())
     throw Error{ErrorCode::invalid, "secrets", "is empty: without a secret anybody could have sent a request"};
-  for (const auto& secret : options.secrets) {
-    auto bytes = detail::decode_secret(secret, "secrets");
-    keys_.emplace_back(bytes);
-    detail::wipe(bytes);
+  for (const auto& secret : secrets) {
+    if (secret.text.empty())
+      throw Error{ErrorCode::invalid, "secrets", "holds an empty one: with it anybody could have signed a request"};
+    if (scheme_ != Scheme::standard) {
+      keys_.emplace_back(secret.text);
+      continue;
+    }
+    const auto read = detail::decode_secret(secret.text, "secrets");
+    switch (read.kind) {
+      case detail::SecretKind::shared: keys_.emplace_back(read.bytes.text); break;
+      case detail::SecretKind::public_key: public_keys_.emplace_back(read.bytes.text); break;
+      case detail::SecretKind::signing_key:
+        throw Error{ErrorCode::invalid, "secrets",
+                    "holds a whsk_, which signs; a receiver is given its whpk_, which only verifies"};
+    }
   }
 }
 
 bool Verifier::is_ours(std::string_view name) {
   return detail::equal_without_case(name.substr(0, 8), "webhook-") ||
-         detail::equal_without_case(name.substr(0, 5), "svix-");
+         detail::equal_without_case(name.substr(0, 5), "svix-") ||
+         detail::equal_without_case(name, "x-hub-signature-256") || detail::equal_without_case(name, "stripe-signature");
 }
 
 VerifyResult Verifier::verify(const Headers& headers, std::string_view body) const {
-  const auto refuse = [](VerifyReason reason) { return VerifyResult{false, reason, {}}; };
-  auto fields = detail::find_signed_fields(headers, "webhook-");
-  if (!fields.is_any) fields = detail::find_signed_fields(headers, "svix-");
-  for (const auto* value : fields.values)
-    if (value == nullptr || value->empty()) return refuse(VerifyReason::missing_header);
-  if (fields.is_repeated) return refuse(VerifyReason::malformed);
-  const auto& [id, timestamp, signatures] = fields.values;
+  switch (scheme_) {
+    case Scheme::github: return verify_github(headers, body);
+    case Scheme::stripe: return verify_stripe(headers, body);
+    case Scheme::standard: break;
+  }
+  return verify_standard(headers, body);
+}
 
+/// `none`, `malformed` (not ASCII digits that fit 63 bits), `too_old` or `too_new` (S6, S7).
+VerifyReason Verifier::judge_time(std::string_view timestamp) const {
   std::int64_t at = 0;
-  const auto* const end = timestamp->data() + timestamp->size();
-  const auto [parsed, failed] = std::from_chars(timestamp->data(), end, at);
-  const bool is_number = timestamp->find_first_not_of("0123456789") == std::string::npos;
-  if (!is_number || parsed != end || failed != std::errc{}) return refuse(VerifyReason::malformed);
+  const bool is_number = timestamp.find_first_not_of("0123456789") == std::string_view::npos;
+  if (!is_number || std::from_chars(timestamp.data(), timestamp.data() + timestamp.size(), at).ec != std::errc{})
+    return VerifyReason::malformed;
 
   const std::int64_t now =
       now_ ? now_()
            : std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-  // `at` is not negative, so neither difference overflows for a `now` that is not.
-  if (now > at && now - at > tolerance_) return refuse(VerifyReason::too_old);
-  if (at > now && at - std::max<std::int64_t>(now, 0) > tolerance_) return refuse(VerifyReason::too_new);
+  // The difference of any two 63-bit numbers fits 64 bits without sign, whatever `now` says.
+  const auto later = static_cast<std::uint64_t>(std::max(now, at));
+  const auto earlier = static_cast<std::uint64_t>(std::min(now, at));
+  if (later - earlier <= static_cast<std::uint64_t>(tolerance_)) return VerifyReason::none;
+  return at < now ? VerifyReason::too_old : VerifyReason::too_new;
+}
+
+// Standard Webhooks -----------------------------------------------------------------------------------------------------
+
+VerifyResult Verifier::verify_standard(const Headers& headers, std::string_view body) const {
+  auto fields = detail::find_signed_fields(headers, "webhook-");
+  if (!fields.is_any) fields = detail::find_signed_fields(headers, "svix-");
+  for (const auto* value : fields.values)
+    if (value == nullptr || value->empty()) return detail::refused(VerifyReason::missing_header);
+  if (fields.is_repeated) return detail::refused(VerifyReason::malformed);
+  const auto& [id, timestamp, entries] = fields.values;
+
+  if (const auto reason = judge_time(*timestamp); reason != VerifyReason::none) return detail::refused(reason);
+  if (!has_v1(*entries, *id, *timestamp, body) && !has_v1a(*entries, *id, *timestamp, body))
+    return detail::refused(VerifyReason::no_match);
+  return {true, VerifyReason::none, *id};
+}
+
+bool Verifier::has_v1(std::string_view entries, std::string_view id, std::string_view timestamp,
+                      std::string_view body) const {
+  bool matched = false;
+  for (const auto& key : keys_) {
+    const auto digest = key.sign({id, ".", timestamp, ".", body});
+    const auto expected = "v1," + detail::base64({reinterpret_cast<const char*>(digest.data()), digest.size()});
+    for (auto rest = entries; !rest.empty();)
+      matched = detail::equal_in_constant_time(detail::next_entry(rest, ' '), expected) || matched;
+  }
+  return matched;
+}
+
+bool Verifier::has_v1a(std::string_view entries, std::string_view id, std::string_view timestamp,
+                       std::string_view body) const {
+  constexpr std::string_view version = "v1a,";
+  constexpr std::size_t encoded_size = 88;  // base64 of 64 bytes
+  constexpr std::size_t always = 16, most_bytes = 64u << 20;
+  if (public_keys_.empty()) return false;
+  const auto content = detail::signed_content(id, timestamp, body);
+  std::size_t verified = 0, hashed = 0;
+  for (auto rest = entries; !rest.empty();) {
+    const auto entry = detail::next_entry(rest, ' ');
+    if (entry.size() != version.size() + encoded_size || !entry.starts_with(version)) continue;
+    const auto signature = detail::base64_decode(entry.substr(version.size()));
+    if (!signature) continue;
+    // Each entry hashes the whole content anew: many of them under a large body would be work without measure.
+    hashed += content.size() * public_keys_.size();
+    if (++verified > always && hashed > most_bytes) return false;
+    for (const auto& key : public_keys_)
+      if (key.verify(content, *signature)) return true;  // nothing secret is compared
+  }
+  return false;
+}
+
+// Others ----------------------------------------------------------------------------------------------------------------
+
+VerifyResult Verifier::verify_github(const Headers& headers, std::string_view body) const {
+  const auto field = detail::find_only_field(headers, "x-hub-signature-256");
+  if (field.reason != VerifyReason::none) return detail::refused(field.reason);
+  constexpr std::string_view prefix = "sha256=";
+  const std::string_view value = *field.value;
+  const auto given = value.substr(std::min(value.size(), prefix.size()));
+  if (!value.starts_with(prefix) || given.size() != 64 ||
+      given.find_first_not_of("0123456789abcdef") != std::string_view::npos)
+    return detail::refused(VerifyReason::malformed);
 
   bool matched = false;
   for (const auto& key : keys_) {
-    const auto digest = key.sign({*id, ".", *timestamp, ".", body});
-    const auto expected = "v1," + detail::base64({reinterpret_cast<const char*>(digest.data()), digest.size()});
-    std::string_view rest = *signatures;
-    while (!rest.empty()) {
-      const auto entry = rest.substr(0, rest.find(' '));
-      rest.remove_prefix(std::min(rest.size(), entry.size() + 1));
-      matched = detail::equal_in_constant_time(entry, expected) || matched;
-    }
+    const auto digest = key.sign({body});
+    const auto expected = detail::hex({reinterpret_cast<const char*>(digest.data()), digest.size()});
+    matched = detail::equal_in_constant_time(given, expected) || matched;
   }
-  if (!matched) return refuse(VerifyReason::no_match);
-  return {true, VerifyReason::none, *id};
+  if (!matched) return detail::refused(VerifyReason::no_match);
+  return {true, VerifyReason::none, {}};
+}
+
+VerifyResult Verifier::verify_stripe(const Headers& headers, std::string_view body) const {
+  const auto field = detail::find_only_field(headers, "stripe-signature");
+  if (field.reason != VerifyReason::none) return detail::refused(field.reason);
+
+  std::string_view timestamp;
+  std::size_t times = 0;
+  for (std::string_view rest = *field.value; !rest.empty();) {
+    const auto entry = detail::next_entry(rest, ',');
+    if (!entry.starts_with("t=")) continue;
+    timestamp = entry.substr(2);
+    ++times;
+  }
+  if (times != 1) return detail::refused(VerifyReason::malformed);
+  if (const auto reason = judge_time(timestamp); reason != VerifyReason::none) return detail::refused(reason);
+
+  bool matched = false;
+  for (const auto& key : keys_) {
+    const auto digest = key.sign({timestamp, ".", body});
+    const auto expected = "v1=" + detail::hex({reinterpret_cast<const char*>(digest.data()), digest.size()});
+    for (std::string_view rest = *field.value; !rest.empty();)
+      matched = detail::equal_in_constant_time(detail::next_entry(rest, ','), expected) || matched;
+  }
+  if (!matched) return detail::refused(VerifyReason::no_match);
+  return {true, VerifyReason::none, {}};
 }
 
 }  // namespace flyhook

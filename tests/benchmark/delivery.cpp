@@ -123,9 +123,7 @@ class CountingStore final : public Store {
   Closed close(const CloseRequest& request) override { return store_.close(request); }
   std::size_t pending() override { return store_.pending(); }
   std::vector<SubscriptionRow> subscriptions() override { return store_.subscriptions(); }
-  PutResult put(const Subscription& subscription, std::uint64_t expected) override {
-    return store_.put(subscription, expected);
-  }
+  PutResult put(const SubscriptionRow& row, std::uint64_t expected) override { return store_.put(row, expected); }
   std::optional<std::uint64_t> remove(const SubscriptionId& id) override { return store_.remove(id); }
   History& history() override { return store_.history(); }
 

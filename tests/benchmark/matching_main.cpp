@@ -70,7 +70,7 @@ int main() {
   remark(std::string{"peer: "} + OpenSSL_version(OPENSSL_VERSION));
   const std::string id = "msg_01J9ZK4Q8E7B6D5C4A3F2G1H0J", timestamp = "1760000000", body(512, 'x');
   const detail::Signer signer{secret};
-  const auto key = detail::decode_secret(secret, "secret");
+  const auto key = detail::decode_secret(secret, "secret").bytes.text;
   const auto ours = per_call(200'000, [&](std::size_t) {
     if (signer.sign(id, timestamp, body).size() != 47) std::abort();
   });

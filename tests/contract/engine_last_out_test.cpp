@@ -60,9 +60,7 @@ class Moody : public Store {
     return store_->pending();
   }
   std::vector<SubscriptionRow> subscriptions() override { return store_->subscriptions(); }
-  PutResult put(const Subscription& subscription, std::uint64_t expected) override {
-    return store_->put(subscription, expected);
-  }
+  PutResult put(const SubscriptionRow& row, std::uint64_t expected) override { return store_->put(row, expected); }
   std::optional<std::uint64_t> remove(const SubscriptionId& id) override { return store_->remove(id); }
   History& history() override { return store_->history(); }
 

@@ -56,6 +56,9 @@ TEST_CASE("a subscription that cannot work is refused with the field's name, and
     CHECK(refused_field(session, {.headers = {header}}) == "headers");
   for (const char* secret : {"abc", "whsec_", "whsec_%%%%", "whsec_c2hvcnQ=", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS"})
     CHECK(refused_field(session, {.secret = secret}) == "secret");
+  for (const char* filter : {"[]", "{", R"({"a":1})", R"({"/a":{"$huh":1}})"})
+    CHECK(refused_field(session, {.filter = filter}) == "filter");
+  CHECK(refused_field(session, {.encoding = static_cast<Encoding>(4)}) == "encoding");
   CHECK(refused_field(session, {.max_in_flight = 0}) == "max_in_flight");
   CHECK(refused_field(session, {.timeout = 0ms}) == "timeout");
   CHECK(refused_field(session, {.timeout = 2h}) == "timeout");
@@ -69,8 +72,6 @@ TEST_CASE("what is not built yet is refused as unsupported, by name") {
   const auto unsupported = [&](Subscription subscription) {
     return refused_field(session, std::move(subscription), ErrorCode::unsupported);
   };
-  CHECK(unsupported({.filter = "{}"}) == "filter");
-  CHECK(unsupported({.encoding = Encoding::cloudevents_binary}) == "encoding");
   CHECK(unsupported({.rate_limit = {.per_second = 5}}) == "rate_limit");
   CHECK(unsupported({.ordering = Ordering::strict}) == "ordering");
   CHECK(unsupported({.retry = RetryPolicy{.schedule = {0ms, 1s}}}) == "retry");
@@ -250,7 +251,13 @@ TEST_CASE("options out of range are refused by name") {
   CHECK(field({.breaker = {.consecutive_failures = 3}}) == "breaker");
   CHECK(field({.max_in_flight_per_endpoint = 0}) == "max_in_flight_per_endpoint");
   CHECK(field({.disable_after = 1s}) == "disable_after");
-  CHECK(field({.encoding = Encoding::cloudevents_structured}) == "encoding");
+  CHECK(field({.encoding = static_cast<Encoding>(-1)}) == "encoding");
+  CHECK(field({.encoding = Encoding::cloudevents_structured}) == "accepted");
+  for (const char* source : {"", "a b", "/caf\xC3\xA9", "/a\n", "/a%", "/a%4", "/a%4g", "#a#b", "a\"b", "a<b>", "a\\b"})
+    CHECK(field({.source = source}) == "source");
+  for (const char* source :
+       {"/", "urn:shop:1", "//h/a?b#c", "http://[::1]:80/", "/caf%C3%A9", "a", "#", "%20", "!$&'()*+,;=@"})
+    CHECK(field({.source = source}) == "accepted");
   CHECK(field({.user_agent = "a\r\nb"}) == "user_agent");
   CHECK(field({.headers = {{"host", "x"}}}) == "headers");
   CHECK(field({.role = Role::publish}) == "role");

@@ -234,15 +234,18 @@ std::vector<SubscriptionRow> ModelStore::subscriptions() {
   return rows;
 }
 
-PutResult ModelStore::put(const Subscription& subscription, std::uint64_t expected) {
+PutResult ModelStore::put(const SubscriptionRow& row, std::uint64_t expected) {
   const std::lock_guard lock{mutex_};
-  const auto at = subscriptions_.find(subscription.id);
+  const auto& id = row.subscription.id;
+  const auto at = subscriptions_.find(id);
   const SubscriptionRow stored = at == subscriptions_.end() ? SubscriptionRow{} : at->second;
   if (stored.version != expected) return {false, stored.lane, stored.version};
-  const SubscriptionRow row{subscription, expected == 0 ? next_lane_++ : stored.lane, ++version_};
-  subscriptions_[subscription.id] = row;
-  lanes_[row.lane].subscription = subscription.id;
-  return {true, row.lane, row.version};
+  SubscriptionRow next = row;
+  next.lane = expected == 0 ? next_lane_++ : stored.lane;
+  next.version = ++version_;
+  subscriptions_[id] = next;
+  lanes_[next.lane].subscription = id;
+  return {true, next.lane, next.version};
 }
 
 std::optional<std::uint64_t> ModelStore::remove(const SubscriptionId& id) {

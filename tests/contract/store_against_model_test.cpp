@@ -61,8 +61,8 @@ class Pair {
     for (const auto& row : model_.subscriptions()) {
       if (row.subscription.id == given.id && !one_in(4)) expected = row.version;
     }
-    const auto stored = memory_.put(given, expected);
-    same(stored, model_.put(given, expected));
+    const auto stored = memory_.put({given}, expected);
+    same(stored, model_.put({given}, expected));
     lanes_ = std::max(lanes_, stored.lane);
     same(memory_.subscriptions(), model_.subscriptions());
   }

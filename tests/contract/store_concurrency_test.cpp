@@ -94,14 +94,14 @@ TEST_CASE("of many who write one version of a subscription one succeeds") {
   const auto& under_test = each_store();
   CAPTURE(under_test.name);
   const auto store = under_test.make();
-  auto version = store->put(subscription("a"), 0).version;
+  auto version = store->put({subscription("a")}, 0).version;
   for (int round = 0; round < 50; ++round) {
     std::atomic<int> stored{0};
     std::atomic<std::uint64_t> next{0};
     std::vector<std::thread> threads;
     for (int i = 0; i < 4; ++i) {
       threads.emplace_back([&] {
-        const auto put = store->put(subscription("a"), version);
+        const auto put = store->put({subscription("a")}, version);
         if (put.stored) next = put.version, ++stored;
       });
     }

@@ -104,7 +104,7 @@ std::uint64_t StoreSession::epoch(std::uint64_t lane) const {
 }
 
 std::uint64_t StoreSession::subscribe(const std::string& id) {
-  const PutResult put = store_.put(subscription(id), 0);
+  const PutResult put = store_.put({subscription(id)}, 0);
   REQUIRE(put.stored);
   slot_by_lane_[put.lane] = slot_of({id});
   return put.lane;

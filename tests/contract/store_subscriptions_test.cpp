@@ -16,21 +16,21 @@ TEST_CASE("a subscription is written only by who has seen its last version") {
   CAPTURE(under_test.name);
   const auto store = under_test.make();
   Subscription given = subscription("a");
-  CHECK_FALSE(store->put(given, 5).stored);
+  CHECK_FALSE(store->put({given}, 5).stored);
   CHECK(store->subscriptions().empty());
-  const auto first = store->put(given, 0);
+  const auto first = store->put({given}, 0);
   REQUIRE(first.stored);
   CHECK(first.version > 0);
-  CHECK_FALSE(store->put(given, 0).stored);
+  CHECK_FALSE(store->put({given}, 0).stored);
 
   given.url = "https://example.com/other";
-  const auto second = store->put(given, first.version);
+  const auto second = store->put({given}, first.version);
   REQUIRE(second.stored);
   CHECK(second.version > first.version);
   CHECK(second.lane == first.lane);
 
   given.url = "https://example.com/stale";
-  const auto stale = store->put(given, first.version);
+  const auto stale = store->put({given}, first.version);
   CHECK_FALSE(stale.stored);
   const auto rows = store->subscriptions();
   REQUIRE(rows.size() == 1);
@@ -43,16 +43,16 @@ TEST_CASE("the version grows with every change of any subscription") {
   const auto& under_test = each_store();
   CAPTURE(under_test.name);
   const auto store = under_test.make();
-  const auto a = store->put(subscription("a"), 0);
-  const auto b = store->put(subscription("b"), 0);
+  const auto a = store->put({subscription("a")}, 0);
+  const auto b = store->put({subscription("b")}, 0);
   CHECK(b.version > a.version);
   CHECK(b.lane != a.lane);
-  const auto a2 = store->put(subscription("a"), a.version);
+  const auto a2 = store->put({subscription("a")}, a.version);
   CHECK(a2.version > b.version);
   const auto removed = store->remove({"b"});
   REQUIRE(removed);
   CHECK(*removed > a2.version);
-  CHECK(store->put(subscription("c"), 0).version > *removed);
+  CHECK(store->put({subscription("c")}, 0).version > *removed);
 }
 
 TEST_CASE("a lane is never given twice, not even to the same id") {
@@ -61,10 +61,10 @@ TEST_CASE("a lane is never given twice, not even to the same id") {
   const auto store = under_test.make();
   std::set<std::uint64_t> lanes;
   for (int i = 0; i < 5; ++i) {
-    const auto put = store->put(subscription("a"), 0);
+    const auto put = store->put({subscription("a")}, 0);
     REQUIRE(put.stored);
     CHECK(lanes.insert(put.lane).second);
-    CHECK(lanes.insert(store->put(subscription("b" + std::to_string(i)), 0).lane).second);
+    CHECK(lanes.insert(store->put({subscription("b" + std::to_string(i))}, 0).lane).second);
     CHECK(store->remove({"a"}));
     CHECK_FALSE(store->remove({"a"}));
   }
@@ -75,9 +75,9 @@ TEST_CASE("removing an id that is unknown changes nothing") {
   const auto& under_test = each_store();
   CAPTURE(under_test.name);
   const auto store = under_test.make();
-  const auto put = store->put(subscription("a"), 0);
+  const auto put = store->put({subscription("a")}, 0);
   CHECK_FALSE(store->remove({"b"}));
-  CHECK(store->put(subscription("b"), 0).version > put.version);
+  CHECK(store->put({subscription("b")}, 0).version > put.version);
 }
 
 TEST_CASE("a subscription comes back as it was written, its secret in full") {
@@ -105,9 +105,21 @@ TEST_CASE("a subscription comes back as it was written, its secret in full") {
   given.paused = true;
   given.disabled_reason = "410";
   given.created_at = now + std::chrono::microseconds{1};
-  REQUIRE(store->put(given, 0).stored);
+  SubscriptionRow row{given};
+  row.lane = 77, row.version = 88;  // not the caller's to say
+  row.previous_secrets = {{std::string("whsec_new\0er", 12), now + std::chrono::hours{24} + std::chrono::microseconds{7}},
+                          {"whsk_older", now}};
+  const auto put = store->put(row, 0);
+  REQUIRE(put.stored);
   const auto rows = store->subscriptions();
   REQUIRE(rows.size() == 1);
+  CHECK(rows.front().lane == put.lane);
+  CHECK(rows.front().version == put.version);
+  REQUIRE(rows.front().previous_secrets.size() == 2);
+  for (std::size_t i = 0; i < 2; ++i) {
+    CHECK(rows.front().previous_secrets[i].secret == row.previous_secrets[i].secret);
+    CHECK(rows.front().previous_secrets[i].until == row.previous_secrets[i].until);
+  }
   const Subscription& back = rows.front().subscription;
   CHECK(back.url == given.url);
   CHECK(back.events == given.events);
@@ -130,4 +142,25 @@ TEST_CASE("a subscription comes back as it was written, its secret in full") {
   CHECK(back.created_at == given.created_at);
   // Whatever member comes later is compared as well.
   CHECK((bytes_of(back) == bytes_of(given)));
+}
+
+TEST_CASE("a change replaces previous secrets as well, also by none") {
+  const auto& under_test = each_store();
+  CAPTURE(under_test.name);
+  const auto store = under_test.make();
+  SubscriptionRow row{subscription("a")};
+  row.previous_secrets = {{"whsec_one", now}};
+  auto put = store->put(row, 0);
+  REQUIRE(put.stored);
+  row.previous_secrets = {{"whsec_two", now}, {"whsec_one", now}};
+  CHECK_FALSE(store->put(row, put.version + 1).stored);
+  CHECK(store->subscriptions().front().previous_secrets.size() == 1);
+  put = store->put(row, put.version);
+  REQUIRE(put.stored);
+  const auto stored = store->subscriptions().front();
+  CHECK((bytes_of(stored.previous_secrets) == bytes_of(row.previous_secrets)));
+  CHECK(stored.lane == put.lane);
+  CHECK(stored.version == put.version);
+  REQUIRE(store->put({subscription("a")}, put.version).stored);
+  CHECK(store->subscriptions().front().previous_secrets.empty());
 }

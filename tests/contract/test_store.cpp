@@ -123,9 +123,9 @@ std::vector<SubscriptionRow> TestStore::subscriptions() {
   return through_bytes(model_.subscriptions());
 }
 
-PutResult TestStore::put(const Subscription& subscription, std::uint64_t expected) {
+PutResult TestStore::put(const SubscriptionRow& row, std::uint64_t expected) {
   maybe_throw();
-  return through_bytes(model_.put(through_bytes(subscription), expected));
+  return through_bytes(model_.put(through_bytes(row), expected));
 }
 
 std::optional<std::uint64_t> TestStore::remove(const SubscriptionId& id) {

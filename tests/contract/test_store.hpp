@@ -54,7 +54,7 @@ class TestStore final : public flyhook::Store, private flyhook::History {
   flyhook::Closed close(const flyhook::CloseRequest& request) override;
   std::size_t pending() override;
   std::vector<flyhook::SubscriptionRow> subscriptions() override;
-  flyhook::PutResult put(const flyhook::Subscription& subscription, std::uint64_t expected) override;
+  flyhook::PutResult put(const flyhook::SubscriptionRow& row, std::uint64_t expected) override;
   std::optional<std::uint64_t> remove(const flyhook::SubscriptionId& id) override;
   flyhook::History& history() override { return *this; }
 

@@ -130,7 +130,7 @@ TEST_CASE("a test store that is told to throws, and afterwards all is as the por
     }
   };
   const auto slots = repeat([&] { return store.acquire("engine-1", now); });
-  const auto put = repeat([&] { return store.put(subscription("a"), 0); });
+  const auto put = repeat([&] { return store.put({subscription("a")}, 0); });
   REQUIRE(put.stored);
   for (int i = 0; i < 30; ++i) {
     repeat([&] { return store.append(Batch{}.event("event-" + std::to_string(i), {{put.lane}}).value()); });

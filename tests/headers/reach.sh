@@ -22,6 +22,9 @@ while read -r header rest; do
     reached=$(printf '%s\n' "$rule" | tr -s ' ' '\n')
     for never in $rest; do
       case $never in
+        compiled:*) [ $mode = FLYHOOK_SEPARATE_COMPILATION ] || continue; never=${never#compiled:} ;;
+      esac
+      case $never in
         */) found=$(printf '%s\n' "$reached" | grep -F "/$never" | head -n 1 || true) ;;
         *) found=$(printf '%s\n' "$reached" | grep -E "/$(printf %s "$never" | sed 's/\./\\./g')\$" | head -n 1 || true) ;;
       esac

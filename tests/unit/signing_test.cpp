@@ -36,12 +36,11 @@ std::optional<std::string> refusal(const std::string& secret) {
 
 }  // namespace
 
-TEST_CASE("the vectors of signing with whsec_ secrets hold") {
-  int signatures = 0, refusals = 0;
+TEST_CASE("the vectors of signing hold") {
+  int shared = 0, ed25519 = 0, refusals = 0;
   for (const auto& each : unit::cases_of("signatures.json")) {
     if (each.at("kind") != "sign") continue;
     const auto secret = each.at("secret").get<std::string>();
-    if (secret.starts_with("whsk_")) continue;  // ed25519 is not built yet
     CAPTURE(each.at("name").get<std::string>(), each.at("why").get<std::string>());
     if (each.at("expect") == "error") {
       ++refusals;
@@ -50,12 +49,13 @@ TEST_CASE("the vectors of signing with whsec_ secrets hold") {
       const auto tail = secret.substr(std::min(secret.size(), secret.find('_') + 1));
       if (tail.size() > 3) CHECK(what->find(tail) == std::string::npos);
     } else {
-      ++signatures;
+      ++(secret.starts_with("whsk_") ? ed25519 : shared);
       CHECK(sign(secret, each.at("id").get<std::string>(), each.at("timestamp"), body_of(each)) ==
             each.at("expect").get<std::string>());
     }
   }
-  CHECK(signatures >= 8);
+  CHECK(shared >= 8);
+  CHECK(ed25519 >= 5);
   CHECK(refusals >= 6);
 }
 
@@ -76,11 +76,72 @@ TEST_CASE("a secret is whsec_ and the strict base64 of 24 to 64 bytes") {
   CHECK(refusal("whsec_********"));
 }
 
+TEST_CASE("a whsk_ is a seed, alone or with the public key that belongs to it; nothing else") {
+  const std::string seed(32, 's'), other(32, 't');
+  const auto whsk = [](const std::string& bytes) { return "whsk_" + detail::base64(bytes); };
+  const auto public_key = detail::Ed25519PrivateKey{seed}.public_key();
+  CHECK_FALSE(refusal(whsk(seed)));
+  CHECK_FALSE(refusal(whsk(seed + public_key)));
+  CHECK(sign(whsk(seed), "msg_1", 1, "{}") == sign(whsk(seed + public_key), "msg_1", 1, "{}"));
+  CHECK(sign(whsk(seed), "msg_1", 1, "{}").starts_with("v1a,"));
+
+  CHECK(refusal(whsk(seed + detail::Ed25519PrivateKey{other}.public_key())));
+  for (std::size_t at = 0; at < 32; ++at) {
+    auto wrong = public_key;
+    wrong[at] = static_cast<char>(wrong[at] ^ '\x80');
+    CHECK(refusal(whsk(seed + wrong)));
+  }
+  for (const std::size_t bad : {0u, 1u, 24u, 31u, 33u, 63u, 65u, 96u}) {
+    CAPTURE(bad);
+    CHECK(refusal(whsk(std::string(bad, 's'))));
+  }
+  CHECK(refusal(whsk(seed) + "\n"));
+  CHECK(refusal("WHSK_" + whsk(seed).substr(5)));
+  CHECK(refusal("whsk_********"));
+  CHECK(refusal("whpk_" + detail::base64(public_key)).value().find("whsk_ signs") != std::string::npos);
+  CHECK(refusal("whpk_" + detail::base64(public_key) + "x"));
+}
+
+TEST_CASE("no refusal of a secret tells it") {
+  const std::string seed(32, 's');
+  const auto planted = detail::base64("planted" + std::string(25, 'x'));  // what every message is searched for
+  for (const auto& bad :
+       {planted, "whsec_" + planted + "!", "whsec_" + planted.substr(0, 20), "whsec_" + planted + planted + planted,
+        "whsk_" + planted + "=", "whsk_" + detail::base64("planted" + std::string(57, 'x')), "whpk_" + planted,
+        "whpk_" + planted + "!", "whsk_" + planted.substr(0, 24)}) {
+    const auto what = refusal(bad);
+    REQUIRE(what);
+    CHECK(what->find(planted.substr(0, 8)) == std::string::npos);
+  }
+}
+
+TEST_CASE("of a whsk_ a receiver gets the whpk_ that verifies it, of a whsec_ the secret itself") {
+  const std::string seed(32, 's');
+  const auto public_key = detail::Ed25519PrivateKey{seed}.public_key();
+  for (const auto& bytes : {seed, seed + public_key})
+    CHECK(detail::receivers_secret("whsk_" + detail::base64(bytes)) == "whpk_" + detail::base64(public_key));
+  const auto shared = generate_secret();
+  CHECK(detail::receivers_secret(shared) == shared);
+  const auto read = detail::decode_secret("whpk_" + detail::base64(public_key), "secret");
+  CHECK(read.kind == detail::SecretKind::public_key);
+  CHECK(read.bytes.text == public_key);
+}
+
+TEST_CASE("a secret made like another is of its kind, of the random source, and good for signing") {
+  const auto random = [](void* buffer, std::size_t size) { std::memset(buffer, 0xAB, size); };
+  const auto shared = detail::generate_secret_like(generate_secret(), random);
+  CHECK(shared == detail::generate_secret_from(random));
+  const auto key = detail::generate_secret_like("whsk_" + detail::base64(std::string(32, 's')), random);
+  const std::string seed(32, '\xAB');
+  CHECK(key == "whsk_" + detail::base64(seed + detail::Ed25519PrivateKey{seed}.public_key()));
+  CHECK_FALSE(refusal(key));
+}
+
 TEST_CASE("a generated secret is good for signing, and each is another") {
   std::set<std::string> made;
   for (int i = 0; i < 100; ++i) {
     const auto secret = generate_secret();
-    CHECK(detail::decode_secret(secret, "secret").size() == 32);
+    CHECK(detail::decode_secret(secret, "secret").bytes.text.size() == 32);
     made.insert(secret);
   }
   CHECK(made.size() == 100);
@@ -88,7 +149,7 @@ TEST_CASE("a generated secret is good for signing, and each is another") {
 
 TEST_CASE("a secret is made of the random source that was given") {
   const auto secret = detail::generate_secret_from([](void* buffer, std::size_t size) { std::memset(buffer, 0xAB, size); });
-  CHECK(detail::decode_secret(secret, "secret") == std::string(32, '\xAB'));
+  CHECK(detail::decode_secret(secret, "secret").bytes.text == std::string(32, '\xAB'));
   CHECK_THROWS_AS(detail::generate_secret_from([](void*, std::size_t) {
                     throw Error{ErrorCode::unavailable, "random", "none left"};
                   }),

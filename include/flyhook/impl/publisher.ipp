@@ -1,11 +1,13 @@
 #ifndef FLYHOOK_IMPL_PUBLISHER_IPP
 #define FLYHOOK_IMPL_PUBLISHER_IPP
 
+#include <flyhook/detail/decide/validation.hpp>
 #include <flyhook/detail/run/engine.hpp>
 #include <flyhook/publisher.hpp>
 #include <flyhook/store/memory.hpp>
 
 #include <algorithm>
+#include <new>
 
 namespace flyhook {
 
@@ -20,7 +22,7 @@ struct Tenure {
   ~Tenure() {
     if (engine->is_forked()) {
       // Its threads are not in this process, and its locks may be held for ever: nothing of it can be destroyed.
-      static_cast<void>(new std::shared_ptr<Engine>(std::move(engine)));
+      static_cast<void>(new (std::nothrow) std::shared_ptr<Engine>(std::move(engine)));
       return;
     }
     try {
@@ -146,9 +148,13 @@ bool PublisherBase::resume(const SubscriptionId& id) {
   return update(id, patch);
 }
 
+std::string PublisherBase::rotate_secret(const SubscriptionId& id, std::chrono::seconds grace) {
+  return engine().rotate_secret(id, grace);
+}
+
 std::optional<std::string> PublisherBase::reveal_secret(const SubscriptionId& id) const {
   const auto endpoint = engine().subscriptions().find(id);
-  return endpoint == nullptr ? std::nullopt : std::optional{endpoint->subscription.secret};
+  return endpoint == nullptr ? std::nullopt : std::optional{detail::receivers_secret(endpoint->subscription.secret)};
 }
 
 std::optional<Subscription> PublisherBase::subscription(const SubscriptionId& id) const {

@@ -3,6 +3,8 @@
 
 #include <flyhook/retry_policy.hpp>
 
+#include <flyhook/impl/retry_policy/retry_after.ipp>
+
 namespace flyhook {
 
 std::vector<std::chrono::milliseconds> RetryPolicy::default_schedule() {

@@ -44,7 +44,7 @@ class MemoryStore final : public Store, private History {
   FLYHOOK_DECL Closed close(const CloseRequest& request) override;
   FLYHOOK_DECL std::size_t pending() override;
   FLYHOOK_DECL std::vector<SubscriptionRow> subscriptions() override;
-  FLYHOOK_DECL PutResult put(const Subscription& subscription, std::uint64_t expected) override;
+  FLYHOOK_DECL PutResult put(const SubscriptionRow& row, std::uint64_t expected) override;
   FLYHOOK_DECL std::optional<std::uint64_t> remove(const SubscriptionId& id) override;
   FLYHOOK_DECL History& history() override;
 

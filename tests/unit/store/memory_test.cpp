@@ -23,7 +23,7 @@ class Lane {
   explicit Lane(MemoryStore& store, const std::string& id = "a") : store_(store) {
     Subscription subscription;
     subscription.id = {id};
-    number = store.put(subscription, 0).lane;
+    number = store.put({subscription}, 0).lane;
     epoch = store.acquire("engine", start).slots.front().epoch;
   }
 

@@ -2,10 +2,11 @@
 #define FLYHOOK_DETAIL_DECIDE_REGISTRY_HPP
 
 #include <flyhook/detail/config.hpp>
+#include <flyhook/detail/decide/filter.hpp>
+#include <flyhook/detail/decide/rotation.hpp>
 #include <flyhook/detail/security/url.hpp>
 #include <flyhook/event_type.hpp>
 #include <flyhook/options.hpp>
-#include <flyhook/signing.hpp>
 #include <flyhook/store.hpp>
 #include <flyhook/subscription.hpp>
 
@@ -21,7 +22,7 @@
 #include <unordered_map>
 #include <vector>
 
-// Who gets an event. Subscriptions are checked here, turned into endpoints, and found by tenant and type. Matching reads an
+// Who gets an event. Subscriptions are turned into endpoints, and found by tenant and type. Matching reads an
 // immutable index, so it needs no lock; a change makes a new index that shares all but one bucket with the last.
 
 namespace flyhook::detail {
@@ -29,13 +30,18 @@ namespace flyhook::detail {
 /// One subscription made ready for sending. Immutable: a change makes another.
 struct Endpoint {
   FLYHOOK_DECL Endpoint(SubscriptionRow row, const Options& options);
+  Endpoint(const Endpoint&) = delete;
+  Endpoint& operator=(const Endpoint&) = delete;
+  FLYHOOK_DECL ~Endpoint();  // wipes the secrets
 
   Subscription subscription;
   std::uint64_t lane;
   std::uint64_t version;
   std::uint32_t slot;
   Url url;
-  Signer signer;
+  Filter filter;
+  std::vector<PreviousSecret> previous_secrets;
+  RotatingSigner signer;
   Encoding encoding;
   std::size_t max_in_flight;
   std::chrono::milliseconds timeout;
@@ -110,19 +116,6 @@ class Registry {
   std::shared_ptr<const EndpointIndex> index_;
   std::set<std::string, std::less<>> types_;
 };
-
-/// Throws Error naming the member that is wrong, or not built yet. `id`, `enabled`, `paused` and what is read back only
-/// are taken as they are.
-FLYHOOK_DECL void check_subscription(const Subscription& subscription);
-
-/// Throws Error ("url") for what is no URL that can be called.
-FLYHOOK_DECL Url parse_checked_url(std::string_view text);
-
-/// Throws Error ("headers") for a name or value that cannot be sent, a reserved name, or a masked value.
-FLYHOOK_DECL void check_headers(const Headers& headers);
-
-/// Throws Error naming the option that is out of range, or not built yet.
-FLYHOOK_DECL void check_options(const Options& options);
 
 /// `base` with the members that `patch` has.
 FLYHOOK_DECL Subscription patched(Subscription base, const SubscriptionPatch& patch);

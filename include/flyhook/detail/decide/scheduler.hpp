@@ -43,7 +43,7 @@ class Scheduler {
 
   /// The lane's subscription has changed: it must be remembered, or a matching that began before would make it anew as it
   /// was. `forget_changes`: no such matching is under way any more.
-  void note_change(Lane& lane) { lane.changed = generation_; }
+  void note_change(Lane& lane) const { lane.changed = generation_; }
   void forget_changes() { ++generation_; }
 
   /// A lane's endpoint as it is now; an older version changes nothing. Null: unsubscribed.

@@ -64,6 +64,7 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   // Written first; then the lane learns it, and what must not be sent any more is returned or ended.
   FLYHOOK_DECL SubscriptionId subscribe(Subscription subscription);
   FLYHOOK_DECL bool update(const SubscriptionId& id, const SubscriptionPatch& patch);
+  FLYHOOK_DECL std::string rotate_secret(const SubscriptionId& id, std::chrono::seconds grace);
   FLYHOOK_DECL bool unsubscribe(const SubscriptionId& id);
 
   // Looking ---------------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@
 #include <flyhook/options.hpp>
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -39,7 +40,9 @@ class Subscriptions {
   // ------------------------
 
   FLYHOOK_DECL EndpointPtr subscribe(Subscription subscription, TimePoint now, bool& is_new);
-  FLYHOOK_DECL EndpointPtr update(const SubscriptionId& id, const SubscriptionPatch& patch);
+  FLYHOOK_DECL EndpointPtr update(const SubscriptionId& id, const SubscriptionPatch& patch, TimePoint now);
+  /// With a new secret of the same kind; the old one signs for `grace` more.
+  FLYHOOK_DECL EndpointPtr rotate(const SubscriptionId& id, std::chrono::seconds grace, TimePoint now);
   /// The endpoint as it was.
   FLYHOOK_DECL EndpointPtr remove(const SubscriptionId& id);
 
@@ -62,8 +65,9 @@ class Subscriptions {
   FLYHOOK_DECL void load_instead_of(const EndpointPtr& known);
   FLYHOOK_DECL void check(const Subscription& subscription) const;
   FLYHOOK_DECL void check_url(const std::string& url, const EndpointPtr& known, std::string& checked) const;
-  FLYHOOK_DECL EndpointPtr write(Subscription subscription, std::uint64_t expected);
+  FLYHOOK_DECL EndpointPtr write(SubscriptionRow row, std::uint64_t expected);
   FLYHOOK_DECL EndpointPtr add(Subscription subscription, TimePoint now);
+  FLYHOOK_DECL std::function<void(void*, std::size_t)> random() const;
 
   const Options& options_;
   Store& store_;

@@ -11,8 +11,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 // What flyhook needs of cryptography, all of it OpenSSL's: HMAC-SHA256, base64, random bytes, comparing and wiping.
+// (ed25519: ed25519.hpp.)
 
 namespace flyhook::detail {
 
@@ -28,8 +30,38 @@ FLYHOOK_DECL std::optional<std::string> base64_decode(std::string_view text);
 /// Compares in a time that depends on the sizes only.
 FLYHOOK_DECL bool equal_in_constant_time(std::string_view a, std::string_view b);
 
-/// Overwrites with zeros in a way that the optimiser keeps.
-FLYHOOK_DECL void wipe(std::string& secret);
+/// Lower-case hexadecimal digits.
+FLYHOOK_DECL std::string hex(std::string_view bytes);
+
+/// Overwrites with zeros in a way that the optimiser keeps, and empties. What is behind the end is overwritten as well.
+FLYHOOK_DECL void wipe(std::string& secret) noexcept;
+
+/// A copy of a secret: wiped when it goes, however the scope is left. Not to be copied by accident.
+class SecretText {
+ public:
+  SecretText() = default;
+  explicit SecretText(std::string its_text) noexcept : text(std::move(its_text)) {}
+  SecretText(SecretText&& other) noexcept : text(std::move(other.text)) { wipe(other.text); }
+  SecretText& operator=(SecretText&& other) noexcept {
+    text.swap(other.text);
+    return *this;
+  }
+  ~SecretText() { wipe(text); }
+
+  std::string text{};
+};
+
+/// Wipes somebody else's member at the end of a scope.
+class WipeAtEnd {
+ public:
+  explicit WipeAtEnd(std::string& secret) noexcept : secret_(secret) {}
+  WipeAtEnd(const WipeAtEnd&) = delete;
+  WipeAtEnd& operator=(const WipeAtEnd&) = delete;
+  ~WipeAtEnd() { wipe(secret_); }
+
+ private:
+  std::string& secret_;
+};
 
 /// Sets up OpenSSL before any thread of ours, so that its own exit handlers run after those threads have ended.
 FLYHOOK_DECL void initialise_openssl();

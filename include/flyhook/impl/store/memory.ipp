@@ -18,6 +18,11 @@ namespace flyhook {
 struct MemoryStore::State {
   State(const Retention& retention, std::size_t max_pending, std::size_t max_bytes)
       : ledger(retention, max_pending, max_bytes) {}
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  ~State() {
+    for (auto& [id, row] : subscriptions) detail::wipe_secrets(row);
+  }
 
   std::mutex mutex{};  // protects all below
   std::string owner{};
@@ -325,23 +330,29 @@ std::vector<SubscriptionRow> MemoryStore::subscriptions() {
   return rows;
 }
 
-PutResult MemoryStore::put(const Subscription& subscription, std::uint64_t expected) {
+PutResult MemoryStore::put(const SubscriptionRow& row, std::uint64_t expected) {
+  const auto& id = row.subscription.id;
   const std::lock_guard lock{state_->mutex};
-  const auto at = state_->subscriptions.find(subscription.id);
+  const auto at = state_->subscriptions.find(id);
   if (at == state_->subscriptions.end()) {
     if (expected != 0) return {};
-    const SubscriptionRow row{subscription, state_->next_lane, state_->version + 1};
-    state_->subscriptions.emplace(subscription.id, row);
-    state_->add_lane(row.lane, subscription.id);
+    auto& stored = state_->subscriptions.emplace(id, row).first->second;
+    stored.lane = state_->next_lane;
+    stored.version = state_->version + 1;
+    state_->add_lane(stored.lane, id);
     ++state_->next_lane;
     ++state_->version;
-    return {true, row.lane, row.version};
+    return {true, stored.lane, stored.version};
   }
-  SubscriptionRow& row = at->second;
-  if (row.version != expected) return {false, row.lane, row.version};
-  row.subscription = subscription;
-  row.version = ++state_->version;
-  return {true, row.lane, row.version};
+  SubscriptionRow& stored = at->second;
+  if (stored.version != expected) return {false, stored.lane, stored.version};
+  SubscriptionRow next = row;
+  next.lane = stored.lane;
+  next.version = state_->version + 1;
+  detail::wipe_secrets(stored);
+  stored = std::move(next);
+  ++state_->version;
+  return {true, stored.lane, stored.version};
 }
 
 std::optional<std::uint64_t> MemoryStore::remove(const SubscriptionId& id) {
@@ -349,6 +360,7 @@ std::optional<std::uint64_t> MemoryStore::remove(const SubscriptionId& id) {
   const auto at = state_->subscriptions.find(id);
   if (at == state_->subscriptions.end()) return std::nullopt;
   state_->mark_removed(*state_->find_lane(at->second.lane));
+  detail::wipe_secrets(at->second);
   state_->subscriptions.erase(at);
   return ++state_->version;
 }

@@ -27,7 +27,7 @@ inline flyhook::Subscription subscription(std::string id, std::vector<std::strin
 inline flyhook::detail::EndpointPtr endpoint(flyhook::Subscription its_subscription, std::uint64_t lane,
                                              std::uint64_t version) {
   return std::make_shared<const flyhook::detail::Endpoint>(
-      flyhook::SubscriptionRow{std::move(its_subscription), lane, version}, flyhook::Options{});
+      flyhook::SubscriptionRow{std::move(its_subscription), lane, version, {}}, flyhook::Options{});
 }
 
 /// An endpoint of one lane that may get `max_in_flight` requests at a time.

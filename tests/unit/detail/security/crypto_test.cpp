@@ -130,10 +130,38 @@ TEST_CASE("comparing in constant time is comparing") {
   CHECK_FALSE(equal_in_constant_time(std::string_view{"a\0b", 3}, std::string_view{"a\0c", 3}));
 }
 
-TEST_CASE("a wiped secret is empty") {
-  std::string secret = "whsec_something long enough not to live in the object";
-  wipe(secret);
-  CHECK(secret.empty());
+TEST_CASE("hexadecimal digits are lower case, two a byte") {
+  CHECK(hex("") == "");
+  CHECK(hex(std::string_view{"\0\x7f\x80\xff\x0a", 5}) == "007f80ff0a");
+}
+
+TEST_CASE("a wiped secret is empty, and its bytes are gone, those behind its end too") {
+  for (std::string secret : {std::string{"whsec_something long enough not to live in the object"}, std::string{"short"}}) {
+    const auto size = secret.size();
+    const char* const at = secret.data();
+    secret.resize(2);
+    wipe(secret);
+    CHECK(secret.empty());
+    REQUIRE(secret.data() == at);
+    CHECK(std::string(at, size) == std::string(size, '\0'));  // still the string's own memory
+  }
+  std::string empty;
+  wipe(empty);
+  CHECK(empty.empty());
+}
+
+TEST_CASE("a secret text is wiped where it was moved from, and somebody else's at the end of a scope") {
+  SecretText first{"short"};
+  SecretText second{std::move(first)};
+  CHECK(first.text.empty());
+  CHECK(second.text == "short");
+  SecretText third;
+  third = std::move(second);
+  CHECK(third.text == "short");
+
+  std::string given = "whsec_given";
+  { const WipeAtEnd wiped{given}; }
+  CHECK(given.empty());
 }
 
 TEST_CASE("random bytes are asked for in any number, and differ") {

@@ -2,6 +2,8 @@
 #define FLYHOOK_IMPL_DETAIL_DECIDE_REGISTRY_IPP
 
 #include <flyhook/detail/decide/registry.hpp>
+#include <flyhook/detail/decide/validation.hpp>
+#include <flyhook/detail/security/crypto.hpp>
 #include <flyhook/error.hpp>
 
 #include <algorithm>
@@ -9,32 +11,12 @@
 
 namespace flyhook::detail {
 
-// What a masked value reads back as. No secret and no sensible header value is made of stars alone.
-inline constexpr std::string_view mask = "********";
-
 FLYHOOK_DECL char tag_of(std::uint64_t hash);
-FLYHOOK_DECL bool is_reserved_header(std::string_view name);
 FLYHOOK_DECL bool is_credential(std::string_view name);
-FLYHOOK_DECL void check_range(std::chrono::milliseconds value, const char* field);
-FLYHOOK_DECL void check_retry(const RetryPolicy& retry);
-FLYHOOK_DECL void check_encoding(Encoding encoding);
 
 /// Bits that do not choose the bucket.
 char tag_of(std::uint64_t hash) {
   return static_cast<char>(hash & 0xFFu);
-}
-
-Url parse_checked_url(std::string_view text) {
-  auto parsed = parse_url(text);
-  if (auto* reason = std::get_if<std::string>(&parsed)) {
-    // Not its query, nor anything of it where it holds credentials: errors are logged.
-    const bool has_credentials = text.find('@') != text.npos;
-    const auto shown = has_credentials ? std::string_view{"the URL"}
-                                       : text.substr(0, std::min<std::size_t>(200, text.find_first_of("?#")));
-    throw Error{ErrorCode::invalid, "url",
-                (has_credentials ? std::string{shown} : "\"" + std::string{shown} + "\"") + " " + *reason};
-  }
-  return std::get<Url>(std::move(parsed));
 }
 
 Endpoint::Endpoint(SubscriptionRow row, const Options& options)
@@ -43,11 +25,18 @@ Endpoint::Endpoint(SubscriptionRow row, const Options& options)
       version(row.version),
       slot(slot_of(subscription.id)),
       url(parse_checked_url(subscription.url)),
-      signer(subscription.secret),
+      filter(subscription.filter),
+      previous_secrets(std::move(row.previous_secrets)),
+      signer(subscription.secret, previous_secrets),
       encoding(subscription.encoding.value_or(options.encoding)),
       max_in_flight(subscription.max_in_flight.value_or(options.max_in_flight_per_endpoint)),
       timeout(subscription.timeout.value_or(options.timeout)),
       headers(merged(options.headers, subscription.headers)) {}
+
+Endpoint::~Endpoint() {
+  wipe(subscription.secret);
+  for (auto& previous : previous_secrets) wipe(previous.secret);
+}
 
 // Index -----------------------------------------------------------------------------------------------------------------
 
@@ -240,109 +229,6 @@ bool Registry::knows_pattern(std::string_view pattern) const {
   return std::any_of(types_.begin(), types_.end(), [&](const auto& type) { return pattern_matches(pattern, type); });
 }
 
-// Checks ----------------------------------------------------------------------------------------------------------------
-
-bool is_reserved_header(std::string_view name) {
-  std::string lower(name.size(), '\0');
-  std::transform(name.begin(), name.end(), lower.begin(), ascii_lower);
-  constexpr std::array<std::string_view, 7> reserved{"host",        "content-length",    "content-type", "user-agent",
-                                                     "traceparent", "transfer-encoding", "connection"};
-  return std::find(reserved.begin(), reserved.end(), lower) != reserved.end() || lower.starts_with("webhook-") ||
-         lower.starts_with("ce-");
-}
-
-bool is_credential(std::string_view name) {
-  const auto ends_with = [&](std::string_view tail) {
-    return name.size() >= tail.size() && equal_without_case(name.substr(name.size() - tail.size()), tail);
-  };
-  return equal_without_case(name, "authorization") || equal_without_case(name, "cookie") || ends_with("-key") ||
-         ends_with("-token");
-}
-
-void check_headers(const Headers& headers) {
-  for (const auto& [name, value] : headers) {
-    if (!is_header_name(name))
-      throw Error{ErrorCode::invalid, "headers",
-                  "a name is empty or holds a character that RFC 9110 does not allow in one"};
-    if (is_reserved_header(name)) throw Error{ErrorCode::invalid, "headers", "\"" + name + "\" is set by flyhook alone"};
-    if (!is_header_value(value))
-      throw Error{ErrorCode::invalid, "headers",
-                  "the value of \"" + name + "\" holds CR, LF, NUL or another control character"};
-    if (value == mask)
-      throw Error{ErrorCode::invalid, "headers", "the value of \"" + name + "\" is masked: it was read back, not given"};
-  }
-}
-
-void check_range(std::chrono::milliseconds value, const char* field) {
-  if (value < std::chrono::milliseconds{1} || value > std::chrono::hours{1})
-    throw Error{ErrorCode::invalid, field, std::to_string(value.count()) + " ms is outside 1 ms to 1 h"};
-}
-
-void check_retry(const RetryPolicy& retry) {
-  if (retry.schedule.empty())
-    throw Error{ErrorCode::invalid, "retry", "its schedule is empty; RetryPolicy::none() is one attempt"};
-  if (retry != RetryPolicy{} && retry != RetryPolicy::none())
-    throw Error{ErrorCode::unsupported, "retry", "this version makes one attempt; leave it out or use RetryPolicy::none()"};
-}
-
-void check_encoding(Encoding encoding) {
-  if (encoding != Encoding::standard && encoding != Encoding::raw)
-    throw Error{ErrorCode::unsupported, "encoding", "this version encodes standard and raw only"};
-}
-
-void check_subscription(const Subscription& subscription) {
-  parse_checked_url(subscription.url);
-  if (subscription.events.empty()) throw Error{ErrorCode::invalid, "events", "is empty; {\"*\"} subscribes to everything"};
-  for (const auto& pattern : subscription.events)
-    if (!is_event_pattern(pattern))
-      throw Error{ErrorCode::invalid, "events",
-                  "\"" + pattern.substr(0, 200) + "\" is not a pattern: an event type, an event type and \".*\", or \"*\""};
-  if (!subscription.filter.empty()) throw Error{ErrorCode::unsupported, "filter", "this version has no filters"};
-  if (!subscription.secret.empty()) {
-    if (subscription.secret.find('*') != std::string::npos)
-      throw Error{ErrorCode::invalid, "secret", "is masked: it was read back, not given"};
-    auto bytes = decode_secret(subscription.secret, "secret");
-    wipe(bytes);
-  }
-  check_headers(subscription.headers);
-  if (subscription.encoding) check_encoding(*subscription.encoding);
-  if (subscription.rate_limit != RateLimit{})
-    throw Error{ErrorCode::unsupported, "rate_limit", "this version has no rate limits"};
-  if (subscription.max_in_flight && *subscription.max_in_flight == 0)
-    throw Error{ErrorCode::invalid, "max_in_flight", "must be at least 1"};
-  if (subscription.ordering != Ordering::none)
-    throw Error{ErrorCode::unsupported, "ordering", "this version keeps no order"};
-  if (subscription.timeout) check_range(*subscription.timeout, "timeout");
-  if (subscription.retry) check_retry(*subscription.retry);
-  if (!subscription.id.value.empty() && !is_id(subscription.id.value))
-    throw Error{ErrorCode::invalid, "id", "\"" + subscription.id.value.substr(0, 200) + "\" is not [A-Za-z0-9_-]{1,64}"};
-}
-
-void check_options(const Options& options) {
-  const auto at_least_one = [](std::size_t value, const char* field) {
-    if (value == 0) throw Error{ErrorCode::invalid, field, "must be at least 1"};
-  };
-  at_least_one(options.queue_capacity, "queue_capacity");
-  at_least_one(options.queue_bytes, "queue_bytes");
-  at_least_one(options.max_payload_bytes, "max_payload_bytes");
-  at_least_one(options.max_in_flight_per_endpoint, "max_in_flight_per_endpoint");
-  check_range(options.timeout, "timeout");
-  check_range(options.connect_timeout, "connect_timeout");
-  if (options.shutdown_timeout < std::chrono::milliseconds{0})
-    throw Error{ErrorCode::invalid, "shutdown_timeout", "must not be negative"};
-  check_retry(options.retry);
-  if (options.breaker != BreakerPolicy{}) throw Error{ErrorCode::unsupported, "breaker", "this version has no breaker"};
-  if (options.disable_after != Options{}.disable_after)
-    throw Error{ErrorCode::unsupported, "disable_after", "this version disables nothing by itself"};
-  check_encoding(options.encoding);
-  if (options.role != Role::all) throw Error{ErrorCode::unsupported, "role", "this version publishes and delivers"};
-  if (options.max_pending_per_endpoint != Options{}.max_pending_per_endpoint)
-    throw Error{ErrorCode::unsupported, "max_pending_per_endpoint", "this version bounds the store as a whole"};
-  check_headers(options.headers);
-  if (!is_header_value(options.user_agent))
-    throw Error{ErrorCode::invalid, "user_agent", "holds CR, LF, NUL or another control character"};
-}
-
 // Values ----------------------------------------------------------------------------------------------------------------
 
 Subscription patched(Subscription base, const SubscriptionPatch& patch) {
@@ -352,7 +238,10 @@ Subscription patched(Subscription base, const SubscriptionPatch& patch) {
   set(base.url, patch.url);
   set(base.events, patch.events);
   set(base.filter, patch.filter);
-  set(base.secret, patch.secret);
+  if (patch.secret) {
+    wipe(base.secret);
+    base.secret = *patch.secret;
+  }
   set(base.headers, patch.headers);
   set(base.encoding, patch.encoding);
   set(base.rate_limit, patch.rate_limit);
@@ -378,11 +267,23 @@ Subscription updated(const Subscription& known, Subscription given) {
   return given;
 }
 
+bool is_credential(std::string_view name) {
+  const auto ends_with = [&](std::string_view tail) {
+    return name.size() >= tail.size() && equal_without_case(name.substr(name.size() - tail.size()), tail);
+  };
+  return equal_without_case(name, "authorization") || equal_without_case(name, "cookie") || ends_with("-key") ||
+         ends_with("-token");
+}
+
 Subscription masked(Subscription subscription) {
+  const std::string_view prefix = subscription.secret.starts_with("whsk_") ? "whsk_" : "whsec_";
   wipe(subscription.secret);
-  subscription.secret.append("whsec_").append(mask);
-  for (auto& [name, value] : subscription.headers)
-    if (is_credential(name)) value = mask;
+  subscription.secret.append(prefix).append(mask);
+  for (auto& [name, value] : subscription.headers) {
+    if (!is_credential(name)) continue;
+    wipe(value);
+    value = mask;
+  }
   return subscription;
 }
 

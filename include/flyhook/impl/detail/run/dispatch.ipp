@@ -32,7 +32,8 @@ HttpRequest make_request(const Job& job, const std::shared_ptr<const Encoded>& b
   for (const auto& field : endpoint.headers)  // the event's own win
     if (find_header(job.message->headers, field.first) == nullptr) request.headers.push_back(field);
   request.headers.emplace_back("user-agent", options.user_agent.empty() ? "flyhook/" FLYHOOK_VERSION : options.user_agent);
-  request.headers.emplace_back("webhook-signature", endpoint.signer.sign(job.message->id.value, timestamp, body->body));
+  request.headers.emplace_back("webhook-signature",
+                               endpoint.signer.sign(job.message->id.value, timestamp, body->body, now));
   request.headers.emplace_back("webhook-timestamp", std::move(timestamp));
   request.body = {body, &body->body};
   request.timeout = endpoint.timeout;

@@ -1,6 +1,7 @@
 #ifndef FLYHOOK_IMPL_DETAIL_RUN_ENGINE_IPP
 #define FLYHOOK_IMPL_DETAIL_RUN_ENGINE_IPP
 
+#include <flyhook/detail/decide/validation.hpp>
 #include <flyhook/detail/run/engine.hpp>
 #include <flyhook/error.hpp>
 
@@ -42,7 +43,7 @@ std::shared_ptr<Engine> Engine::start(Options options) {
   std::array<std::uint64_t, 12> seed{};
   (options.random ? options.random : openssl_random)(seed.data(), sizeof seed);
 
-  const std::shared_ptr<Engine> engine{new Engine{std::move(options), seed}};
+  std::shared_ptr<Engine> engine{new Engine{std::move(options), seed}};
   engine->subscriptions_.load();
   Hand hand;
   hand.role_step = Next::own;
@@ -120,9 +121,16 @@ SubscriptionId Engine::subscribe(Subscription subscription) {
 }
 
 bool Engine::update(const SubscriptionId& id, const SubscriptionPatch& patch) {
-  const auto endpoint = subscriptions_.update(id, patch);
+  const auto endpoint = subscriptions_.update(id, patch, clock_.now());
   if (endpoint != nullptr) changed(endpoint);
   return endpoint != nullptr;
+}
+
+std::string Engine::rotate_secret(const SubscriptionId& id, std::chrono::seconds grace) {
+  const auto endpoint = subscriptions_.rotate(id, grace, clock_.now());
+  if (endpoint == nullptr) throw Error{ErrorCode::not_found, "id", "no subscription \"" + id.value.substr(0, 200) + "\""};
+  changed(endpoint);
+  return receivers_secret(endpoint->subscription.secret);
 }
 
 bool Engine::unsubscribe(const SubscriptionId& id) {

@@ -1,6 +1,7 @@
 #ifndef FLYHOOK_IMPL_DETAIL_RUN_SUBSCRIPTIONS_IPP
 #define FLYHOOK_IMPL_DETAIL_RUN_SUBSCRIPTIONS_IPP
 
+#include <flyhook/detail/decide/validation.hpp>
 #include <flyhook/detail/run/subscriptions.hpp>
 #include <flyhook/detail/security/crypto.hpp>
 #include <flyhook/error.hpp>
@@ -28,6 +29,16 @@ class Subscriptions::Change {
 
  private:
   Subscriptions& owner_;
+};
+
+/// Wipes a row's secrets at the end of a scope, if they did not go on from there.
+struct RowWipe {
+  explicit RowWipe(SubscriptionRow& its_row) noexcept : row(its_row) {}
+  RowWipe(const RowWipe&) = delete;
+  RowWipe& operator=(const RowWipe&) = delete;
+  ~RowWipe() { wipe_secrets(row); }
+
+  SubscriptionRow& row;
 };
 
 Subscriptions::Subscriptions(const Options& options, Store& store, const std::array<std::uint64_t, 4>& seed,
@@ -79,17 +90,20 @@ void Subscriptions::check_url(const std::string& url, const EndpointPtr& known, 
   checked = url;
 }
 
-EndpointPtr Subscriptions::write(Subscription subscription, std::uint64_t expected) {
-  const auto put = ask_store([&] { return store_.put(subscription, expected); });
+EndpointPtr Subscriptions::write(SubscriptionRow row, std::uint64_t expected) {
+  const RowWipe wiped{row};
+  const auto put = ask_store([&] { return store_.put(row, expected); });
   if (!put.stored) return nullptr;
-  auto endpoint =
-      std::make_shared<const Endpoint>(SubscriptionRow{std::move(subscription), put.lane, put.version}, options_);
+  row.lane = put.lane;
+  row.version = put.version;
+  auto endpoint = std::make_shared<const Endpoint>(std::move(row), options_);
   const std::lock_guard lock{mutex_};
   registry_.put(endpoint);
   return endpoint;
 }
 
 EndpointPtr Subscriptions::add(Subscription subscription, TimePoint now) {
+  const WipeAtEnd wiped{subscription.secret};
   const auto tenant = subscription.tenant;
   {
     const std::lock_guard lock{mutex_};
@@ -107,11 +121,12 @@ EndpointPtr Subscriptions::add(Subscription subscription, TimePoint now) {
     if (--being_added_[tenant] == 0) being_added_.erase(tenant);
   };
   try {
-    if (subscription.secret.empty())
-      subscription.secret = generate_secret_from(options_.random ? options_.random : openssl_random);
+    if (subscription.secret.empty()) subscription.secret = generate_secret_from(random());
     subscription.disabled_reason.clear();
     subscription.created_at = std::chrono::floor<std::chrono::microseconds>(now);
-    auto endpoint = write(std::move(subscription), 0);
+    SubscriptionRow row;
+    row.subscription = std::move(subscription);
+    auto endpoint = write(std::move(row), 0);
     done();
     return endpoint;
   } catch (...) {
@@ -121,6 +136,7 @@ EndpointPtr Subscriptions::add(Subscription subscription, TimePoint now) {
 }
 
 EndpointPtr Subscriptions::subscribe(Subscription subscription, TimePoint now, bool& is_new) {
+  const WipeAtEnd wiped{subscription.secret};
   check(subscription);
   std::string checked;
   const Change change{*this};
@@ -128,27 +144,50 @@ EndpointPtr Subscriptions::subscribe(Subscription subscription, TimePoint now, b
     const auto known = subscription.id.value.empty() ? nullptr : find(subscription.id);
     check_url(subscription.url, known, checked);
     is_new = known == nullptr;
-    auto endpoint = is_new ? add(subscription, now) : write(updated(known->subscription, subscription), known->version);
+    auto endpoint = is_new ? add(subscription, now)
+                           : write(with_secrets(updated(known->subscription, subscription), known->subscription.secret,
+                                                known->previous_secrets, now),
+                                   known->version);
     if (endpoint != nullptr) return endpoint;
     load_instead_of(known);  // somebody else wrote first
   }
   throw Error{ErrorCode::unavailable, "id", "\"" + subscription.id.value + "\" is being changed all the time"};
 }
 
-EndpointPtr Subscriptions::update(const SubscriptionId& id, const SubscriptionPatch& patch) {
+EndpointPtr Subscriptions::update(const SubscriptionId& id, const SubscriptionPatch& patch, TimePoint now) {
   std::string checked;
   const Change change{*this};
   for (int i = 0; i < most_tries; ++i) {
     const auto known = find(id);
     if (known == nullptr) return nullptr;
     auto subscription = patched(known->subscription, patch);
-    if (subscription.secret.empty()) subscription.secret = known->subscription.secret;
+    const WipeAtEnd wiped{subscription.secret};
     check(subscription);
     check_url(subscription.url, known, checked);
-    if (auto endpoint = write(std::move(subscription), known->version)) return endpoint;
+    if (auto endpoint =
+            write(with_secrets(std::move(subscription), known->subscription.secret, known->previous_secrets, now),
+                  known->version))
+      return endpoint;
     load_instead_of(known);
   }
   throw Error{ErrorCode::unavailable, "id", "\"" + id.value + "\" is being changed all the time"};
+}
+
+EndpointPtr Subscriptions::rotate(const SubscriptionId& id, std::chrono::seconds grace, TimePoint now) {
+  const Change change{*this};
+  for (int i = 0; i < most_tries; ++i) {
+    const auto known = find(id);
+    if (known == nullptr) return nullptr;
+    auto row = rotated(known->subscription, generate_secret_like(known->subscription.secret, random()),
+                       known->previous_secrets, grace, now);
+    if (auto endpoint = write(std::move(row), known->version)) return endpoint;
+    load_instead_of(known);
+  }
+  throw Error{ErrorCode::unavailable, "id", "\"" + id.value + "\" is being changed all the time"};
+}
+
+std::function<void(void*, std::size_t)> Subscriptions::random() const {
+  return options_.random ? options_.random : openssl_random;
 }
 
 EndpointPtr Subscriptions::remove(const SubscriptionId& id) {

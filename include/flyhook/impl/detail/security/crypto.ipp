@@ -37,12 +37,16 @@ std::optional<std::string> base64_decode(std::string_view text) {
   std::string bytes(text.size() / 4 * 3, '\0');
   const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
                                    reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
-  if (size < 0) return std::nullopt;
+  if (size < 0) {
+    wipe(bytes);
+    return std::nullopt;
+  }
   std::size_t padding = 0;
   while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;
   bytes.resize(static_cast<std::size_t>(size) - padding);
   // EVP_DecodeBlock passes over white space at the ends and stray bits; encoding again shows both.
-  if (base64(bytes) != text) {
+  const SecretText again{base64(bytes)};
+  if (again.text != text) {
     wipe(bytes);
     return std::nullopt;
   }
@@ -53,7 +57,19 @@ bool equal_in_constant_time(std::string_view a, std::string_view b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
-void wipe(std::string& secret) {
+std::string hex(std::string_view bytes) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string text;
+  text.reserve(bytes.size() * 2);
+  for (const char byte : bytes) {
+    text.push_back(digits[static_cast<unsigned char>(byte) >> 4]);
+    text.push_back(digits[static_cast<unsigned char>(byte) & 15u]);
+  }
+  return text;
+}
+
+void wipe(std::string& secret) noexcept {
+  secret.resize(secret.capacity());  // never moves; a text that was longer once left its end there
   OPENSSL_cleanse(secret.data(), secret.size());
   secret.clear();
 }

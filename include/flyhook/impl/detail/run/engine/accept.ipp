@@ -124,6 +124,12 @@ std::size_t Engine::encode_one(Accepting& work, std::unique_ptr<QueuedEvent> eve
   }
   work.found.clear();
   index.match(message->tenant, message->type, work.found);
+  try {
+    FilterInput input{*message};
+    std::erase_if(work.found, [&](const EndpointPtr& endpoint) { return !endpoint->filter.matches(input); });
+  } catch (...) {  // no memory for the data's values
+    return drop("filter: " + thrown_text());
+  }
   planned.targets.assign(work.found.begin(), work.found.end());
   const auto size = message->data.size();
   planned.message = std::move(message);

@@ -98,11 +98,11 @@ void Engine::hand_in(Hand& hand, Clock_ns now) {
 
 Engine::Next Engine::take_role(Hand& hand, Clock_ns now) {
   if (settle_held_) return Next::nothing;
-  if (own_at_ && *own_at_ <= now && !stopping_) {  // first, and whatever else fails: a lease does not wait
+  const bool must_own = own_at_ && *own_at_ <= now && !stopping_;  // first, and whatever else fails: a lease does not wait
+  if (!must_own && now < settle_backoff_.next) return Next::nothing;
+  if (must_own) {
     own_at_.reset();
     hand.role_step = Next::own;
-  } else if (now < settle_backoff_.next) {
-    return Next::nothing;
   } else if (!outcomes_.empty()) {
     hand.settling.swap(outcomes_);
     hand.role_step = Next::finish;
