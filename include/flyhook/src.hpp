@@ -34,7 +34,6 @@
 #include <flyhook/impl/detail/security/url.ipp>
 #include <flyhook/impl/detail/store/memory_lane.ipp>
 #include <flyhook/impl/detail/store/memory_ledger.ipp>
-#include <flyhook/impl/detail/transport/answer.ipp>
 #include <flyhook/impl/detail/transport/connection.ipp>
 #include <flyhook/impl/detail/transport/http_exchange.ipp>
 #include <flyhook/impl/encoding.ipp>

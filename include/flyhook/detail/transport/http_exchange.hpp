@@ -12,7 +12,7 @@
 #include <string>
 
 // One request and its answer on a connection that is there: the HTTP of HttplibTransport, and the only place where
-// cpp-httplib is at work. It writes the request; what comes back is AnswerReader's to judge (answer.hpp).
+// cpp-httplib is at work. It writes the request and reads the answer; what an answer may cost in bytes is decided here.
 
 namespace flyhook::detail {
 

@@ -6,57 +6,161 @@
     "define CPPHTTPLIB_OPENSSL_SUPPORT for every file that includes httplib.h (pkg-config --cflags cpp-httplib, or the CMake target, does): with and without it cpp-httplib has classes of the same name and another layout"
 #endif
 
-#include <flyhook/detail/transport/answer.hpp>
 #include <flyhook/detail/transport/http_exchange.hpp>
 
 #include <httplib.h>
 
 #include <algorithm>
+#include <cstring>
 #include <string_view>
 #include <utility>
 
 namespace flyhook::detail {
 
-/// Where cpp-httplib writes a request to. The answer is not its to read, but AnswerReader's: cpp-httplib 0.11 decodes `%0d`
-/// in header values, passes over lines that end in a bare LF, lengths among them, and takes broken chunks for whole ones.
+// What an answer may cost, whatever its sender does. A status line is kept short because cpp-httplib 0.11 matches it by
+// std::regex, which recurses once per character.
+inline constexpr std::size_t max_status_line_bytes = 512;
+inline constexpr std::size_t max_header_bytes = 64 * 1024;
+inline constexpr std::size_t max_read_past_bytes = 64 * 1024;  // of a body beyond what is kept, to save the connection
+inline constexpr std::size_t max_framing_bytes = 64 * 1024;    // chunk sizes and trailers
+
+/// cpp-httplib's Stream over a Connection for one exchange. The request is held back until the first read, so that its head
+/// and body leave in one system call, the body from where it lies. A server may answer before it has the whole request and
+/// read no further: what it says then is read all the same. Interim answers (1xx) never reach cpp-httplib: 0.11
+/// knows only a bare 100, and takes 103 for the answer.
 ///
 /// Versions of cpp-httplib differ in the virtual functions of Stream: here are those of all, none marked `override`.
-class RequestSheet : public httplib::Stream {
+// NOLINTBEGIN(modernize-use-override)
+class ExchangeStream : public httplib::Stream {
  public:
+  ExchangeStream(Connection& connection, std::string_view body, std::size_t max_body_bytes)
+      : connection_(connection), body_left_(body), max_body_bytes_(max_body_bytes) {}
+
   virtual bool is_readable() const { return true; }
   virtual bool is_writable() const { return true; }
   virtual bool wait_readable() const { return true; }
   virtual bool wait_writable() const { return true; }
   virtual bool is_peer_alive() const { return true; }
-  virtual ssize_t read(char*, size_t) { return -1; }
+  FLYHOOK_DECL virtual ssize_t read(char* to, size_t size);
   virtual ssize_t write(const char* bytes, size_t size) {
-    text.append(bytes, size);
+    head_.append(bytes, size);
     return static_cast<ssize_t>(size);
   }
   virtual void get_remote_ip_and_port(std::string&, int&) const {}
   virtual void get_local_ip_and_port(std::string&, int&) const {}
   virtual socket_t socket() const { return INVALID_SOCKET; }
   virtual time_t duration() const { return 0; }
+  virtual const char* buffered_data(size_t& size) const {
+    size = end_ - at_;
+    return size ? buffer_ + at_ : nullptr;
+  }
+  virtual void consume_buffered(size_t size) { at_ += size; }
 
-  std::string text{};
+  /// The final answer's headers have been read.
+  void on_headers() {
+    headers_done_ = true;
+    limit_ = received_ + max_body_bytes_ + max_read_past_bytes + max_framing_bytes;
+  }
+
+  bool has_sent() const { return head_left_.empty() && body_left_.empty(); }
+  bool has_headers() const { return headers_done_; }
+  bool has_received() const { return received_ != 0; }
+  bool has_ended() const { return ended_; }
+  bool is_drained() const { return at_ == end_; }
+  const std::string& problem() const { return problem_; }
+
+ private:
+  FLYHOOK_DECL bool start();
+  FLYHOOK_DECL bool fill();
+
+  Connection& connection_;
+  std::string head_{};
+  std::string_view head_left_{}, body_left_;  // to be sent
+  std::size_t max_body_bytes_;
+  bool started_ = false;
+  bool headers_done_ = false;
+  bool ended_ = false;  // the other side closed
+  std::size_t received_ = 0;
+  std::size_t limit_ = max_header_bytes;
+  std::string problem_{};
+  std::size_t at_ = 0;
+  std::size_t end_ = 0;
+  char buffer_[8192];
 };
+// NOLINTEND(modernize-use-override)
 
-/// cpp-httplib's client without its socket: it writes a request's head as text.
+/// Appends what comes to the buffer, which has room. Sends what is left of the request, until something comes.
+bool ExchangeStream::fill() {
+  if (at_ == end_) at_ = end_ = 0;
+  std::ptrdiff_t count = -1;
+  do {
+    if (!has_sent() && !connection_.send(head_left_, body_left_)) return false;
+    char* const to = buffer_ + end_;
+    const auto room = sizeof buffer_ - end_;
+    count = has_sent() ? connection_.receive(to, room) : connection_.receive_early(to, room);
+  } while (count < 0 && connection_.failure().empty());  // nothing was there after all: a TLS session ticket, say
+  if (count <= 0) {
+    ended_ = count == 0;
+    return false;
+  }
+  received_ += static_cast<std::size_t>(count);
+  end_ += static_cast<std::size_t>(count);
+  if (received_ <= limit_) return true;
+  if (!headers_done_) problem_ = "too_large: status line and headers of more than " + std::to_string(limit_) + " bytes";
+  at_ = end_ = 0;
+  return false;
+}
+
+/// Sends the request, passes over interim answers, and leaves the buffer at a whole status line.
+bool ExchangeStream::start() {
+  started_ = true;
+  head_left_ = head_;
+  for (;;) {
+    const std::string_view seen{buffer_ + at_, end_ - at_};
+    const auto line_end = seen.find('\n');
+    if (line_end == seen.npos && seen.size() > max_status_line_bytes) {
+      problem_ = "protocol: a status line of more than " + std::to_string(max_status_line_bytes) + " bytes";
+      return false;
+    }
+    if (line_end != seen.npos) {
+      if (!(seen.starts_with("HTTP/1.") && line_end > 9 && seen[8] == ' ' && seen[9] == '1')) return true;
+      const auto block_end = seen.find("\r\n\r\n");
+      if (block_end != seen.npos) {
+        at_ += block_end + 4;
+        continue;
+      }
+      if (seen.size() == sizeof buffer_) {
+        problem_ = "too_large: an interim answer of more than " + std::to_string(sizeof buffer_) + " bytes";
+        return false;
+      }
+    }
+    if (at_ != 0) {
+      std::memmove(buffer_, buffer_ + at_, end_ - at_);
+      end_ -= at_;
+      at_ = 0;
+    }
+    if (!fill()) return end_ != at_ && problem_.empty();  // a line cut short is for cpp-httplib to judge
+  }
+}
+
+ssize_t ExchangeStream::read(char* to, size_t size) {
+  if ((!started_ && !start()) || (at_ == end_ && !fill())) return ended_ ? 0 : -1;
+  const auto count = std::min(size, end_ - at_);
+  std::memcpy(to, buffer_ + at_, count);
+  at_ += count;
+  return static_cast<ssize_t>(count);
+}
+
+/// cpp-httplib's client without its socket: it writes a request to a stream and reads the answer from it.
 class HttpConnection::Codec : public httplib::ClientImpl {
  public:
   explicit Codec(const std::string& host) : ClientImpl(host) {
     send_target_as_given(*this);
+    set_decompress(false);
     set_keep_alive(true);
   }
 
-  /// Empty: cpp-httplib does not send such a request.
-  std::string write(httplib::Request& request) {
-    RequestSheet sheet;
-    httplib::Response none;
-    auto error = httplib::Error::Success;
-    process_request(sheet, request, none, false, error);
-    return std::move(sheet.text);
-  }
+  using ClientImpl::process_request;
 
  private:
   // The name of this setting differs between versions of cpp-httplib.
@@ -66,6 +170,29 @@ class HttpConnection::Codec : public httplib::ClientImpl {
       client.set_path_encode(false);
     else
       client.set_url_encode(false);
+  }
+};
+
+/// Collects the answer's body up to a limit.
+struct BodyKeeper {
+  ExchangeStream& stream;
+  std::size_t limit;
+  std::string body{};
+  std::size_t received = 0;
+  bool is_cut = false;
+
+  bool on_headers(int status) {
+    stream.on_headers();
+    is_cut = status == 304;  // has no body, but cpp-httplib 0.11 would wait for one
+    return !is_cut;
+  }
+
+  bool on_body(const char* bytes, std::size_t size, std::uint64_t total) {
+    body.append(bytes, std::min(size, limit - body.size()));
+    received += size;
+    const auto most = limit + max_read_past_bytes;
+    is_cut = received > most || (total > most && body.size() == limit);
+    return !is_cut;
   }
 };
 
@@ -90,10 +217,11 @@ bool HttpConnection::is_like(const HttpConnection& other) const {
          ca_file_ == other.ca_file_ && wire_.address() == other.wire_.address();
 }
 
-/// The request as cpp-httplib takes it, its body apart, and as text once it is known where it goes.
+FLYHOOK_DECL bool says_close(const Headers& headers);
+
+/// The request as cpp-httplib takes it, its body apart: that goes out through ExchangeStream.
 struct HttpExchange::Head {
   httplib::Request request{};
-  std::string text{};
 };
 
 HttpExchange::HttpExchange(HttpRequest& request, Url& url) : request_(request), head_(std::make_unique<Head>()) {
@@ -113,41 +241,58 @@ HttpExchange::HttpExchange(HttpRequest& request, Url& url) : request_(request), 
 
 HttpExchange::~HttpExchange() = default;
 
-HttpExchange::Result HttpExchange::run(HttpConnection& connection) {
-  if (head_->text.empty()) head_->text = connection.codec().write(head_->request);
-  if (head_->text.empty()) return {.response = {.error = "protocol: the request cannot be sent as it is"}};
+/// `close` among the options of any Connection field (RFC 9110, 7.6.1).
+bool says_close(const Headers& headers) {
+  return std::any_of(headers.begin(), headers.end(), [](const auto& field) {
+    if (!equal_without_case(field.first, "connection")) return false;
+    std::string options = field.second;
+    std::transform(options.begin(), options.end(), options.begin(), ascii_lower);
+    return options.find("close") != options.npos;
+  });
+}
 
+HttpExchange::Result HttpExchange::run(HttpConnection& connection) {
+  auto& head = head_->request;
   Connection& wire = connection.wire();
-  AnswerReader answer{request_.method, request_.max_response_bytes};
-  std::string_view head = head_->text;
-  std::string_view body = request_.body ? std::string_view{*request_.body} : std::string_view{};
-  bool is_sent = false;
-  char buffer[8192];
-  while (!answer.is_over()) {
-    if (!is_sent) {
-      if (!wire.send(head, body)) break;
-      is_sent = head.empty() && body.empty();
-    }
-    // A server may answer before it has the whole request, and read no further: then this is all it will say.
-    const auto count = is_sent ? wire.receive(buffer, sizeof buffer) : wire.receive_early(buffer, sizeof buffer);
-    if (count > 0)
-      answer.feed({buffer, static_cast<std::size_t>(count)});
-    else if (count == 0)
-      answer.end();
-    else if (!wire.failure().empty())
-      break;
-  }
+  ExchangeStream stream{wire, request_.body ? std::string_view{*request_.body} : std::string_view{},
+                        request_.max_response_bytes};
+  BodyKeeper keeper{stream, request_.max_response_bytes};
+  head.response_handler = [&keeper](const httplib::Response& answer) { return keeper.on_headers(answer.status); };
+  head.content_receiver = [&keeper](const char* bytes, std::size_t size, auto /*offset*/, auto total) {
+    return keeper.on_body(bytes, size, total);
+  };
+
+  httplib::Response answer;
+  auto error = httplib::Error::Success;
+  const bool whole = connection.codec().process_request(stream, head, answer, false, error);
 
   Result result;
-  if (answer.is_done()) {
-    result.response = answer.take();
-    result.is_reusable = answer.is_clean() && is_sent && wire.is_writable();
-  } else if (const std::string& failure = wire.failure(); !failure.empty()) {
+  const std::string& failure = wire.failure();
+  // Cut where we had enough, or framed in a way that cpp-httplib cannot read, as with trailers: its status says it all.
+  const bool counts = whole || (stream.has_headers() && failure.empty() && !stream.has_ended());
+  if (counts) {
+    result.response.status = answer.status;
+    result.response.body = std::move(keeper.body);
+    result.response.headers.reserve(answer.headers.size());
+    for (auto& [name, value] : answer.headers)  // cpp-httplib 0.11 decodes %0d in values
+      if (is_header_value(value)) result.response.headers.emplace_back(name, std::move(value));
+    // Where the body ends must be beyond doubt (RFC 9112, 6.3), or its rest would be the next answer's beginning.
+    const auto framings = answer.headers.count("Content-Length") + answer.headers.count("Transfer-Encoding");
+    result.is_reusable = whole && framings <= 1 && stream.has_sent() && !stream.has_ended() && stream.is_drained() &&
+                         wire.is_writable() && answer.version == "HTTP/1.1" && !says_close(result.response.headers);
+    return result;
+  }
+  if (!failure.empty()) {
     result.response.error = failure;
-    result.is_stale = !answer.has_begun() && failure.starts_with("closed:");
+    result.is_stale = !stream.has_received() && failure.starts_with("closed:");
+  } else if (!stream.problem().empty()) {
+    result.response.error = stream.problem();
+  } else if (stream.has_ended()) {
+    result.is_stale = !stream.has_received();
+    result.response.error = result.is_stale ? "closed: the other side closed the connection without an answer"
+                                            : "closed: the other side closed the connection within its answer";
   } else {
-    result.response = answer.take();
-    result.is_stale = !answer.has_begun();
+    result.response.error = "protocol: the answer is not HTTP/1.1, or the request cannot be sent as it is";
   }
   return result;
 }
