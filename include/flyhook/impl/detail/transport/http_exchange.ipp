@@ -269,7 +269,8 @@ HttpExchange::Result HttpExchange::run(HttpConnection& connection) {
   Result result;
   const std::string& failure = wire.failure();
   // Cut where we had enough, or framed in a way that cpp-httplib cannot read, as with trailers: its status says it all.
-  const bool counts = whole || (stream.has_headers() && failure.empty() && !stream.has_ended());
+  const bool counts = (whole || (stream.has_headers() && failure.empty() && !stream.has_ended())) &&
+                      answer.status >= 200;  // "099" is none of the interim answers that were passed over
   if (counts) {
     result.response.status = answer.status;
     result.response.body = std::move(keeper.body);
