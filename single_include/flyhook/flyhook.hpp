@@ -3079,14 +3079,14 @@ struct Options {
   Overflow overflow = Overflow::reject;        ///< what happens beyond either
   std::size_t max_payload_bytes = 256 * 1024;  ///< a larger event is dropped when it is encoded (Observer::on_dropped)
   std::chrono::milliseconds timeout{15'000};   ///< for a whole exchange; 1 ms to 1 h
-  std::chrono::milliseconds connect_timeout{5'000};   ///< for a look-up, and for connecting; 1 ms to 1 h
+  std::chrono::milliseconds connect_timeout{5'000};   ///< for a look-up (subscribe's too), and for connecting; 1 ms to 1 h
   std::chrono::milliseconds shutdown_timeout{3'000};  ///< what the destructor gives pending deliveries, in real time
   RetryPolicy retry{};
   BreakerPolicy breaker{};
   std::size_t max_in_flight_per_endpoint = 8;  ///< requests to one subscription at a time; at least 1
   std::chrono::seconds disable_after{432'000};
   Encoding encoding = Encoding::standard;  ///< of subscriptions that name none
-  UrlPolicy url_policy{};
+  UrlPolicy url_policy{};                  ///< what may be called; asked by subscribe, and of every look-up
   Resolver resolver{};                     ///< empty: the system's (getaddrinfo)
   std::shared_ptr<Transport> transport{};  ///< empty: HttplibTransport, which <flyhook/flyhook.hpp> brings
   std::shared_ptr<Store> store{};          ///< empty: a MemoryStore with `retention`
@@ -4343,8 +4343,10 @@ class PublisherBase {
 
   /// Registers an endpoint; events published from then on reach it. With an id that is known it updates in place, so that
   /// it can stand at every program's start: `enabled`, `paused`, queue and history stay. An empty secret keeps the secret,
-  /// and so does the previous one of a running rotation; any other replaces it at once and ends the rotation. Throws Error
-  /// naming the field: `invalid`, `unsupported`, `conflict` (an id of another tenant, too many of one tenant).
+  /// and so does the previous one of a running rotation; any other replaces it at once and ends the rotation. A URL that is
+  /// new is looked up and judged by Options::url_policy, which may take Options::connect_timeout; one that does not resolve
+  /// by then is taken, since attempts will tell. Throws Error naming the field, and then nothing was changed: `invalid`,
+  /// `unsupported`, `conflict` (an id of another tenant, too many of one tenant).
   FLYHOOK_DECL SubscriptionId subscribe(Subscription subscription);
 
   /// Removes it. What waits is cancelled; what is under way ends as it ends. False: no such id.
@@ -5819,7 +5821,7 @@ class Scheduler {
 
   /// The lane's subscription has changed: it must be remembered, or a matching that began before would make it anew as it
   /// was. `forget_changes`: no such matching is under way any more.
-  void note_change(Lane& lane) { lane.changed = generation_; }
+  void note_change(Lane& lane) const { lane.changed = generation_; }
   void forget_changes() { ++generation_; }
 
   /// A lane's endpoint as it is now; an older version changes nothing. Null: unsubscribed.
@@ -8458,11 +8460,11 @@ void Engine::hand_in(Hand& hand, Clock_ns now) {
 
 Engine::Next Engine::take_role(Hand& hand, Clock_ns now) {
   if (settle_held_) return Next::nothing;
-  if (own_at_ && *own_at_ <= now && !stopping_) {  // first, and whatever else fails: a lease does not wait
+  const bool must_own = own_at_ && *own_at_ <= now && !stopping_;  // first, and whatever else fails: a lease does not wait
+  if (!must_own && now < settle_backoff_.next) return Next::nothing;
+  if (must_own) {
     own_at_.reset();
     hand.role_step = Next::own;
-  } else if (now < settle_backoff_.next) {
-    return Next::nothing;
   } else if (!outcomes_.empty()) {
     hand.settling.swap(outcomes_);
     hand.role_step = Next::finish;
@@ -8704,7 +8706,7 @@ std::shared_ptr<Engine> Engine::start(Options options) {
   std::array<std::uint64_t, 12> seed{};
   (options.random ? options.random : openssl_random)(seed.data(), sizeof seed);
 
-  const std::shared_ptr<Engine> engine{new Engine{std::move(options), seed}};
+  std::shared_ptr<Engine> engine{new Engine{std::move(options), seed}};
   engine->subscriptions_.load();
   Hand hand;
   hand.role_step = Next::own;
@@ -10146,6 +10148,7 @@ std::vector<DeliveryRecord> MemoryStore::deliveries(const DeliveryQuery& query) 
 #endif
 
 #include <algorithm>
+#include <new>
 
 namespace flyhook {
 
@@ -10160,7 +10163,7 @@ struct Tenure {
   ~Tenure() {
     if (engine->is_forked()) {
       // Its threads are not in this process, and its locks may be held for ever: nothing of it can be destroyed.
-      static_cast<void>(new std::shared_ptr<Engine>(std::move(engine)));
+      static_cast<void>(new (std::nothrow) std::shared_ptr<Engine>(std::move(engine)));
       return;
     }
     try {
@@ -10784,12 +10787,16 @@ class Connection {
   /// A new exchange, `timeout` long from `now` on.
   FLYHOOK_DECL void begin(Time now, std::chrono::milliseconds timeout);
 
-  /// Both parts, in one system call where they fit. Another side that stops listening is no failure here: it may have
-  /// answered early, and receive() will tell.
-  FLYHOOK_DECL bool send(std::string_view head, std::string_view body);
+  /// Both parts, in one system call where they fit; what is sent is taken off them. A rest is left where the other side
+  /// says something and takes no more: receive_early(), then send() the rest. Another side that stops listening is no
+  /// failure here, and leaves no rest: it may have answered early, and receive() will tell.
+  FLYHOOK_DECL bool send(std::string_view& head, std::string_view& body);
 
   /// Bytes received; 0: the other side has closed; negative: failed.
   FLYHOOK_DECL std::ptrdiff_t receive(char* to, std::size_t size);
+
+  /// The same without waiting. Negative without a failure(): nothing is there, such as with a TLS session ticket.
+  FLYHOOK_DECL std::ptrdiff_t receive_early(char* to, std::size_t size);
 
   /// HttpResponse::error of the first failure; empty: none.
   const std::string& failure() const { return failure_; }
@@ -10803,10 +10810,10 @@ class Connection {
   struct Tls;
 
   FLYHOOK_DECL bool fail(std::string_view word, std::string_view cause);
-  FLYHOOK_DECL bool wait(short events);
-  FLYHOOK_DECL bool send_raw(std::string_view head, std::string_view body);
+  FLYHOOK_DECL short wait(short events);
+  FLYHOOK_DECL bool send_raw(std::string_view& head, std::string_view& body, bool yields);
   FLYHOOK_DECL std::ptrdiff_t receive_raw(char* to, std::size_t size);
-  FLYHOOK_DECL bool send_secure(std::string_view bytes);
+  FLYHOOK_DECL bool send_secure(std::string_view& bytes);
 
   FLYHOOK_DECL std::string peer() const;
 
@@ -10822,8 +10829,10 @@ class Connection {
   std::chrono::milliseconds kernel_timeout_{0};  // SO_RCVTIMEO as set last
   bool may_block_ = false;                       // the next receive may block in the kernel: SO_RCVTIMEO is the time left
   bool is_deaf_ = false;
-  bool is_probing_ = false;  // inside is_quiet: never wait
-  bool would_wait_ = false;  // set by receive_raw while probing
+  bool is_probing_ = false;        // inside is_quiet and receive_early: never wait to receive
+  bool would_wait_ = false;        // set by receive_raw while probing
+  bool is_yielding_ = false;       // inside send_secure: rather than wait to send, look at what came
+  bool is_write_pending_ = false;  // OpenSSL holds a part of a record
   std::string failure_{};
   std::string joined_{};  // head and small body for one TLS record
   std::unique_ptr<Tls> tls_;
@@ -10835,6 +10844,163 @@ class Connection {
 
 #ifndef FLYHOOK_IMPL_DETAIL_TRANSPORT_CONNECTION_IPP
 #define FLYHOOK_IMPL_DETAIL_TRANSPORT_CONNECTION_IPP
+
+#ifndef FLYHOOK_IMPL_DETAIL_TRANSPORT_CONNECTION_TLS_ERRORS_IPP
+#define FLYHOOK_IMPL_DETAIL_TRANSPORT_CONNECTION_TLS_ERRORS_IPP
+
+#include <arpa/inet.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <ctime>
+#include <string>
+#include <system_error>
+
+// What went wrong with TLS, in words for whoever has to put it right: an expired certificate, a wrong host and an unknown
+// authority are three different things to do.
+
+namespace flyhook::detail {
+
+/// The oldest reason in OpenSSL's queue of this thread, which is emptied.
+FLYHOOK_DECL std::string openssl_reason();
+/// What is wrong with the certificate that OpenSSL is looking at, for one who has to put it right.
+FLYHOOK_DECL std::string refusal_of(X509_STORE_CTX* store, const std::string& host);
+/// Why there was no handshake with `host`; empties OpenSSL's queue.
+FLYHOOK_DECL std::string handshake_failure(const std::string& host);
+/// Why `ca_file` cannot be what its name says; empty: it can be read.
+FLYHOOK_DECL std::string unreadable(const std::string& ca_file);
+/// Text of a stranger, made fit for a line of a log: printable ASCII, at most 100 bytes of it.
+FLYHOOK_DECL std::string plain_text(const unsigned char* text, int size);
+FLYHOOK_DECL std::string date_of(const ASN1_TIME* time);
+/// The names and addresses a certificate is for.
+FLYHOOK_DECL std::string names_of(const X509* certificate);
+/// The common name, or else the organisation; empty: neither is there.
+FLYHOOK_DECL std::string title_of(const X509_NAME* name);
+
+std::string openssl_reason() {
+  const auto code = ERR_get_error();
+  ERR_clear_error();
+  const char* const reason = code ? ERR_reason_error_string(code) : nullptr;
+  return reason ? reason : "unknown TLS failure";
+}
+
+std::string plain_text(const unsigned char* text, int size) {
+  constexpr int most = 100;
+  std::string plain;
+  for (int i = 0; i < std::min(size, most); ++i)
+    plain += text[i] >= 0x20 && text[i] < 0x7F ? static_cast<char>(text[i]) : '?';
+  if (size > most) plain += "...";
+  return plain;
+}
+
+std::string date_of(const ASN1_TIME* time) {
+  std::tm utc{};
+  char text[32];
+  if (ASN1_TIME_to_tm(time, &utc) != 1 || std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S UTC", &utc) == 0)
+    return "a date that is none";
+  return text;
+}
+
+std::string names_of(const X509* certificate) {
+  constexpr int most = 5;
+  std::string names;
+  const auto add = [&](const std::string& name) { names.append(names.empty() ? "" : ", ").append(name); };
+  auto* const all = static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr));
+  const int count = all ? sk_GENERAL_NAME_num(all) : 0;
+  for (int i = 0; i < std::min(count, most); ++i) {
+    const GENERAL_NAME* const each = sk_GENERAL_NAME_value(all, i);
+    if (each->type == GEN_DNS) {
+      add(plain_text(ASN1_STRING_get0_data(each->d.dNSName), ASN1_STRING_length(each->d.dNSName)));
+    } else if (each->type == GEN_IPADD) {
+      const int size = ASN1_STRING_length(each->d.iPAddress);
+      char text[INET6_ADDRSTRLEN] = "?";
+      if (size == 4 || size == 16)
+        inet_ntop(size == 4 ? AF_INET : AF_INET6, ASN1_STRING_get0_data(each->d.iPAddress), text, sizeof text);
+      add(text);
+    }
+  }
+  if (count > most) add("...");
+  GENERAL_NAMES_free(all);
+  return names.empty() ? title_of(X509_get_subject_name(certificate)) : names;
+}
+
+std::string title_of(const X509_NAME* name) {
+  for (const int kind : {NID_commonName, NID_organizationName}) {
+    const int at = X509_NAME_get_index_by_NID(name, kind, -1);
+    if (at < 0) continue;
+    const ASN1_STRING* const text = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at));
+    return plain_text(ASN1_STRING_get0_data(text), ASN1_STRING_length(text));
+  }
+  return {};
+}
+
+std::string refusal_of(X509_STORE_CTX* store, const std::string& host) {
+  const X509* const certificate = X509_STORE_CTX_get_current_cert(store);
+  const int error = X509_STORE_CTX_get_error(store);
+  const int depth = X509_STORE_CTX_get_error_depth(store);
+  const std::string whose = "the certificate of " + host;
+  if (!certificate) return whose + " was refused: " + X509_verify_cert_error_string(error);
+  const std::string which =
+      depth == 0 ? whose : "the authority " + title_of(X509_get_subject_name(certificate)) + " above " + whose;
+  switch (error) {
+    case X509_V_ERR_CERT_HAS_EXPIRED: return which + " expired on " + date_of(X509_get0_notAfter(certificate));
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+      return which + " is valid from " + date_of(X509_get0_notBefore(certificate)) +
+             " on only (or the clock of this machine is wrong)";
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH: {
+      const auto names = names_of(certificate);
+      return "the certificate is for " + (names.empty() ? "no name at all" : names) + ", not for " + host;
+    }
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT: return whose + " is self-signed and not trusted (set Options::ca_file)";
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+      return whose + " comes from an authority that is not trusted, " + title_of(X509_get_subject_name(certificate)) +
+             " (set Options::ca_file)";
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+      return whose + " comes from an authority that is not trusted, " + title_of(X509_get_issuer_name(certificate)) +
+             " (set Options::ca_file, or have the server send the intermediate certificates)";
+    case X509_V_ERR_INVALID_PURPOSE: return which + " is for another purpose than this";
+    default: return which + " was refused: " + X509_verify_cert_error_string(error);
+  }
+}
+
+std::string handshake_failure(const std::string& host) {
+  const auto code = ERR_peek_error();
+  const auto reason = openssl_reason();
+  if (ERR_GET_LIB(code) != ERR_LIB_SSL) return "no handshake with " + host + ": the other side closed the connection";
+  switch (ERR_GET_REASON(code)) {
+    case SSL_R_WRONG_VERSION_NUMBER:
+    case SSL_R_HTTP_REQUEST:
+    case SSL_R_PACKET_LENGTH_TOO_LONG: return host + " does not speak TLS on this port (is it an http:// URL?): " + reason;
+    case SSL_R_UNSUPPORTED_PROTOCOL:
+    case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION: return host + " does not offer TLS 1.2 or newer: " + reason;
+    case SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE:
+    case SSL_R_NO_SHARED_CIPHER:
+      return host + " found nothing in common with us (ciphers, curves, or it wants a certificate of ours): " + reason;
+    default: return "no handshake with " + host + ": " + reason;
+  }
+}
+
+std::string unreadable(const std::string& ca_file) {
+  char byte = 0;
+  errno = 0;
+  std::FILE* const file = std::fopen(ca_file.c_str(), "re");
+  const bool has_byte = file && std::fread(&byte, 1, 1, file) == 1;
+  const int error = errno;
+  if (file) std::fclose(file);
+  if (has_byte) return {};
+  return error != 0 ? "cannot be read: " + std::generic_category().message(error) : "is empty";
+}
+
+}  // namespace flyhook::detail
+
+#endif
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -10882,26 +11048,30 @@ class TlsContext {
   BIO_METHOD* method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "flyhook connection");
 };
 
-/// The oldest reason in OpenSSL's queue of this thread, which is emptied.
-FLYHOOK_DECL std::string openssl_reason();
-
-std::string openssl_reason() {
-  const auto code = ERR_get_error();
-  ERR_clear_error();
-  const char* const reason = code ? ERR_reason_error_string(code) : nullptr;
-  return reason ? reason : "unknown TLS failure";
-}
-
 struct Connection::Tls {
   std::shared_ptr<const TlsContext> context{};  // outlives the session
   SSL* session = nullptr;
+  const std::string* host = nullptr;  // during the handshake
+  std::string refusal{};              // why the certificate is not accepted
 
   ~Tls() { SSL_free(session); }
+
+  /// Called by OpenSSL for each certificate of the chain, and where something is wrong with one: while it is at hand.
+  static int verify(int is_fine, X509_STORE_CTX* store) {
+    const auto* const session = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+    auto* const self = session ? static_cast<Tls*>(SSL_get_ex_data(session, 0)) : nullptr;
+    if (!is_fine && self && self->host && self->refusal.empty()) self->refusal = refusal_of(store, *self->host);
+    return is_fine;
+  }
 
   static int write(BIO* bio, const char* bytes, int size) {
     auto& self = *static_cast<Connection*>(BIO_get_data(bio));
     BIO_clear_retry_flags(bio);
-    return self.send_raw({bytes, static_cast<std::size_t>(size)}, {}) ? size : -1;
+    std::string_view rest{bytes, static_cast<std::size_t>(size)};
+    std::string_view none;
+    if (!self.send_raw(rest, none, self.is_yielding_)) return -1;
+    if (rest.size() == static_cast<std::size_t>(size)) BIO_set_retry_write(bio);
+    return rest.size() == static_cast<std::size_t>(size) ? -1 : size - static_cast<int>(rest.size());
   }
 
   static int read(BIO* bio, char* to, int size) {
@@ -10923,8 +11093,8 @@ std::shared_ptr<const TlsContext> Connection::make_tls_context(const std::string
     return nullptr;
   }
   SSL_CTX_set_min_proto_version(made->context, TLS1_2_VERSION);
-  SSL_CTX_set_verify(made->context, SSL_VERIFY_PEER, nullptr);
-  SSL_CTX_set_mode(made->context, SSL_MODE_AUTO_RETRY | SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_verify(made->context, SSL_VERIFY_PEER, &Connection::Tls::verify);
+  SSL_CTX_set_mode(made->context, SSL_MODE_AUTO_RETRY | SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE);
 #if defined(SSL_OP_IGNORE_UNEXPECTED_EOF)
   // Many servers close without close_notify. HTTP's own framing says whether an answer is whole.
   SSL_CTX_set_options(made->context, SSL_OP_IGNORE_UNEXPECTED_EOF);
@@ -10934,10 +11104,16 @@ std::shared_ptr<const TlsContext> Connection::make_tls_context(const std::string
   BIO_meth_set_ctrl(made->method, &Connection::Tls::control);
 
   ERR_clear_error();
-  const int loaded = ca_file.empty() ? SSL_CTX_set_default_verify_paths(made->context)
-                                     : SSL_CTX_load_verify_locations(made->context, ca_file.c_str(), nullptr);
-  if (loaded != 1) {
-    error = "tls: cannot load the authorities of " + (ca_file.empty() ? "the system" : ca_file) + ": " + openssl_reason();
+  if (ca_file.empty()) {
+    if (SSL_CTX_set_default_verify_paths(made->context) != 1) {
+      error = "tls: cannot load the authorities of the system: " + openssl_reason();
+      return nullptr;
+    }
+  } else if (const auto reason = unreadable(ca_file); !reason.empty()) {
+    error = "tls: Options::ca_file " + ca_file + " " + reason;
+    return nullptr;
+  } else if (SSL_CTX_load_verify_locations(made->context, ca_file.c_str(), nullptr) != 1) {
+    error = "tls: Options::ca_file " + ca_file + " holds no certificate in PEM form: " + openssl_reason();
     return nullptr;
   }
   ERR_clear_error();
@@ -10995,7 +11171,8 @@ bool Connection::fail(std::string_view word, std::string_view cause) {
   return false;
 }
 
-bool Connection::wait(short events) {
+/// Which of the events are there, errors among them; 0: it failed.
+short Connection::wait(short events) {
   for (;;) {
     if (interrupted_) return fail("cancelled", "the transport has ended");
     const auto left = deadline_ - std::chrono::steady_clock::now();
@@ -11009,7 +11186,7 @@ bool Connection::wait(short events) {
     const auto millis = std::chrono::ceil<std::chrono::milliseconds>(left).count();
     pollfd ready{fd_, events, 0};
     const int count = ::poll(&ready, 1, static_cast<int>(std::min<std::int64_t>(millis, INT_MAX)));
-    if (count > 0 && !interrupted_) return true;
+    if (count > 0 && !interrupted_) return ready.revents;
     if (count < 0 && errno != EINTR) return fail("closed", "poll: " + std::generic_category().message(errno));
   }
 }
@@ -11073,21 +11250,21 @@ bool Connection::secure(std::shared_ptr<const TlsContext> context, const std::st
   }
   if (!named) return fail("tls", openssl_reason());
 
+  tls->host = &name;
+  SSL_set_ex_data(tls->session, 0, tls.get());
+  ERR_clear_error();
   if (SSL_connect(tls->session) != 1) {
-    const auto verdict = SSL_get_verify_result(tls->session);
-    if (verdict != X509_V_OK)
-      fail("tls", "certificate of " + name + " refused: " + X509_verify_cert_error_string(verdict));
-    else
-      fail("tls", "handshake with " + name + " failed: " + openssl_reason());
+    if (failure_.empty()) fail("tls", tls->refusal.empty() ? handshake_failure(name) : tls->refusal);
     ERR_clear_error();
     return false;
   }
+  tls->host = nullptr;
   tls_ = std::move(tls);
   return true;
 }
 
 bool Connection::is_quiet() {
-  if (is_deaf_ || interrupted_) return false;
+  if (is_deaf_ || interrupted_ || (tls_ && SSL_has_pending(tls_->session))) return false;
   char byte = 0;
   const auto count = ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   if (count == 0) return false;
@@ -11120,7 +11297,8 @@ void Connection::begin(Time now, std::chrono::milliseconds timeout) {
   may_block_ = timeout.count() > 0;
 }
 
-bool Connection::send_raw(std::string_view head, std::string_view body) {
+/// With `yields` it leaves a rest where the other side says something and takes no more.
+bool Connection::send_raw(std::string_view& head, std::string_view& body, bool yields) {
   while (!is_deaf_ && !(head.empty() && body.empty())) {
     iovec parts[2] = {{const_cast<char*>(head.data()), head.size()}, {const_cast<char*>(body.data()), body.size()}};
     msghdr message{};
@@ -11134,12 +11312,15 @@ bool Connection::send_raw(std::string_view head, std::string_view body) {
       body.remove_prefix(sent - of_head);
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
       may_block_ = false;  // time passes: what is left is less than SO_RCVTIMEO
-      if (!wait(POLLOUT)) return false;
+      const short events = wait(static_cast<short>(yields ? POLLOUT | POLLIN : POLLOUT));
+      if (events == 0) return false;
+      if (yields && (events & POLLIN) != 0 && (events & POLLOUT) == 0) return true;
     } else if (errno != EINTR) {
       is_deaf_ = true;
     }
   }
   if (is_deaf_ && interrupted_) return fail("cancelled", "the transport has ended");
+  head = body = {};
   return true;
 }
 
@@ -11167,28 +11348,36 @@ std::ptrdiff_t Connection::receive_raw(char* to, std::size_t size) {
   }
 }
 
-bool Connection::send_secure(std::string_view bytes) {
+bool Connection::send_secure(std::string_view& bytes) {
   ERR_clear_error();
   while (!bytes.empty()) {
+    is_yielding_ = true;
     const int count =
         SSL_write(tls_->session, bytes.data(), static_cast<int>(std::min<std::size_t>(bytes.size(), INT_MAX)));
-    if (count <= 0) return fail("closed", "TLS to " + peer() + ": " + openssl_reason());
-    bytes.remove_prefix(static_cast<std::size_t>(count));
+    is_yielding_ = false;
+    is_write_pending_ = count <= 0 && failure_.empty() && SSL_get_error(tls_->session, count) == SSL_ERROR_WANT_WRITE;
+    if (is_write_pending_) return true;  // OpenSSL wants the same bytes again
+    if (count > 0)
+      bytes.remove_prefix(static_cast<std::size_t>(count));
+    else
+      return fail("closed", "TLS to " + peer() + ": " + openssl_reason());
   }
   return true;
 }
 
-bool Connection::send(std::string_view head, std::string_view body) {
+bool Connection::send(std::string_view& head, std::string_view& body) {
   constexpr std::size_t record = 16 * 1024;
   // What is copied into one TLS record is one system call; a long body goes out from where it lies.
   bool sent = false;
   if (!tls_) {
-    sent = send_raw(head, body);
-  } else if (head.size() + body.size() <= record) {
-    joined_.assign(head).append(body);
-    sent = send_secure(joined_);
+    sent = send_raw(head, body, true);
   } else {
-    sent = send_secure(head) && send_secure(body);
+    if (!head.empty() && head.size() + body.size() <= record && !is_write_pending_) {
+      joined_.assign(head).append(body);
+      head = joined_;
+      body = {};
+    }
+    sent = send_secure(head) && (!head.empty() || send_secure(body));
   }
   // A kernel timeout counts from the call, ours from begin(): only right after it are they the same.
   if (may_block_ && std::chrono::steady_clock::now() - began_ > std::chrono::milliseconds{5}) may_block_ = false;
@@ -11200,9 +11389,21 @@ std::ptrdiff_t Connection::receive(char* to, std::size_t size) {
   ERR_clear_error();
   const int count = SSL_read(tls_->session, to, static_cast<int>(std::min<std::size_t>(size, INT_MAX)));
   if (count > 0) return count;
-  if (SSL_get_error(tls_->session, count) == SSL_ERROR_ZERO_RETURN) return 0;
+  const int error = SSL_get_error(tls_->session, count);
+  if (error == SSL_ERROR_ZERO_RETURN) return 0;
+  if (is_probing_ && error == SSL_ERROR_WANT_READ) {
+    ERR_clear_error();
+    return -1;
+  }
   fail("closed", "TLS from " + peer() + ": " + openssl_reason());
   return -1;
+}
+
+std::ptrdiff_t Connection::receive_early(char* to, std::size_t size) {
+  is_probing_ = true;
+  const auto count = receive(to, size);
+  is_probing_ = false;
+  return count;
 }
 
 }  // namespace flyhook::detail
@@ -11290,6 +11491,7 @@ class HttpExchange {
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <string_view>
 #include <utility>
 
@@ -11302,15 +11504,20 @@ inline constexpr std::size_t max_header_bytes = 64 * 1024;
 inline constexpr std::size_t max_read_past_bytes = 64 * 1024;  // of a body beyond what is kept, to save the connection
 inline constexpr std::size_t max_framing_bytes = 64 * 1024;    // chunk sizes and trailers
 
+FLYHOOK_DECL bool may_be_status_line(std::string_view start);
+FLYHOOK_DECL bool has_readable_framing(const httplib::Headers& headers);
+
 /// cpp-httplib's Stream over a Connection for one exchange. The request is held back until the first read, so that its head
-/// and body leave in one system call, the body from where it lies. Interim answers (1xx) never reach cpp-httplib: 0.11
+/// and body leave in one system call, the body from where it lies. A server may answer before it has the whole request and
+/// read no further: what it says then is read all the same. Interim answers (1xx) never reach cpp-httplib: 0.11
 /// knows only a bare 100, and takes 103 for the answer.
 ///
 /// Versions of cpp-httplib differ in the virtual functions of Stream: here are those of all, none marked `override`.
+// NOLINTBEGIN(modernize-use-override)
 class ExchangeStream : public httplib::Stream {
  public:
   ExchangeStream(Connection& connection, std::string_view body, std::size_t max_body_bytes)
-      : connection_(connection), body_(body), max_body_bytes_(max_body_bytes) {}
+      : connection_(connection), body_left_(body), max_body_bytes_(max_body_bytes) {}
 
   virtual bool is_readable() const { return true; }
   virtual bool is_writable() const { return true; }
@@ -11338,6 +11545,7 @@ class ExchangeStream : public httplib::Stream {
     limit_ = received_ + max_body_bytes_ + max_read_past_bytes + max_framing_bytes;
   }
 
+  bool has_sent() const { return head_left_.empty() && body_left_.empty(); }
   bool has_headers() const { return headers_done_; }
   bool has_received() const { return received_ != 0; }
   bool has_ended() const { return ended_; }
@@ -11347,54 +11555,114 @@ class ExchangeStream : public httplib::Stream {
  private:
   FLYHOOK_DECL bool start();
   FLYHOOK_DECL bool fill();
+  FLYHOOK_DECL bool has_bare_line_feed();
 
   Connection& connection_;
-  std::string_view body_;
-  std::size_t max_body_bytes_;
   std::string head_{};
+  std::string_view head_left_{}, body_left_;  // to be sent
+  std::size_t max_body_bytes_;
   bool started_ = false;
   bool headers_done_ = false;
   bool ended_ = false;  // the other side closed
   std::size_t received_ = 0;
   std::size_t limit_ = max_header_bytes;
   std::string problem_{};
+  char last_in_head_ = 0;       // the byte before the one that is looked at
+  std::size_t line_bytes_ = 0;  // of the head's line so far
+  bool is_head_over_ = false;
+  std::size_t looked_at_ = 0;  // so far in the buffer
   std::size_t at_ = 0;
   std::size_t end_ = 0;
   char buffer_[8192];
 };
+// NOLINTEND(modernize-use-override)
 
-/// Appends what comes to the buffer, which has room.
+/// Appends what comes to the buffer, which has room. Sends what is left of the request, until something comes.
 bool ExchangeStream::fill() {
-  if (at_ == end_) at_ = end_ = 0;
-  const auto count = connection_.receive(buffer_ + end_, sizeof buffer_ - end_);
+  if (at_ == end_) at_ = end_ = looked_at_ = 0;
+  std::ptrdiff_t count = -1;
+  do {
+    if (!has_sent() && !connection_.send(head_left_, body_left_)) return false;
+    char* const to = buffer_ + end_;
+    const auto room = sizeof buffer_ - end_;
+    count = has_sent() ? connection_.receive(to, room) : connection_.receive_early(to, room);
+  } while (count < 0 && connection_.failure().empty());  // nothing was there after all: a TLS session ticket, say
   if (count <= 0) {
     ended_ = count == 0;
     return false;
   }
   received_ += static_cast<std::size_t>(count);
   end_ += static_cast<std::size_t>(count);
+  if (has_bare_line_feed()) {
+    problem_ = "protocol: a line of the answer's head ends in LF alone";
+    at_ = end_ = 0;
+    return false;
+  }
   if (received_ <= limit_) return true;
   if (!headers_done_) problem_ = "too_large: status line and headers of more than " + std::to_string(limit_) + " bytes";
   at_ = end_ = 0;
   return false;
 }
 
+/// In what came last, as far as it is of the head. cpp-httplib passes over such lines, the empty one among them, and would
+/// wait for the head's end until the timeout.
+bool ExchangeStream::has_bare_line_feed() {
+  for (; looked_at_ < end_ && !is_head_over_; ++looked_at_) {
+    const char c = buffer_[looked_at_];
+    if (c == '\n') {
+      if (last_in_head_ != '\r') return true;
+      is_head_over_ = line_bytes_ == 1;
+      line_bytes_ = 0;
+    } else {
+      ++line_bytes_;
+    }
+    last_in_head_ = c;
+  }
+  return false;
+}
+
+/// Can this be the beginning of a status line, or of an interim one?
+bool may_be_status_line(std::string_view start) {
+  constexpr std::string_view shape = "HTTP/1.v ddd";
+  for (std::size_t i = 0; i < std::min(start.size(), shape.size()); ++i) {
+    const char c = start[i];
+    const bool fits = shape[i] == 'v' ? c == '0' || c == '1' : shape[i] == 'd' ? c >= '0' && c <= '9' : c == shape[i];
+    if (!fits) return false;
+  }
+  return start.size() <= shape.size() || start[shape.size()] == ' ' || start[shape.size()] == '\r';
+}
+
 /// Sends the request, passes over interim answers, and leaves the buffer at a whole status line.
 bool ExchangeStream::start() {
   started_ = true;
-  if (!connection_.send(head_, body_)) return false;
+  head_left_ = head_;
   for (;;) {
     const std::string_view seen{buffer_ + at_, end_ - at_};
     const auto line_end = seen.find('\n');
+    if (!may_be_status_line(seen)) {
+      problem_ = "protocol: the answer has no status line of HTTP/1.1";
+      return false;
+    }
     if (line_end == seen.npos && seen.size() > max_status_line_bytes) {
-      problem_ = "protocol: a status line of more than " + std::to_string(max_status_line_bytes) + " bytes";
+      problem_ = "too_large: a status line of more than " + std::to_string(max_status_line_bytes) + " bytes";
       return false;
     }
     if (line_end != seen.npos) {
       if (!(seen.starts_with("HTTP/1.") && line_end > 9 && seen[8] == ' ' && seen[9] == '1')) return true;
       const auto block_end = seen.find("\r\n\r\n");
+      if (seen.substr(9, 3) == "101") {
+        problem_ = "protocol: the other side wants to switch protocols, which nobody asked for (101)";
+        return false;
+      }
       if (block_end != seen.npos) {
         at_ += block_end + 4;
+        is_head_over_ = false;
+        looked_at_ = at_;
+        line_bytes_ = 0;
+        if (has_bare_line_feed()) {
+          problem_ = "protocol: a line of the answer's head ends in LF alone";
+          return false;
+        }
         continue;
       }
       if (seen.size() == sizeof buffer_) {
@@ -11404,6 +11672,7 @@ bool ExchangeStream::start() {
     }
     if (at_ != 0) {
       std::memmove(buffer_, buffer_ + at_, end_ - at_);
+      looked_at_ -= at_;
       end_ -= at_;
       at_ = 0;
     }
@@ -11441,6 +11710,20 @@ class HttpConnection::Codec : public httplib::ClientImpl {
   }
 };
 
+/// RFC 9112, 6.3: the length is one number, or the coding is `chunked` alone.
+bool has_readable_framing(const httplib::Headers& headers) {
+  const auto codings = headers.equal_range("Transfer-Encoding");
+  for (auto at = codings.first; at != codings.second; ++at)
+    if (!equal_without_case(at->second, "chunked") || std::next(at) != codings.second) return false;
+  const auto lengths = headers.equal_range("Content-Length");
+  for (auto at = lengths.first; at != lengths.second; ++at) {
+    const auto& text = at->second;
+    if (text.empty() || text.size() > 18 || text.find_first_not_of("0123456789") != text.npos) return false;
+    if (text != lengths.first->second) return false;
+  }
+  return headers.count("Content-Length ") == 0;
+}
+
 /// Collects the answer's body up to a limit.
 struct BodyKeeper {
   ExchangeStream& stream;
@@ -11449,9 +11732,15 @@ struct BodyKeeper {
   std::size_t received = 0;
   bool is_cut = false;
 
-  bool on_headers(int status) {
+  /// What has no body, or one whose end nobody knows, is not waited for: its status says it all. cpp-httplib would wait.
+  bool on_headers(const httplib::Response& answer) {
     stream.on_headers();
-    is_cut = status == 304;  // has no body, but cpp-httplib 0.11 would wait for one
+    const auto length = answer.headers.find("Content-Length");
+    const bool has_length = length != answer.headers.end();
+    const bool has_body =
+        answer.headers.count("Transfer-Encoding") > 0 || (has_length && length->second != "0");  // or says that it has
+    is_cut = answer.status == 304 || (answer.status == 204 && has_body) ||
+             (answer.status == 205 && (has_body || !has_length)) || !has_readable_framing(answer.headers);
     return !is_cut;
   }
 
@@ -11485,6 +11774,8 @@ bool HttpConnection::is_like(const HttpConnection& other) const {
          ca_file_ == other.ca_file_ && wire_.address() == other.wire_.address();
 }
 
+FLYHOOK_DECL bool says_close(const Headers& headers);
+
 /// The request as cpp-httplib takes it, its body apart: that goes out through ExchangeStream.
 struct HttpExchange::Head {
   httplib::Request request{};
@@ -11507,13 +11798,23 @@ HttpExchange::HttpExchange(HttpRequest& request, Url& url) : request_(request), 
 
 HttpExchange::~HttpExchange() = default;
 
+/// `close` among the options of any Connection field (RFC 9110, 7.6.1).
+bool says_close(const Headers& headers) {
+  return std::any_of(headers.begin(), headers.end(), [](const auto& field) {
+    if (!equal_without_case(field.first, "connection")) return false;
+    std::string options = field.second;
+    std::transform(options.begin(), options.end(), options.begin(), ascii_lower);
+    return options.find("close") != options.npos;
+  });
+}
+
 HttpExchange::Result HttpExchange::run(HttpConnection& connection) {
   auto& head = head_->request;
   Connection& wire = connection.wire();
   ExchangeStream stream{wire, request_.body ? std::string_view{*request_.body} : std::string_view{},
                         request_.max_response_bytes};
   BodyKeeper keeper{stream, request_.max_response_bytes};
-  head.response_handler = [&keeper](const httplib::Response& answer) { return keeper.on_headers(answer.status); };
+  head.response_handler = [&keeper](const httplib::Response& answer) { return keeper.on_headers(answer); };
   head.content_receiver = [&keeper](const char* bytes, std::size_t size, auto /*offset*/, auto total) {
     return keeper.on_body(bytes, size, total);
   };
@@ -11525,15 +11826,18 @@ HttpExchange::Result HttpExchange::run(HttpConnection& connection) {
   Result result;
   const std::string& failure = wire.failure();
   // Cut where we had enough, or framed in a way that cpp-httplib cannot read, as with trailers: its status says it all.
-  const bool counts = whole || (stream.has_headers() && failure.empty() && !stream.has_ended());
+  const bool counts = (whole || (stream.has_headers() && failure.empty() && !stream.has_ended())) &&
+                      answer.status >= 200;  // "099" is none of the interim answers that were passed over
   if (counts) {
     result.response.status = answer.status;
     result.response.body = std::move(keeper.body);
     result.response.headers.reserve(answer.headers.size());
-    for (auto& [name, value] : answer.headers) result.response.headers.emplace_back(name, std::move(value));
-    const std::string* const option = find_header(result.response.headers, "connection");
-    result.is_reusable = whole && !stream.has_ended() && stream.is_drained() && wire.is_writable() &&
-                         answer.version == "HTTP/1.1" && !(option && equal_without_case(*option, "close"));
+    for (auto& [name, value] : answer.headers)  // cpp-httplib 0.11 decodes %0d in values
+      if (is_header_value(value)) result.response.headers.emplace_back(name, std::move(value));
+    // Where the body ends must be beyond doubt (RFC 9112, 6.3), or its rest would be the next answer's beginning.
+    const auto framings = answer.headers.count("Content-Length") + answer.headers.count("Transfer-Encoding");
+    result.is_reusable = whole && framings <= 1 && stream.has_sent() && !stream.has_ended() && stream.is_drained() &&
+                         wire.is_writable() && answer.version == "HTTP/1.1" && !says_close(result.response.headers);
     return result;
   }
   if (!failure.empty()) {
@@ -11769,6 +12073,13 @@ HttpResponse HttplibTransport::Pool::perform(HttpRequest& request) {
   auto parsed = detail::parse_url(request.url);
   if (const auto* const wrong = std::get_if<std::string>(&parsed)) return {.error = "protocol: the URL " + *wrong};
   auto& url = std::get<detail::Url>(parsed);
+  // The engine has refused these long ago; but what would break a request in two must not depend on that.
+  if (!is_header_name(request.method)) return {.error = "protocol: the method is no token"};
+  for (const auto& [name, value] : request.headers) {
+    if (!is_header_name(name)) return {.error = "protocol: the name of a request header is no token"};
+    if (!is_header_value(value))
+      return {.error = "protocol: the request header " + name + " holds a control character such as CR, LF or NUL"};
+  }
   detail::HttpExchange http{request, url};
 
   Exchange exchange{*this, url, request};

@@ -46,14 +46,16 @@ class ScriptedServer {
   class Peer;
   using Script = std::function<void(Peer&)>;
 
-  /// Runs `script` for each connection, on a free port of `address`; over TLS with a certificate.
+  /// Runs `script` for each connection, on a free port of `address`; over TLS with a certificate,
+  /// and with settings that `adjust` makes.
   explicit ScriptedServer(Script script, const Certificate* certificate = nullptr, std::string address = "127.0.0.1",
-                          std::uint16_t port = 0)
+                          std::uint16_t port = 0, const std::function<void(SSL_CTX*)>& adjust = {})
       : script_(std::move(script)), address_(std::move(address)) {
     if (certificate) {
       tls_ = SSL_CTX_new(TLS_server_method());
       SSL_CTX_use_certificate(tls_, certificate->x509());
       SSL_CTX_use_PrivateKey(tls_, certificate->key());
+      if (adjust) adjust(tls_);
     }
     const bool is_v6 = address_.find(':') != std::string::npos;
     listener_ = ::socket(is_v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -173,6 +175,12 @@ class ScriptedServer::Peer {
     }
   }
 
+  /// Reads until the end of a request's headers, and perhaps a little further.
+  void read_head() {
+    while (buffer_.find("\r\n\r\n") == std::string::npos && read_some()) {
+    }
+  }
+
   bool send(std::string_view bytes) {
     while (!bytes.empty()) {
       const auto count = session_ ? SSL_write(session_, bytes.data(), static_cast<int>(bytes.size()))
@@ -205,6 +213,9 @@ class ScriptedServer::Peer {
     while (read_some()) {
     }
   }
+
+  /// Says no more, but listens on.
+  void end() { ::shutdown(fd_, SHUT_WR); }
 
   /// Closes in a way that reaches the client as a reset, not as an end.
   void reset() {

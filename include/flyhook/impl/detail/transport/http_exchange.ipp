@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <string_view>
 #include <utility>
 
@@ -23,6 +24,9 @@ inline constexpr std::size_t max_status_line_bytes = 512;
 inline constexpr std::size_t max_header_bytes = 64 * 1024;
 inline constexpr std::size_t max_read_past_bytes = 64 * 1024;  // of a body beyond what is kept, to save the connection
 inline constexpr std::size_t max_framing_bytes = 64 * 1024;    // chunk sizes and trailers
+
+FLYHOOK_DECL bool may_be_status_line(std::string_view start);
+FLYHOOK_DECL bool has_readable_framing(const httplib::Headers& headers);
 
 /// cpp-httplib's Stream over a Connection for one exchange. The request is held back until the first read, so that its head
 /// and body leave in one system call, the body from where it lies. A server may answer before it has the whole request and
@@ -72,6 +76,7 @@ class ExchangeStream : public httplib::Stream {
  private:
   FLYHOOK_DECL bool start();
   FLYHOOK_DECL bool fill();
+  FLYHOOK_DECL bool has_bare_line_feed();
 
   Connection& connection_;
   std::string head_{};
@@ -83,6 +88,10 @@ class ExchangeStream : public httplib::Stream {
   std::size_t received_ = 0;
   std::size_t limit_ = max_header_bytes;
   std::string problem_{};
+  char last_in_head_ = 0;       // the byte before the one that is looked at
+  std::size_t line_bytes_ = 0;  // of the head's line so far
+  bool is_head_over_ = false;
+  std::size_t looked_at_ = 0;  // so far in the buffer
   std::size_t at_ = 0;
   std::size_t end_ = 0;
   char buffer_[8192];
@@ -91,7 +100,7 @@ class ExchangeStream : public httplib::Stream {
 
 /// Appends what comes to the buffer, which has room. Sends what is left of the request, until something comes.
 bool ExchangeStream::fill() {
-  if (at_ == end_) at_ = end_ = 0;
+  if (at_ == end_) at_ = end_ = looked_at_ = 0;
   std::ptrdiff_t count = -1;
   do {
     if (!has_sent() && !connection_.send(head_left_, body_left_)) return false;
@@ -105,10 +114,43 @@ bool ExchangeStream::fill() {
   }
   received_ += static_cast<std::size_t>(count);
   end_ += static_cast<std::size_t>(count);
+  if (has_bare_line_feed()) {
+    problem_ = "protocol: a line of the answer's head ends in LF alone";
+    at_ = end_ = 0;
+    return false;
+  }
   if (received_ <= limit_) return true;
   if (!headers_done_) problem_ = "too_large: status line and headers of more than " + std::to_string(limit_) + " bytes";
   at_ = end_ = 0;
   return false;
+}
+
+/// In what came last, as far as it is of the head. cpp-httplib passes over such lines, the empty one among them, and would
+/// wait for the head's end until the timeout.
+bool ExchangeStream::has_bare_line_feed() {
+  for (; looked_at_ < end_ && !is_head_over_; ++looked_at_) {
+    const char c = buffer_[looked_at_];
+    if (c == '\n') {
+      if (last_in_head_ != '\r') return true;
+      is_head_over_ = line_bytes_ == 1;
+      line_bytes_ = 0;
+    } else {
+      ++line_bytes_;
+    }
+    last_in_head_ = c;
+  }
+  return false;
+}
+
+/// Can this be the beginning of a status line, or of an interim one?
+bool may_be_status_line(std::string_view start) {
+  constexpr std::string_view shape = "HTTP/1.v ddd";
+  for (std::size_t i = 0; i < std::min(start.size(), shape.size()); ++i) {
+    const char c = start[i];
+    const bool fits = shape[i] == 'v' ? c == '0' || c == '1' : shape[i] == 'd' ? c >= '0' && c <= '9' : c == shape[i];
+    if (!fits) return false;
+  }
+  return start.size() <= shape.size() || start[shape.size()] == ' ' || start[shape.size()] == '\r';
 }
 
 /// Sends the request, passes over interim answers, and leaves the buffer at a whole status line.
@@ -118,15 +160,30 @@ bool ExchangeStream::start() {
   for (;;) {
     const std::string_view seen{buffer_ + at_, end_ - at_};
     const auto line_end = seen.find('\n');
+    if (!may_be_status_line(seen)) {
+      problem_ = "protocol: the answer has no status line of HTTP/1.1";
+      return false;
+    }
     if (line_end == seen.npos && seen.size() > max_status_line_bytes) {
-      problem_ = "protocol: a status line of more than " + std::to_string(max_status_line_bytes) + " bytes";
+      problem_ = "too_large: a status line of more than " + std::to_string(max_status_line_bytes) + " bytes";
       return false;
     }
     if (line_end != seen.npos) {
       if (!(seen.starts_with("HTTP/1.") && line_end > 9 && seen[8] == ' ' && seen[9] == '1')) return true;
       const auto block_end = seen.find("\r\n\r\n");
+      if (seen.substr(9, 3) == "101") {
+        problem_ = "protocol: the other side wants to switch protocols, which nobody asked for (101)";
+        return false;
+      }
       if (block_end != seen.npos) {
         at_ += block_end + 4;
+        is_head_over_ = false;
+        looked_at_ = at_;
+        line_bytes_ = 0;
+        if (has_bare_line_feed()) {
+          problem_ = "protocol: a line of the answer's head ends in LF alone";
+          return false;
+        }
         continue;
       }
       if (seen.size() == sizeof buffer_) {
@@ -136,6 +193,7 @@ bool ExchangeStream::start() {
     }
     if (at_ != 0) {
       std::memmove(buffer_, buffer_ + at_, end_ - at_);
+      looked_at_ -= at_;
       end_ -= at_;
       at_ = 0;
     }
@@ -173,6 +231,20 @@ class HttpConnection::Codec : public httplib::ClientImpl {
   }
 };
 
+/// RFC 9112, 6.3: the length is one number, or the coding is `chunked` alone.
+bool has_readable_framing(const httplib::Headers& headers) {
+  const auto codings = headers.equal_range("Transfer-Encoding");
+  for (auto at = codings.first; at != codings.second; ++at)
+    if (!equal_without_case(at->second, "chunked") || std::next(at) != codings.second) return false;
+  const auto lengths = headers.equal_range("Content-Length");
+  for (auto at = lengths.first; at != lengths.second; ++at) {
+    const auto& text = at->second;
+    if (text.empty() || text.size() > 18 || text.find_first_not_of("0123456789") != text.npos) return false;
+    if (text != lengths.first->second) return false;
+  }
+  return headers.count("Content-Length ") == 0;
+}
+
 /// Collects the answer's body up to a limit.
 struct BodyKeeper {
   ExchangeStream& stream;
@@ -181,9 +253,15 @@ struct BodyKeeper {
   std::size_t received = 0;
   bool is_cut = false;
 
-  bool on_headers(int status) {
+  /// What has no body, or one whose end nobody knows, is not waited for: its status says it all. cpp-httplib would wait.
+  bool on_headers(const httplib::Response& answer) {
     stream.on_headers();
-    is_cut = status == 304;  // has no body, but cpp-httplib 0.11 would wait for one
+    const auto length = answer.headers.find("Content-Length");
+    const bool has_length = length != answer.headers.end();
+    const bool has_body =
+        answer.headers.count("Transfer-Encoding") > 0 || (has_length && length->second != "0");  // or says that it has
+    is_cut = answer.status == 304 || (answer.status == 204 && has_body) ||
+             (answer.status == 205 && (has_body || !has_length)) || !has_readable_framing(answer.headers);
     return !is_cut;
   }
 
@@ -257,7 +335,7 @@ HttpExchange::Result HttpExchange::run(HttpConnection& connection) {
   ExchangeStream stream{wire, request_.body ? std::string_view{*request_.body} : std::string_view{},
                         request_.max_response_bytes};
   BodyKeeper keeper{stream, request_.max_response_bytes};
-  head.response_handler = [&keeper](const httplib::Response& answer) { return keeper.on_headers(answer.status); };
+  head.response_handler = [&keeper](const httplib::Response& answer) { return keeper.on_headers(answer); };
   head.content_receiver = [&keeper](const char* bytes, std::size_t size, auto /*offset*/, auto total) {
     return keeper.on_body(bytes, size, total);
   };
