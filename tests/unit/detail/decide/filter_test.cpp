@@ -518,6 +518,9 @@ TEST_CASE("one input answers any number of filters, and a filter any number of i
     CHECK(same.matches(input));
     CHECK_FALSE(other.matches(input));
   }
+  const auto* const parsed = input.data();
+  CHECK(parsed != nullptr);
+  CHECK(input.data() == parsed);  // and parses its data once
   const auto broken = message_of("{");
   FilterInput no_json{broken};
   for (int i = 0; i < 3; ++i) CHECK_FALSE(one.matches(no_json));
