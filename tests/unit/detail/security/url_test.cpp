@@ -173,6 +173,7 @@ TEST_CASE("a host is percent-decoded once, and in lower case") {
   }
   for (const char* bad : {"a%80", "a\x80", "a%FF", "%C3%A4"})
     CHECK(refusal("http://" + std::string{bad} + "/").find("not ASCII") != std::string::npos);
+  for (const char* bad : {"[::1", "[", "[::1]x", "::1]", "[]"}) CHECK(std::holds_alternative<std::string>(parse_host(bad)));
   // What stands behind a view is not looked at.
   CHECK(std::holds_alternative<std::string>(parse_host(std::string_view{"a%61"}.substr(0, 3))));
   CHECK(std::holds_alternative<std::string>(parse_host(std::string_view{"a%61"}.substr(0, 2))));
