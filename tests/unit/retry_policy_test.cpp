@@ -84,6 +84,11 @@ TEST_CASE("a date is read to its last character: one more or one less, anywhere,
       CHECK(wait_of(shorter) == ignored);
       CHECK(wait_of(longer) == ignored);
       CHECK(wait_of(other) == ignored);
+      if (good[i] < '0' || good[i] > '9') continue;
+      for (const char beside : {'/', ':'}) {  // of the digits in ASCII
+        other[i] = beside;
+        CHECK(wait_of(other) == ignored);
+      }
     }
     CHECK(wait_of(good + "x") == ignored);
     auto twice = good;

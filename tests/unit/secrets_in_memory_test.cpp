@@ -1,3 +1,4 @@
+#include <flyhook/detail/decide/rotation.hpp>
 #include <flyhook/publisher.hpp>
 #include <flyhook/signing.hpp>
 #include <flyhook/testing.hpp>
@@ -8,6 +9,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdio>
 #include <cstring>
@@ -131,6 +133,39 @@ TEST_CASE("nothing of a secret is left in memory once nobody needs it") {
     CHECK(each.as_text.count() == 0);
     CHECK(each.as_bytes.count() == 0);
   }
+}
+
+TEST_CASE("a secret that a rotation without grace replaces is wiped at once") {
+  Planted replaced{generate_secret()};
+  Subscription known;
+  known.secret = std::move(replaced.text);
+  auto row = detail::rotated(std::move(known), generate_secret(), {}, std::chrono::seconds{0}, TimePoint{});
+  CHECK(row.previous_secrets.empty());
+  CHECK(replaced.as_text.count() == 0);
+}
+
+TEST_CASE("a previous secret that a change gives again is wiped where the current one takes its place") {
+  const TimePoint now{};
+  const auto current = "whsec_" + detail::base64(std::string(24, 'c'));
+  std::string longer = "whsec_";
+  longer.reserve(200);
+  {
+    detail::SecretText random{std::string(64, '\0')};
+    detail::openssl_random(random.text.data(), random.text.size());
+    longer += detail::SecretText{detail::base64(random.text)}.text;
+  }
+  detail::SecretText end{longer.substr(current.size())};  // which the current one would not write over
+  const Trace tail{end.text};
+  detail::wipe(end.text);
+  std::vector<PreviousSecret> previous;
+  previous.push_back({longer, now + std::chrono::hours{1}});
+  Subscription changed;
+  changed.secret = std::move(longer);
+  CHECK(tail.count() == 2);
+  auto row = detail::with_secrets(std::move(changed), current, previous, now);
+  CHECK(row.subscription.secret == current);
+  REQUIRE(row.previous_secrets.size() == 1);
+  CHECK(tail.count() == 2);  // the list that was given, and the row's
 }
 
 TEST_CASE("a verifier, and a signature of a secret, leave nothing of it in memory") {

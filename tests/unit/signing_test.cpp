@@ -115,6 +115,18 @@ TEST_CASE("no refusal of a secret tells it") {
   }
 }
 
+TEST_CASE("a whpk_ is 32 bytes, no more and no less") {
+  for (const std::size_t bytes : {0u, 1u, 31u, 32u, 33u, 64u}) {
+    CAPTURE(bytes);
+    const auto secret = "whpk_" + detail::base64(std::string(bytes, 'k'));
+    if (bytes == 32) {
+      CHECK(detail::decode_secret(secret, "secret").kind == detail::SecretKind::public_key);
+    } else {
+      CHECK(refusal(secret).value().find("32 bytes") != std::string::npos);
+    }
+  }
+}
+
 TEST_CASE("of a whsk_ a receiver gets the whpk_ that verifies it, of a whsec_ the secret itself") {
   const std::string seed(32, 's');
   const auto public_key = detail::Ed25519PrivateKey{seed}.public_key();

@@ -234,8 +234,9 @@ TEST_CASE("whatever a resolver does, the answer is deny and nothing is thrown") 
     return std::string{word(verdict.status)} + ": " + verdict.reason;
   };
   CHECK(denied(answering({})) == "deny: a.example does not resolve");
-  CHECK(denied([](const std::string&) -> std::vector<std::string> { throw std::runtime_error{"no\r\nserver"}; }) ==
-        "deny: a.example does not resolve: no??server");
+  CHECK(denied([](const std::string&) -> std::vector<std::string> {
+          throw std::runtime_error{"no\r\nserver\x1F\x7F\x80~ "};
+        }) == "deny: a.example does not resolve: no??server???~ ");
   CHECK(denied([](const std::string&) -> std::vector<std::string> {
           throw std::runtime_error{std::string(100'000, 'x')};
         }) == "deny: a.example does not resolve: " + std::string(100, 'x') + "...");

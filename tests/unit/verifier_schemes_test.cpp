@@ -150,6 +150,11 @@ TEST_CASE("under a large body v1a entries beyond the sixteenth are verified up t
   };
   CHECK(verify(Scheme::standard, {public_key}, standard_headers(wrong(15) + v1a(key, large)), large).ok);
   CHECK_FALSE(verify(Scheme::standard, {public_key}, standard_headers(wrong(16) + v1a(key, large)), large).ok);
+  // What cannot be a signature costs nothing, and does not count.
+  std::string others;
+  for (int i = 0; i < 20; ++i)
+    others += "v1a,AAAA v1a," + detail::base64(std::string(63, 'x')) + " v1a," + std::string(88, '*') + " v1a, v1,x ";
+  CHECK(verify(Scheme::standard, {public_key}, standard_headers(others + v1a(key, large)), large).ok);
 }
 
 // GitHub ----------------------------------------------------------------------------------------------------------------

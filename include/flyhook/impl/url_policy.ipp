@@ -81,11 +81,12 @@ AddressVerdict denied(std::string reason, std::string refused) {
   return {UrlStatus::deny, std::move(reason), {}, std::move(refused)};
 }
 
-/// The entry of `allow` that lets `address` through, and its kind: the block that makes it special, else itself.
+/// The entry of `allow` that lets `address`, which is not public, through, and its kind: the block that makes it special,
+/// else itself.
 std::string fitting_entry(const IpAddress& address) {
   const auto inner = nat64_inner(address);
   const auto* const block = special_block_of(inner.value_or(address));
-  if (block == nullptr || block->is_global) return to_text(address);
+  if (block == nullptr) return to_text(address);
   return to_text(inner ? nat64_range(block->range) : block->range);
 }
 
@@ -169,7 +170,7 @@ AddressVerdict AddressPolicy::judge_addresses(const Url& url, const std::vector<
 
   AddressVerdict verdict{UrlStatus::allow, {}, {}, {}};
   const bool allow_counts = allow == AllowList::counts;
-  const bool is_allowed_host = allow_counts && !url.is_literal && allow_.hosts.contains(name);
+  const bool is_allowed_host = allow_counts && allow_.hosts.contains(name);  // no host there is an address
   constexpr std::size_t most_entries = 4;
   std::vector<std::string> remedy;
   for (const auto& address : addresses) {

@@ -37,8 +37,7 @@ SignedFields find_signed_fields(const Headers& headers, std::string_view prefix)
   constexpr std::array<std::string_view, 3> names{"id", "timestamp", "signature"};
   SignedFields fields;
   for (const auto& [name, value] : headers) {
-    if (name.size() <= prefix.size() || !equal_without_case(std::string_view{name}.substr(0, prefix.size()), prefix))
-      continue;
+    if (!equal_without_case(std::string_view{name}.substr(0, prefix.size()), prefix)) continue;
     for (std::size_t i = 0; i < names.size(); ++i) {
       if (!equal_without_case(std::string_view{name}.substr(prefix.size()), names[i])) continue;
       fields.is_repeated = fields.is_repeated || fields.values[i] != nullptr;

@@ -11,8 +11,8 @@
 
 namespace flyhook::detail {
 
-/// The addresses of `host` as text, once each, in the system's order; a scoped one with its zone. Throws
-/// std::runtime_error with the system's words if there is none.
+/// The addresses of `host` as text, in the system's order and as often as it names them (AddressPolicy::judge takes each
+/// once); a scoped one with its zone. Throws std::runtime_error with the system's words if there is none.
 FLYHOOK_DECL std::vector<std::string> resolve_by_system(const std::string& host);
 
 }  // namespace flyhook::detail

@@ -464,6 +464,12 @@ TEST_CASE("a message is one line of ASCII, however long or odd what it quotes") 
   }
 }
 
+TEST_CASE("what a message quotes is cut after 200 bytes, and not before") {
+  const std::string most = "$" + std::string(199, 'x');
+  CHECK(refusal(R"({")" + most + R"(":1})").find("\"" + most + "\" is none of") != std::string::npos);
+  CHECK(refusal(R"({")" + most + R"(x":1})").find("\"" + most + "\"... is none of") != std::string::npos);
+}
+
 TEST_CASE("data may be as deep and as large as it likes") {
   const std::size_t deep = 200'000;
   const auto data = R"({"n":)" + std::string(deep, '[') + std::string(deep, ']') + R"(,"m":1})";
@@ -518,6 +524,9 @@ TEST_CASE("one input answers any number of filters, and a filter any number of i
     CHECK(same.matches(input));
     CHECK_FALSE(other.matches(input));
   }
+  const auto* const parsed = input.data();
+  CHECK(parsed != nullptr);
+  CHECK(input.data() == parsed);  // and parses its data once
   const auto broken = message_of("{");
   FilterInput no_json{broken};
   for (int i = 0; i < 3; ++i) CHECK_FALSE(one.matches(no_json));

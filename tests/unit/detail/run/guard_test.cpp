@@ -101,6 +101,7 @@ TEST_CASE("a literal is judged without a look-up, once and for ever") {
   const auto refused = session.guard.judge_literal(url("http://[::1]/"));
   CHECK(refused->addresses.empty());
   CHECK(refused->error == "refused_address: ::1");
+  CHECK(refused->refresh_at == std::chrono::nanoseconds::max());
   CHECK(refused->expires_at == std::chrono::nanoseconds::max());
 }
 
@@ -121,6 +122,24 @@ TEST_CASE("what is registered is checked then and there, and the refusal names t
     session.says = {"10.1.2.3"};
     CHECK(session.refusal("http://intranet/").find("10.1.2.3") != std::string::npos);
   }
+}
+
+TEST_CASE("a check asks no resolver for an address, nor for what is refused whatever it answers") {
+  int asked = 0;
+  Guard guard{{.https_only = true, .deny = {"denied.example"}},
+              [&asked](const std::string&) -> Addresses {
+                ++asked;
+                return {"93.184.216.34"};
+              },
+              std::make_shared<ManualClock>(),
+              true};
+  CHECK_NOTHROW(guard.check(url("https://93.184.216.34/"), 10s));
+  CHECK_THROWS_AS(guard.check(url("https://127.0.0.1/"), 10s), Error);
+  CHECK_THROWS_AS(guard.check(url("http://hooks.example.com/"), 10s), Error);
+  CHECK_THROWS_AS(guard.check(url("https://denied.example/"), 10s), Error);
+  CHECK(asked == 0);
+  CHECK_NOTHROW(guard.check(url("https://hooks.example.com/"), 10s));
+  CHECK(asked == 1);
 }
 
 TEST_CASE("a policy that cannot be read is no guard") {

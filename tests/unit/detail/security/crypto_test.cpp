@@ -61,6 +61,14 @@ TEST_CASE("base64 that is not exactly as it would be written is refused") {
   CHECK_FALSE(base64_decode("Zm9\xFF"));
 }
 
+TEST_CASE("base64 of more than a mebibyte is not read at all") {
+  const std::string most(1u << 20, 'A');
+  const auto read = base64_decode(most);
+  REQUIRE(read);
+  CHECK(read->size() == most.size() / 4 * 3);
+  CHECK_FALSE(base64_decode(most + "AAAA"));
+}
+
 TEST_CASE("every byte outside the alphabet is refused at every place") {
   const std::string alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   for (int byte = 0; byte < 256; ++byte) {

@@ -1,6 +1,7 @@
 #include <flyhook/detail/security/ed25519.hpp>
 
 #include <flyhook/detail/security/crypto.hpp>
+#include <flyhook/error.hpp>
 
 #include "catch.hpp"
 
@@ -57,6 +58,24 @@ TEST_CASE("ed25519 gives what RFC 8032 says, and verifies it") {
     CHECK(hex(key.public_key()) == each.public_key);
     CHECK(hex(text_of(key.sign(message))) == each.signature);
     CHECK(Ed25519PublicKey{bytes_of_hex(each.public_key)}.verify(message, bytes_of_hex(each.signature)));
+  }
+}
+
+TEST_CASE("a key of another size than 32 bytes is none") {
+  for (const std::size_t size : {0u, 1u, 31u, 33u, 64u}) {
+    CAPTURE(size);
+    for (const bool is_private : {true, false}) {
+      try {
+        if (is_private)
+          Ed25519PrivateKey{std::string(size, 'k')};
+        else
+          Ed25519PublicKey{std::string(size, 'k')};
+        FAIL_CHECK("it was made");
+      } catch (const flyhook::Error& error) {
+        CHECK(error.code() == flyhook::ErrorCode::unavailable);
+        CHECK(error.field() == "secret");
+      }
+    }
   }
 }
 

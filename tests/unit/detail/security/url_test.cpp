@@ -171,6 +171,12 @@ TEST_CASE("a host is percent-decoded once, and in lower case") {
     CAPTURE(bad);
     CHECK_FALSE(refusal("http://" + std::string{bad} + "/").empty());
   }
+  for (const char* bad : {"a%80", "a\x80", "a%FF", "%C3%A4"})
+    CHECK(refusal("http://" + std::string{bad} + "/").find("not ASCII") != std::string::npos);
+  for (const char* bad : {"[::1", "[", "[::1]x", "::1]", "[]"}) CHECK(std::holds_alternative<std::string>(parse_host(bad)));
+  // What stands behind a view is not looked at.
+  CHECK(std::holds_alternative<std::string>(parse_host(std::string_view{"a%61"}.substr(0, 3))));
+  CHECK(std::holds_alternative<std::string>(parse_host(std::string_view{"a%61"}.substr(0, 2))));
 }
 
 TEST_CASE("names of letters, digits, hyphens, underscores and dots are taken") {
@@ -258,6 +264,9 @@ TEST_CASE("what is no URL that can be called is refused with a reason") {
       "http://.1/",
       "http://1.2.3.4../",
       "http://1.2.3.4.5/",
+      "http://1.2.3.4.0/",
+      "http://0.0.0.0.0/",
+      "http://127.0.0.1.0x0/",
       "http://example.1/",
       "http://[::1/",
       "http://::1/",
@@ -299,6 +308,16 @@ TEST_CASE("each of the bad ports is refused, and its neighbours are not") {
     if (refusal(std::string{"https://a:"}.append(text)).empty() == is_bad) FAIL_CHECK("https, port " << port);
   }
   CHECK(refusal("http://a:0022").find("22") != std::string::npos);
+}
+
+TEST_CASE("a port beyond 65535 is none, and is not taken for what is left of it in fewer bits") {
+  for (const char* port : {"65536", "65616", "99999", "655360", "4294967296", "4294967376", "4294975296",
+                           "18446744073709551616", "18446744073709551696"}) {
+    CAPTURE(port);
+    CHECK(refusal(std::string{"http://a:"}.append(port)) == "has a port that is not a number from 0 to 65535");
+  }
+  CHECK(refusal("http://a:" + std::string(5000, '9')) == "has a port that is not a number from 0 to 65535");
+  CHECK(refusal("http://a:" + std::string(5000, '0') + "8080").empty());
 }
 
 TEST_CASE("a forbidden byte is refused wherever it stands, and no other byte is but where it means something") {

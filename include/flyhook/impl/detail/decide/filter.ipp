@@ -121,15 +121,12 @@ bool holds(const FilterTest& test, const FilterValue& value) {
 
 FilterValue find_value(const FilterCondition& condition, const FilterEvent& event) {
   FilterValue found;
-  if (condition.root != FilterRoot::data) {
-    if (!condition.steps.empty()) return found;  // a step into a scalar
-    switch (condition.root) {
-      case FilterRoot::type: found.text = event.input.type(); break;
-      case FilterRoot::tenant: found.text = event.input.tenant(); break;
-      case FilterRoot::key: found.text = event.input.key(); break;
-      case FilterRoot::data: break;
-    }
-    return found;
+  if (condition.root != FilterRoot::data && !condition.steps.empty()) return found;  // a step into a scalar
+  switch (condition.root) {
+    case FilterRoot::type: found.text = event.input.type(); return found;
+    case FilterRoot::tenant: found.text = event.input.tenant(); return found;
+    case FilterRoot::key: found.text = event.input.key(); return found;
+    case FilterRoot::data: break;
   }
   found.json = event.data;
   for (const auto& step : condition.steps) {
@@ -219,11 +216,10 @@ std::partial_ordering compare_mixed(double real, const nlohmann::json& whole) {
 }
 
 std::partial_ordering compare_integers(const nlohmann::json& a, const nlohmann::json& b) {
-  // get converts; what is not negative is the same in both types.
+  // get converts; what is not negative is the same in both types, and what is negative keeps its order.
   const bool is_a_negative = !a.is_number_unsigned() && a.get<std::int64_t>() < 0;
   const bool is_b_negative = !b.is_number_unsigned() && b.get<std::int64_t>() < 0;
   if (is_a_negative != is_b_negative) return is_a_negative ? std::partial_ordering::less : std::partial_ordering::greater;
-  if (is_a_negative) return a.get<std::int64_t>() <=> b.get<std::int64_t>();
   return a.get<std::uint64_t>() <=> b.get<std::uint64_t>();
 }
 

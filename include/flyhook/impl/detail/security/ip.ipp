@@ -278,8 +278,9 @@ bool IpRange::holds(const IpAddress& address) const {
 std::optional<IpRange> parse_ip_range(std::string_view text) {
   auto range = read_range(text);
   if (!range) return std::nullopt;
-  const auto written = parse_ip(text.substr(0, text.find('/')));
-  if (!written || !mapped_block.holds(*written)) return range;
+  // As it is written: the range's own base has lost the bits beyond the prefix.
+  const auto written = parse_ip(text.substr(0, text.find('/'))).value();
+  if (!mapped_block.holds(written)) return range;
   if (range->prefix < mapped_block.prefix) return std::nullopt;
   return IpRange{last_four_bytes(range->base), range->prefix - mapped_block.prefix};
 }

@@ -8,7 +8,6 @@
 
 #include <array>
 #include <memory>
-#include <set>
 #include <stdexcept>
 
 namespace flyhook::detail {
@@ -22,11 +21,10 @@ std::vector<std::string> resolve_by_system(const std::string& host) {
     throw std::runtime_error{gai_strerror(failed)};
   const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner{found, freeaddrinfo};
   std::vector<std::string> addresses;
-  std::set<std::string> seen;
   for (const addrinfo* at = found; at != nullptr; at = at->ai_next) {
     std::array<char, 64> text{};
     if (getnameinfo(at->ai_addr, at->ai_addrlen, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST) != 0) continue;
-    if (seen.insert(text.data()).second) addresses.emplace_back(text.data());
+    addresses.emplace_back(text.data());
   }
   return addresses;
 }
