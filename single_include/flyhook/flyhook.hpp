@@ -2368,8 +2368,9 @@ bool IpRange::holds(const IpAddress& address) const {
 std::optional<IpRange> parse_ip_range(std::string_view text) {
   auto range = read_range(text);
   if (!range) return std::nullopt;
-  const auto written = parse_ip(text.substr(0, text.find('/')));
-  if (!written || !mapped_block.holds(*written)) return range;
+  // As it is written: the range's own base has lost the bits beyond the prefix.
+  const auto written = parse_ip(text.substr(0, text.find('/'))).value();
+  if (!mapped_block.holds(written)) return range;
   if (range->prefix < mapped_block.prefix) return std::nullopt;
   return IpRange{last_four_bytes(range->base), range->prefix - mapped_block.prefix};
 }
@@ -2789,8 +2790,8 @@ class AddressPolicy {
 
 namespace flyhook::detail {
 
-/// The addresses of `host` as text, once each, in the system's order; a scoped one with its zone. Throws
-/// std::runtime_error with the system's words if there is none.
+/// The addresses of `host` as text, in the system's order and as often as it names them (AddressPolicy::judge takes each
+/// once); a scoped one with its zone. Throws std::runtime_error with the system's words if there is none.
 FLYHOOK_DECL std::vector<std::string> resolve_by_system(const std::string& host);
 
 }  // namespace flyhook::detail
@@ -2805,7 +2806,6 @@ FLYHOOK_DECL std::vector<std::string> resolve_by_system(const std::string& host)
 
 #include <array>
 #include <memory>
-#include <set>
 #include <stdexcept>
 
 namespace flyhook::detail {
@@ -2819,11 +2819,10 @@ std::vector<std::string> resolve_by_system(const std::string& host) {
     throw std::runtime_error{gai_strerror(failed)};
   const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner{found, freeaddrinfo};
   std::vector<std::string> addresses;
-  std::set<std::string> seen;
   for (const addrinfo* at = found; at != nullptr; at = at->ai_next) {
     std::array<char, 64> text{};
     if (getnameinfo(at->ai_addr, at->ai_addrlen, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST) != 0) continue;
-    if (seen.insert(text.data()).second) addresses.emplace_back(text.data());
+    addresses.emplace_back(text.data());
   }
   return addresses;
 }
@@ -2910,11 +2909,12 @@ AddressVerdict denied(std::string reason, std::string refused) {
   return {UrlStatus::deny, std::move(reason), {}, std::move(refused)};
 }
 
-/// The entry of `allow` that lets `address` through, and its kind: the block that makes it special, else itself.
+/// The entry of `allow` that lets `address`, which is not public, through, and its kind: the block that makes it special,
+/// else itself.
 std::string fitting_entry(const IpAddress& address) {
   const auto inner = nat64_inner(address);
   const auto* const block = special_block_of(inner.value_or(address));
-  if (block == nullptr || block->is_global) return to_text(address);
+  if (block == nullptr) return to_text(address);
   return to_text(inner ? nat64_range(block->range) : block->range);
 }
 
@@ -2998,7 +2998,7 @@ AddressVerdict AddressPolicy::judge_addresses(const Url& url, const std::vector<
 
   AddressVerdict verdict{UrlStatus::allow, {}, {}, {}};
   const bool allow_counts = allow == AllowList::counts;
-  const bool is_allowed_host = allow_counts && !url.is_literal && allow_.hosts.contains(name);
+  const bool is_allowed_host = allow_counts && allow_.hosts.contains(name);  // no host there is an address
   constexpr std::size_t most_entries = 4;
   std::vector<std::string> remedy;
   for (const auto& address : addresses) {
@@ -4130,15 +4130,12 @@ bool holds(const FilterTest& test, const FilterValue& value) {
 
 FilterValue find_value(const FilterCondition& condition, const FilterEvent& event) {
   FilterValue found;
-  if (condition.root != FilterRoot::data) {
-    if (!condition.steps.empty()) return found;  // a step into a scalar
-    switch (condition.root) {
-      case FilterRoot::type: found.text = event.input.type(); break;
-      case FilterRoot::tenant: found.text = event.input.tenant(); break;
-      case FilterRoot::key: found.text = event.input.key(); break;
-      case FilterRoot::data: break;
-    }
-    return found;
+  if (condition.root != FilterRoot::data && !condition.steps.empty()) return found;  // a step into a scalar
+  switch (condition.root) {
+    case FilterRoot::type: found.text = event.input.type(); return found;
+    case FilterRoot::tenant: found.text = event.input.tenant(); return found;
+    case FilterRoot::key: found.text = event.input.key(); return found;
+    case FilterRoot::data: break;
   }
   found.json = event.data;
   for (const auto& step : condition.steps) {
@@ -4228,11 +4225,10 @@ std::partial_ordering compare_mixed(double real, const nlohmann::json& whole) {
 }
 
 std::partial_ordering compare_integers(const nlohmann::json& a, const nlohmann::json& b) {
-  // get converts; what is not negative is the same in both types.
+  // get converts; what is not negative is the same in both types, and what is negative keeps its order.
   const bool is_a_negative = !a.is_number_unsigned() && a.get<std::int64_t>() < 0;
   const bool is_b_negative = !b.is_number_unsigned() && b.get<std::int64_t>() < 0;
   if (is_a_negative != is_b_negative) return is_a_negative ? std::partial_ordering::less : std::partial_ordering::greater;
-  if (is_a_negative) return a.get<std::int64_t>() <=> b.get<std::int64_t>();
   return a.get<std::uint64_t>() <=> b.get<std::uint64_t>();
 }
 
@@ -4683,15 +4679,14 @@ Ed25519Signature Ed25519PrivateKey::sign(std::string_view message) const {
   std::size_t size = signature.size();
   const bool done = own.context != nullptr && EVP_DigestSignInit(own.context, nullptr, nullptr, nullptr, key_->key) == 1 &&
                     EVP_DigestSign(own.context, signature.data(), &size, unsigned_bytes(message), message.size()) == 1;
-  if (!done || size != signature.size()) throw Error{ErrorCode::unavailable, "secret", "OpenSSL could not sign"};
+  if (!done) throw Error{ErrorCode::unavailable, "secret", "OpenSSL could not sign"};
   return signature;
 }
 
 std::string Ed25519PrivateKey::public_key() const {
   std::string bytes(32, '\0');
   std::size_t size = bytes.size();
-  if (EVP_PKEY_get_raw_public_key(key_->key, reinterpret_cast<unsigned char*>(bytes.data()), &size) != 1 ||
-      size != bytes.size())
+  if (EVP_PKEY_get_raw_public_key(key_->key, reinterpret_cast<unsigned char*>(bytes.data()), &size) != 1)
     throw Error{ErrorCode::unavailable, "secret", "OpenSSL has no public key of this ed25519 key"};
   return bytes;
 }
@@ -10479,8 +10474,7 @@ SignedFields find_signed_fields(const Headers& headers, std::string_view prefix)
   constexpr std::array<std::string_view, 3> names{"id", "timestamp", "signature"};
   SignedFields fields;
   for (const auto& [name, value] : headers) {
-    if (name.size() <= prefix.size() || !equal_without_case(std::string_view{name}.substr(0, prefix.size()), prefix))
-      continue;
+    if (!equal_without_case(std::string_view{name}.substr(0, prefix.size()), prefix)) continue;
     for (std::size_t i = 0; i < names.size(); ++i) {
       if (!equal_without_case(std::string_view{name}.substr(prefix.size()), names[i])) continue;
       fields.is_repeated = fields.is_repeated || fields.values[i] != nullptr;
@@ -11506,6 +11500,7 @@ inline constexpr std::size_t max_framing_bytes = 64 * 1024;    // chunk sizes an
 
 FLYHOOK_DECL bool may_be_status_line(std::string_view start);
 FLYHOOK_DECL bool has_readable_framing(const httplib::Headers& headers);
+FLYHOOK_DECL bool announces_body(const httplib::Headers& headers);
 
 /// cpp-httplib's Stream over a Connection for one exchange. The request is held back until the first read, so that its head
 /// and body leave in one system call, the body from where it lies. A server may answer before it has the whole request and
@@ -11724,6 +11719,12 @@ bool has_readable_framing(const httplib::Headers& headers) {
   return headers.count("Content-Length ") == 0;
 }
 
+/// A body is on its way, whether the status has one or not.
+bool announces_body(const httplib::Headers& headers) {
+  const auto length = headers.find("Content-Length");
+  return headers.count("Transfer-Encoding") > 0 || (length != headers.end() && length->second != "0");
+}
+
 /// Collects the answer's body up to a limit.
 struct BodyKeeper {
   ExchangeStream& stream;
@@ -11735,12 +11736,9 @@ struct BodyKeeper {
   /// What has no body, or one whose end nobody knows, is not waited for: its status says it all. cpp-httplib would wait.
   bool on_headers(const httplib::Response& answer) {
     stream.on_headers();
-    const auto length = answer.headers.find("Content-Length");
-    const bool has_length = length != answer.headers.end();
-    const bool has_body =
-        answer.headers.count("Transfer-Encoding") > 0 || (has_length && length->second != "0");  // or says that it has
-    is_cut = answer.status == 304 || (answer.status == 204 && has_body) ||
-             (answer.status == 205 && (has_body || !has_length)) || !has_readable_framing(answer.headers);
+    const bool has_length = answer.headers.count("Content-Length") > 0;
+    is_cut = answer.status == 304 || (answer.status == 205 && (announces_body(answer.headers) || !has_length)) ||
+             !has_readable_framing(answer.headers);
     return !is_cut;
   }
 
@@ -11836,8 +11834,9 @@ HttpExchange::Result HttpExchange::run(HttpConnection& connection) {
       if (is_header_value(value)) result.response.headers.emplace_back(name, std::move(value));
     // Where the body ends must be beyond doubt (RFC 9112, 6.3), or its rest would be the next answer's beginning.
     const auto framings = answer.headers.count("Content-Length") + answer.headers.count("Transfer-Encoding");
-    result.is_reusable = whole && framings <= 1 && stream.has_sent() && !stream.has_ended() && stream.is_drained() &&
-                         wire.is_writable() && answer.version == "HTTP/1.1" && !says_close(result.response.headers);
+    result.is_reusable = whole && framings <= 1 && !(answer.status == 204 && announces_body(answer.headers)) &&
+                         stream.has_sent() && !stream.has_ended() && stream.is_drained() && wire.is_writable() &&
+                         answer.version == "HTTP/1.1" && !says_close(result.response.headers);
     return result;
   }
   if (!failure.empty()) {

@@ -542,15 +542,14 @@ Ed25519Signature Ed25519PrivateKey::sign(std::string_view message) const {
   std::size_t size = signature.size();
   const bool done = own.context != nullptr && EVP_DigestSignInit(own.context, nullptr, nullptr, nullptr, key_->key) == 1 &&
                     EVP_DigestSign(own.context, signature.data(), &size, unsigned_bytes(message), message.size()) == 1;
-  if (!done || size != signature.size()) throw Error{ErrorCode::unavailable, "secret", "OpenSSL could not sign"};
+  if (!done) throw Error{ErrorCode::unavailable, "secret", "OpenSSL could not sign"};
   return signature;
 }
 
 std::string Ed25519PrivateKey::public_key() const {
   std::string bytes(32, '\0');
   std::size_t size = bytes.size();
-  if (EVP_PKEY_get_raw_public_key(key_->key, reinterpret_cast<unsigned char*>(bytes.data()), &size) != 1 ||
-      size != bytes.size())
+  if (EVP_PKEY_get_raw_public_key(key_->key, reinterpret_cast<unsigned char*>(bytes.data()), &size) != 1)
     throw Error{ErrorCode::unavailable, "secret", "OpenSSL has no public key of this ed25519 key"};
   return bytes;
 }
@@ -926,8 +925,7 @@ SignedFields find_signed_fields(const Headers& headers, std::string_view prefix)
   constexpr std::array<std::string_view, 3> names{"id", "timestamp", "signature"};
   SignedFields fields;
   for (const auto& [name, value] : headers) {
-    if (name.size() <= prefix.size() || !equal_without_case(std::string_view{name}.substr(0, prefix.size()), prefix))
-      continue;
+    if (!equal_without_case(std::string_view{name}.substr(0, prefix.size()), prefix)) continue;
     for (std::size_t i = 0; i < names.size(); ++i) {
       if (!equal_without_case(std::string_view{name}.substr(prefix.size()), names[i])) continue;
       fields.is_repeated = fields.is_repeated || fields.values[i] != nullptr;

@@ -27,6 +27,7 @@ inline constexpr std::size_t max_framing_bytes = 64 * 1024;    // chunk sizes an
 
 FLYHOOK_DECL bool may_be_status_line(std::string_view start);
 FLYHOOK_DECL bool has_readable_framing(const httplib::Headers& headers);
+FLYHOOK_DECL bool announces_body(const httplib::Headers& headers);
 
 /// cpp-httplib's Stream over a Connection for one exchange. The request is held back until the first read, so that its head
 /// and body leave in one system call, the body from where it lies. A server may answer before it has the whole request and
@@ -245,6 +246,12 @@ bool has_readable_framing(const httplib::Headers& headers) {
   return headers.count("Content-Length ") == 0;
 }
 
+/// A body is on its way, whether the status has one or not.
+bool announces_body(const httplib::Headers& headers) {
+  const auto length = headers.find("Content-Length");
+  return headers.count("Transfer-Encoding") > 0 || (length != headers.end() && length->second != "0");
+}
+
 /// Collects the answer's body up to a limit.
 struct BodyKeeper {
   ExchangeStream& stream;
@@ -256,12 +263,9 @@ struct BodyKeeper {
   /// What has no body, or one whose end nobody knows, is not waited for: its status says it all. cpp-httplib would wait.
   bool on_headers(const httplib::Response& answer) {
     stream.on_headers();
-    const auto length = answer.headers.find("Content-Length");
-    const bool has_length = length != answer.headers.end();
-    const bool has_body =
-        answer.headers.count("Transfer-Encoding") > 0 || (has_length && length->second != "0");  // or says that it has
-    is_cut = answer.status == 304 || (answer.status == 204 && has_body) ||
-             (answer.status == 205 && (has_body || !has_length)) || !has_readable_framing(answer.headers);
+    const bool has_length = answer.headers.count("Content-Length") > 0;
+    is_cut = answer.status == 304 || (answer.status == 205 && (announces_body(answer.headers) || !has_length)) ||
+             !has_readable_framing(answer.headers);
     return !is_cut;
   }
 
@@ -357,8 +361,9 @@ HttpExchange::Result HttpExchange::run(HttpConnection& connection) {
       if (is_header_value(value)) result.response.headers.emplace_back(name, std::move(value));
     // Where the body ends must be beyond doubt (RFC 9112, 6.3), or its rest would be the next answer's beginning.
     const auto framings = answer.headers.count("Content-Length") + answer.headers.count("Transfer-Encoding");
-    result.is_reusable = whole && framings <= 1 && stream.has_sent() && !stream.has_ended() && stream.is_drained() &&
-                         wire.is_writable() && answer.version == "HTTP/1.1" && !says_close(result.response.headers);
+    result.is_reusable = whole && framings <= 1 && !(answer.status == 204 && announces_body(answer.headers)) &&
+                         stream.has_sent() && !stream.has_ended() && stream.is_drained() && wire.is_writable() &&
+                         answer.version == "HTTP/1.1" && !says_close(result.response.headers);
     return result;
   }
   if (!failure.empty()) {
