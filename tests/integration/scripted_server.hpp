@@ -161,7 +161,7 @@ class ScriptedServer::Peer {
       const auto head = buffer_.find("\r\n\r\n");
       if (head != std::string::npos) {
         std::size_t length = 0;
-        if (const auto at = buffer_.find("Content-Length: "); at < head) length = std::stoul(buffer_.substr(at + 16));
+        if (const auto at = buffer_.find("Content-Length: "); at < head) length = std::stoul(buffer_.substr(at + 16, 20));
         if (buffer_.size() >= head + 4 + length) {
           std::string request = buffer_.substr(0, head + 4 + length);
           buffer_.erase(0, request.size());

@@ -220,7 +220,7 @@ const std::vector<std::string> special{
     "192.168.0.1", "192.168.255.255", "198.18.0.1",      "198.51.100.7",    "203.0.113.9",     "168.63.129.16",
     "224.0.0.1",   "239.255.255.250", "240.0.0.1",       "255.255.255.255",
 };
-const std::vector<std::string> open{"8.8.8.8", "93.184.216.34", "1.0.0.1", "192.0.0.9", "223.255.255.255"};
+const std::vector<std::string> reachable{"8.8.8.8", "93.184.216.34", "1.0.0.1", "192.0.0.9", "223.255.255.255"};
 
 std::uint32_t number_of(const std::string& text) {
   in_addr address{};
@@ -259,7 +259,7 @@ void check(const std::vector<Form>& forms, bool is_v6, std::size_t at_least) {
         if (verdict.status != expected || verdict.reason.empty() || !verdict.addresses.empty())
           FAIL_CHECK(text << " as " << form.name << ", " << encoding.name << ": " << url << " is " << int(verdict.status));
       }
-      for (const auto& text : open) {
+      for (const auto& text : reachable) {
         if (!is_changed(text)) continue;
         const auto number = number_of(text);
         const auto url = url_of(number);
@@ -282,7 +282,7 @@ void check(const std::vector<Form>& forms, bool is_v6, std::size_t at_least) {
 
 TEST_CASE("the forms of IPv4 addresses are what the system's loose parser reads, too") {
   for (const auto& form : forms_of_ipv4())
-    for (const auto* addresses : {&special, &open})
+    for (const auto* addresses : {&special, &reachable})
       for (const auto& text : *addresses) {
         in_addr address{};
         const auto host = form.host(number_of(text));
@@ -339,10 +339,10 @@ TEST_CASE("an answer is an address to the letter, and judged in whatever form it
     });
   };
   for (const auto& form : forms_of_ipv4())
-    for (const auto* addresses : {&special, &open})
+    for (const auto* addresses : {&special, &reachable})
       for (const auto& text : *addresses) {
         const auto host = form.host(number_of(text));
-        const bool is_right = host == text && addresses == &open;
+        const bool is_right = host == text && addresses == &reachable;
         if ((verdict_of(host).status == UrlStatus::allow) != is_right) FAIL_CHECK(host);
       }
   for (const auto& form : forms_in_ipv6()) {
@@ -353,7 +353,7 @@ TEST_CASE("an answer is an address to the letter, and judged in whatever form it
     if (form.name == "IPv4 in brackets" || form.name == "without brackets") continue;  // plain, once the brackets are gone
     for (const auto& text : special)
       if (verdict_of(answer_of(text)).status != UrlStatus::deny) FAIL_CHECK(answer_of(text));
-    for (const auto& text : open)
+    for (const auto& text : reachable)
       if ((verdict_of(answer_of(text)).status == UrlStatus::allow) != (form.of_public == UrlStatus::allow))
         FAIL_CHECK(answer_of(text));
   }
