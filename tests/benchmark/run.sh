@@ -17,7 +17,7 @@ need() {
 need strace strace
 need cmake cmake
 
-mkdir -p build
+mkdir -p "$(dirname "$build")"
 cmake -S "$root" -B "$build" -DCMAKE_BUILD_TYPE=Release -DFLYHOOK_BUILD_TESTS=OFF -DFLYHOOK_BUILD_EXAMPLES=OFF \
   -DFLYHOOK_INSTALL=OFF -DFLYHOOK_BUILD_BENCHMARKS=ON >"$build.log" 2>&1 || { mkdir -p "$build"; cat "$build.log"; exit 2; }
 cmake --build "$build" -j "$(nproc)" >>"$build.log" 2>&1 || { cat "$build.log"; exit 2; }
