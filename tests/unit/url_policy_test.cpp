@@ -485,3 +485,25 @@ TEST_CASE("a URL that did not come through parse_url is refused, not believed") 
   url.host = "127.1";
   CHECK(AddressPolicy{UrlPolicy{}}.judge(url, {"8.8.8.8"}).status == UrlStatus::deny);
 }
+
+TEST_CASE("what is refused carries no address, wherever among the answers the refused one stands") {
+  const std::vector<std::vector<std::string>> orders{
+      {"127.0.0.1", "8.8.8.8"}, {"8.8.8.8", "127.0.0.1"}, {"8.8.8.8", "127.0.0.1", "1.1.1.1"}};
+  for (const auto& answers : orders) {
+    const auto verdict = AddressPolicy{UrlPolicy{}}.judge(parsed("http://hooks.example.com/"), answers);
+    CHECK(verdict.status == UrlStatus::deny);
+    CHECK(verdict.addresses.empty());
+    CHECK(check_url("http://hooks.example.com/", {}, [&](const auto&) { return answers; }).addresses.empty());
+  }
+}
+
+TEST_CASE("a refusal names up to four ranges to allow, and beyond that the host") {
+  std::vector<std::string> answers{"127.0.0.1", "10.0.0.1", "192.168.0.1", "172.16.0.1"};
+  const AddressPolicy policy{UrlPolicy{}};
+  const auto reason = [&] { return policy.judge(parsed("http://hooks.example.com/"), answers).reason; };
+  CHECK(reason().ends_with("allow = {\"127.0.0.0/8\", \"10.0.0.0/8\", \"192.168.0.0/16\", \"172.16.0.0/12\"}"));
+  answers.push_back("10.0.0.2");  // of a range that is named already
+  CHECK(reason().ends_with("\"172.16.0.0/12\"}"));
+  answers.push_back("169.254.0.1");
+  CHECK(reason().ends_with("allow = {\"hooks.example.com\"}"));
+}
