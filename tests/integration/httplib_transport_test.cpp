@@ -342,6 +342,30 @@ TEST_CASE("what a server says on an idle connection is not the answer to the nex
   CHECK(server.connections() == 2);
 }
 
+TEST_CASE("a connection is used again only after an answer that left no doubt") {
+  struct Case {
+    std::string answer;
+    bool is_used_again;
+  };
+  const auto played = GENERATE(
+      Case{"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", true}, Case{"HTTP/1.1 204 No\r\n\r\n", true},
+      Case{"HTTP/1.1 204 No\r\nContent-Length: 0\r\n\r\n", true},
+      Case{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", true},
+      Case{"HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok", true},
+      Case{"HTTP/1.1 200 OK\r\nConnection: Foo, Close\r\nContent-Length: 2\r\n\r\nok", false},
+      Case{"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok", false},
+      Case{"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok", false},
+      Case{"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", false},
+      Case{"HTTP/1.1 204 No\r\nContent-Length: 2\r\n\r\n", false});
+  CAPTURE(played.answer);
+  ScriptedServer server{[&](Peer& peer) {
+    while (!peer.read_request().empty()) peer.send(played.answer);
+  }};
+  HttplibTransport transport;
+  for (int i = 0; i < 2; ++i) CHECK(send(transport, to(server)).status / 100 == 2);
+  CHECK(server.connections() == (played.is_used_again ? 1 : 2));
+}
+
 TEST_CASE("an answer that ends its connection is believed") {
   std::string last;
   SECTION("Connection: close") {

@@ -28,6 +28,7 @@ inline constexpr std::size_t max_framing_bytes = 64 * 1024;    // chunk sizes an
 FLYHOOK_DECL bool may_be_status_line(std::string_view start);
 FLYHOOK_DECL bool has_readable_framing(const httplib::Headers& headers);
 FLYHOOK_DECL bool announces_body(const httplib::Headers& headers);
+FLYHOOK_DECL bool says_close(const httplib::Headers& headers);
 
 /// cpp-httplib's Stream over a Connection for one exchange. The request is held back until the first read, so that its head
 /// and body leave in one system call, the body from where it lies. A server may answer before it has the whole request and
@@ -77,7 +78,7 @@ class ExchangeStream : public httplib::Stream {
  private:
   FLYHOOK_DECL bool start();
   FLYHOOK_DECL bool fill();
-  FLYHOOK_DECL bool has_bare_line_feed();
+  FLYHOOK_DECL bool has_whole_lines();
 
   Connection& connection_;
   std::string head_{};
@@ -115,24 +116,23 @@ bool ExchangeStream::fill() {
   }
   received_ += static_cast<std::size_t>(count);
   end_ += static_cast<std::size_t>(count);
-  if (has_bare_line_feed()) {
-    problem_ = "protocol: a line of the answer's head ends in LF alone";
-    at_ = end_ = 0;
-    return false;
-  }
-  if (received_ <= limit_) return true;
-  if (!headers_done_) problem_ = "too_large: status line and headers of more than " + std::to_string(limit_) + " bytes";
+  if (has_whole_lines() && received_ <= limit_) return true;
+  if (problem_.empty() && !headers_done_)
+    problem_ = "too_large: status line and headers of more than " + std::to_string(limit_) + " bytes";
   at_ = end_ = 0;
   return false;
 }
 
-/// In what came last, as far as it is of the head. cpp-httplib passes over such lines, the empty one among them, and would
-/// wait for the head's end until the timeout.
-bool ExchangeStream::has_bare_line_feed() {
+/// Each line of the head ends in CR LF, as far as it has come. cpp-httplib passes over those that do not, the empty one
+/// among them, and would wait for the head's end until the timeout.
+bool ExchangeStream::has_whole_lines() {
   for (; looked_at_ < end_ && !is_head_over_; ++looked_at_) {
     const char c = buffer_[looked_at_];
     if (c == '\n') {
-      if (last_in_head_ != '\r') return true;
+      if (last_in_head_ != '\r') {
+        problem_ = "protocol: a line of the answer's head ends in LF alone";
+        return false;
+      }
       is_head_over_ = line_bytes_ == 1;
       line_bytes_ = 0;
     } else {
@@ -140,7 +140,7 @@ bool ExchangeStream::has_bare_line_feed() {
     }
     last_in_head_ = c;
   }
-  return false;
+  return true;
 }
 
 /// Can this be the beginning of a status line, or of an interim one?
@@ -170,21 +170,16 @@ bool ExchangeStream::start() {
       return false;
     }
     if (line_end != seen.npos) {
-      if (!(seen.starts_with("HTTP/1.") && line_end > 9 && seen[8] == ' ' && seen[9] == '1')) return true;
-      const auto block_end = seen.find("\r\n\r\n");
-      if (seen.substr(9, 3) == "101") {
+      const auto status = seen.substr(9, 3);
+      if (status.front() != '1') return true;
+      if (status == "101") {
         problem_ = "protocol: the other side wants to switch protocols, which nobody asked for (101)";
         return false;
       }
-      if (block_end != seen.npos) {
-        at_ += block_end + 4;
-        is_head_over_ = false;
-        looked_at_ = at_;
-        line_bytes_ = 0;
-        if (has_bare_line_feed()) {
-          problem_ = "protocol: a line of the answer's head ends in LF alone";
-          return false;
-        }
+      if (const auto head_end = seen.find("\r\n\r\n"); head_end != seen.npos) {
+        at_ = looked_at_ = at_ + head_end + 4;
+        is_head_over_ = false;  // another one follows
+        if (!has_whole_lines()) return false;
         continue;
       }
       if (seen.size() == sizeof buffer_) {
@@ -252,6 +247,16 @@ bool announces_body(const httplib::Headers& headers) {
   return headers.count("Transfer-Encoding") > 0 || (length != headers.end() && length->second != "0");
 }
 
+/// `close` among the options of any Connection field (RFC 9110, 7.6.1).
+bool says_close(const httplib::Headers& headers) {
+  const auto [first, last] = headers.equal_range("Connection");
+  return std::any_of(first, last, [](const auto& field) {
+    std::string options = field.second;
+    std::transform(options.begin(), options.end(), options.begin(), ascii_lower);
+    return options.find("close") != options.npos;
+  });
+}
+
 /// Collects the answer's body up to a limit.
 struct BodyKeeper {
   ExchangeStream& stream;
@@ -299,8 +304,6 @@ bool HttpConnection::is_like(const HttpConnection& other) const {
          ca_file_ == other.ca_file_ && wire_.address() == other.wire_.address();
 }
 
-FLYHOOK_DECL bool says_close(const Headers& headers);
-
 /// The request as cpp-httplib takes it, its body apart: that goes out through ExchangeStream.
 struct HttpExchange::Head {
   httplib::Request request{};
@@ -323,16 +326,6 @@ HttpExchange::HttpExchange(HttpRequest& request, Url& url) : request_(request), 
 
 HttpExchange::~HttpExchange() = default;
 
-/// `close` among the options of any Connection field (RFC 9110, 7.6.1).
-bool says_close(const Headers& headers) {
-  return std::any_of(headers.begin(), headers.end(), [](const auto& field) {
-    if (!equal_without_case(field.first, "connection")) return false;
-    std::string options = field.second;
-    std::transform(options.begin(), options.end(), options.begin(), ascii_lower);
-    return options.find("close") != options.npos;
-  });
-}
-
 HttpExchange::Result HttpExchange::run(HttpConnection& connection) {
   auto& head = head_->request;
   Connection& wire = connection.wire();
@@ -354,16 +347,16 @@ HttpExchange::Result HttpExchange::run(HttpConnection& connection) {
   const bool counts = (whole || (stream.has_headers() && failure.empty() && !stream.has_ended())) &&
                       answer.status >= 200;  // "099" is none of the interim answers that were passed over
   if (counts) {
+    // Where the body ends must be beyond doubt (RFC 9112, 6.3), or its rest would be the next answer's beginning.
+    const auto framings = answer.headers.count("Content-Length") + answer.headers.count("Transfer-Encoding");
+    result.is_reusable = whole && framings <= 1 && !(answer.status == 204 && announces_body(answer.headers)) &&
+                         stream.has_sent() && !stream.has_ended() && stream.is_drained() && wire.is_writable() &&
+                         answer.version == "HTTP/1.1" && !says_close(answer.headers);
     result.response.status = answer.status;
     result.response.body = std::move(keeper.body);
     result.response.headers.reserve(answer.headers.size());
     for (auto& [name, value] : answer.headers)  // cpp-httplib 0.11 decodes %0d in values
       if (is_header_value(value)) result.response.headers.emplace_back(name, std::move(value));
-    // Where the body ends must be beyond doubt (RFC 9112, 6.3), or its rest would be the next answer's beginning.
-    const auto framings = answer.headers.count("Content-Length") + answer.headers.count("Transfer-Encoding");
-    result.is_reusable = whole && framings <= 1 && !(answer.status == 204 && announces_body(answer.headers)) &&
-                         stream.has_sent() && !stream.has_ended() && stream.is_drained() && wire.is_writable() &&
-                         answer.version == "HTTP/1.1" && !says_close(result.response.headers);
     return result;
   }
   if (!failure.empty()) {
