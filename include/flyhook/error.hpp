@@ -5,6 +5,7 @@
 
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 // The one exception of the library: misuse and refused input. Background failures are never thrown; they are an
 // outcome in the delivery log, an observer call and a counter.
@@ -29,6 +30,12 @@ class Error : public std::runtime_error {
   std::string field_;
 };
 
+namespace detail {
+
+/// What strangers wrote, fit for a line of an error: at most 100 bytes of it, each printable ASCII or '?'.
+FLYHOOK_DECL std::string printable(std::string_view text);
+
+}  // namespace detail
 }  // namespace flyhook
 
 #if defined(FLYHOOK_HEADER_ONLY)

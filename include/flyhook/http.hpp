@@ -25,6 +25,10 @@ FLYHOOK_DECL const std::string* find_header(const Headers& headers, std::string_
 namespace detail {
 FLYHOOK_DECL char ascii_lower(char c);
 FLYHOOK_DECL bool equal_without_case(std::string_view a, std::string_view b);
+
+/// RFC 3986, 2.1, with upper-case digits: every byte that `is_kept` does not keep as %XX.
+FLYHOOK_DECL std::string percent_encoded(std::string_view text, bool (*is_kept)(unsigned char));
+
 }  // namespace detail
 
 /// True for a field name of RFC 9110, 5.6.2 (token): no space, no control character, not empty.

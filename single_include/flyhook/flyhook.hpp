@@ -460,6 +460,10 @@ FLYHOOK_DECL const std::string* find_header(const Headers& headers, std::string_
 namespace detail {
 FLYHOOK_DECL char ascii_lower(char c);
 FLYHOOK_DECL bool equal_without_case(std::string_view a, std::string_view b);
+
+/// RFC 3986, 2.1, with upper-case digits: every byte that `is_kept` does not keep as %XX.
+FLYHOOK_DECL std::string percent_encoded(std::string_view text, bool (*is_kept)(unsigned char));
+
 }  // namespace detail
 
 /// True for a field name of RFC 9110, 5.6.2 (token): no space, no control character, not empty.
@@ -513,6 +517,21 @@ char ascii_lower(char c) {
 bool equal_without_case(std::string_view a, std::string_view b) {
   return a.size() == b.size() &&
          std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return ascii_lower(x) == ascii_lower(y); });
+}
+
+std::string percent_encoded(std::string_view text, bool (*is_kept)(unsigned char)) {
+  constexpr std::string_view digits = "0123456789ABCDEF";
+  std::string encoded;
+  encoded.reserve(text.size());
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (is_kept(byte)) {
+      encoded.push_back(c);
+    } else {
+      encoded.append({'%', digits[byte >> 4], digits[byte & 15u]});
+    }
+  }
+  return encoded;
 }
 
 }  // namespace detail
@@ -659,6 +678,7 @@ FLYHOOK_DECL std::string ce_header_value(std::string_view text);
 
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 // The one exception of the library: misuse and refused input. Background failures are never thrown; they are an
 // outcome in the delivery log, an observer call and a counter.
@@ -683,6 +703,12 @@ class Error : public std::runtime_error {
   std::string field_;
 };
 
+namespace detail {
+
+/// What strangers wrote, fit for a line of an error: at most 100 bytes of it, each printable ASCII or '?'.
+FLYHOOK_DECL std::string printable(std::string_view text);
+
+}  // namespace detail
 }  // namespace flyhook
 
 #if defined(FLYHOOK_HEADER_ONLY)
@@ -690,6 +716,7 @@ class Error : public std::runtime_error {
 #ifndef FLYHOOK_IMPL_ERROR_IPP
 #define FLYHOOK_IMPL_ERROR_IPP
 
+#include <algorithm>
 #include <utility>
 
 namespace flyhook {
@@ -697,6 +724,16 @@ namespace flyhook {
 Error::Error(ErrorCode code, std::string field, const std::string& reason)
     : std::runtime_error(field.empty() ? reason : field + ": " + reason), code_(code), field_(std::move(field)) {}
 
+namespace detail {
+
+std::string printable(std::string_view text) {
+  std::string shown{text.substr(0, 100)};
+  std::replace_if(
+      shown.begin(), shown.end(), [](char c) { return c < 0x20 || c > 0x7E; }, '?');
+  return text.size() > shown.size() ? shown + "..." : shown;
+}
+
+}  // namespace detail
 }  // namespace flyhook
 
 #endif
@@ -753,18 +790,8 @@ bool is_json_type(std::string_view content_type) {
 }
 
 std::string ce_header_value(std::string_view text) {
-  constexpr std::string_view digits = "0123456789ABCDEF";
-  std::string value;
-  value.reserve(text.size());
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x21 && byte <= 0x7E && c != '"' && c != '%') {
-      value.push_back(c);
-    } else {
-      value.append({'%', digits[byte >> 4], digits[byte & 15u]});
-    }
-  }
-  return value;
+  return percent_encoded(text,
+                         [](unsigned char byte) { return byte >= 0x21 && byte <= 0x7E && byte != '"' && byte != '%'; });
 }
 
 /// `text` as a JSON string. Bytes from 0x80 on stay what they are.
@@ -2502,17 +2529,7 @@ std::string percent_decoded(std::string_view text) {
 
 /// A request target is ASCII (RFC 9112, 3.2): what is not is percent-encoded, as WHATWG does.
 std::string ascii_of(std::string_view target) {
-  constexpr std::string_view digits = "0123456789ABCDEF";
-  std::string text;
-  text.reserve(target.size() + 1);
-  for (const char c : target) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x80)
-      text.push_back(c);
-    else
-      text.append({'%', digits[byte >> 4], digits[byte & 15u]});
-  }
-  return text;
+  return percent_encoded(target, [](unsigned char byte) { return byte < 0x80; });
 }
 
 // Host ------------------------------------------------------------------------------------------------------------------
@@ -2844,7 +2861,6 @@ namespace flyhook {
 
 namespace detail {
 
-FLYHOOK_DECL std::string printable(std::string_view text);
 FLYHOOK_DECL std::string origin_of(const Url& url);
 FLYHOOK_DECL std::string_view name_of(const Url& url);
 FLYHOOK_DECL std::string of_host(std::string what, const Url& url);
@@ -2880,14 +2896,6 @@ UrlVerdict check_url(std::string_view url, const UrlPolicy& policy, const Resolv
 namespace detail {
 
 // Words -----------------------------------------------------------------------------------------------------------------
-
-/// At most 100 characters of what others wrote.
-std::string printable(std::string_view text) {
-  std::string shown{text.substr(0, 100)};
-  std::replace_if(
-      shown.begin(), shown.end(), [](char c) { return c < 0x20 || c > 0x7E; }, '?');
-  return text.size() > shown.size() ? shown + "..." : shown;
-}
 
 /// What a refusal may show of a URL: paths and queries hold tokens.
 std::string origin_of(const Url& url) {
@@ -6559,25 +6567,29 @@ class Guard {
 
 namespace flyhook::detail {
 
+FLYHOOK_DECL std::shared_ptr<Resolved> checked(AddressVerdict verdict);
+
 Guard::Guard(const UrlPolicy& policy, Resolver resolver, std::shared_ptr<Clock> clock, bool inline_only)
     : policy_(policy), resolver_(std::move(resolver), std::move(clock), inline_only) {}
 
-std::shared_ptr<const Resolved> Guard::judge_literal(const Url& url) const {
+/// The checked addresses, or why there are none.
+std::shared_ptr<Resolved> checked(AddressVerdict verdict) {
   auto resolved = std::make_shared<Resolved>();
-  auto verdict = policy_.judge(url, {});
   resolved->addresses = std::move(verdict.addresses);
   if (verdict.status != UrlStatus::allow) resolved->error = "refused_address: " + verdict.refused;
+  return resolved;
+}
+
+std::shared_ptr<const Resolved> Guard::judge_literal(const Url& url) const {
+  auto resolved = checked(policy_.judge(url, {}));
   resolved->refresh_at = resolved->expires_at = std::chrono::nanoseconds::max();
   return resolved;
 }
 
 std::shared_ptr<const Resolved> Guard::judge(const Url& url, std::shared_ptr<const Resolved> found) const {
   if (found == nullptr || found->addresses.empty()) return found;
-  auto verdict = policy_.judge(url, found->addresses);
-  auto judged = std::make_shared<Resolved>();
+  auto judged = checked(policy_.judge(url, found->addresses));
   judged->host = found->host;
-  judged->addresses = std::move(verdict.addresses);
-  if (verdict.status != UrlStatus::allow) judged->error = "refused_address: " + verdict.refused;
   judged->refresh_at = found->refresh_at;
   judged->expires_at = found->expires_at;
   return judged;
@@ -10839,6 +10851,9 @@ class Connection {
 #ifndef FLYHOOK_IMPL_DETAIL_TRANSPORT_CONNECTION_IPP
 #define FLYHOOK_IMPL_DETAIL_TRANSPORT_CONNECTION_IPP
 
+#ifndef FLYHOOK_IMPL_DETAIL_TRANSPORT_CONNECTION_TLS_IPP
+#define FLYHOOK_IMPL_DETAIL_TRANSPORT_CONNECTION_TLS_IPP
+
 #ifndef FLYHOOK_IMPL_DETAIL_TRANSPORT_CONNECTION_TLS_ERRORS_IPP
 #define FLYHOOK_IMPL_DETAIL_TRANSPORT_CONNECTION_TLS_ERRORS_IPP
 
@@ -10867,8 +10882,7 @@ FLYHOOK_DECL std::string refusal_of(X509_STORE_CTX* store, const std::string& ho
 FLYHOOK_DECL std::string handshake_failure(const std::string& host);
 /// Why `ca_file` cannot be what its name says; empty: it can be read.
 FLYHOOK_DECL std::string unreadable(const std::string& ca_file);
-/// Text of a stranger, made fit for a line of a log: printable ASCII, at most 100 bytes of it.
-FLYHOOK_DECL std::string plain_text(const unsigned char* text, int size);
+FLYHOOK_DECL std::string text_of(const ASN1_STRING* text);
 FLYHOOK_DECL std::string date_of(const ASN1_TIME* time);
 /// The names and addresses a certificate is for.
 FLYHOOK_DECL std::string names_of(const X509* certificate);
@@ -10882,13 +10896,9 @@ std::string openssl_reason() {
   return reason ? reason : "unknown TLS failure";
 }
 
-std::string plain_text(const unsigned char* text, int size) {
-  constexpr int most = 100;
-  std::string plain;
-  for (int i = 0; i < std::min(size, most); ++i)
-    plain += text[i] >= 0x20 && text[i] < 0x7F ? static_cast<char>(text[i]) : '?';
-  if (size > most) plain += "...";
-  return plain;
+std::string text_of(const ASN1_STRING* text) {
+  return printable({reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
+                    static_cast<std::size_t>(std::max(ASN1_STRING_length(text), 0))});
 }
 
 std::string date_of(const ASN1_TIME* time) {
@@ -10908,7 +10918,7 @@ std::string names_of(const X509* certificate) {
   for (int i = 0; i < std::min(count, most); ++i) {
     const GENERAL_NAME* const each = sk_GENERAL_NAME_value(all, i);
     if (each->type == GEN_DNS) {
-      add(plain_text(ASN1_STRING_get0_data(each->d.dNSName), ASN1_STRING_length(each->d.dNSName)));
+      add(text_of(each->d.dNSName));
     } else if (each->type == GEN_IPADD) {
       const int size = ASN1_STRING_length(each->d.iPAddress);
       char text[INET6_ADDRSTRLEN] = "?";
@@ -10926,8 +10936,7 @@ std::string title_of(const X509_NAME* name) {
   for (const int kind : {NID_commonName, NID_organizationName}) {
     const int at = X509_NAME_get_index_by_NID(name, kind, -1);
     if (at < 0) continue;
-    const ASN1_STRING* const text = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at));
-    return plain_text(ASN1_STRING_get0_data(text), ASN1_STRING_length(text));
+    return text_of(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)));
   }
   return {};
 }
@@ -10996,35 +11005,19 @@ std::string unreadable(const std::string& ca_file) {
 
 #endif
 
-#include <arpa/inet.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <climits>
-#include <cstring>
-#include <system_error>
+#include <memory>
+#include <utility>
+
+// TLS over a Connection: OpenSSL's, whose bytes go through the Connection's own waiting.
 
 namespace flyhook::detail {
-
-#if defined(MSG_NOSIGNAL)
-inline constexpr int connection_send_flags = MSG_NOSIGNAL | MSG_DONTWAIT;
-#else
-inline constexpr int connection_send_flags = MSG_DONTWAIT;  // SO_NOSIGPIPE is set instead
-#endif
-
-// TLS
 
 /// The BIO reads and writes through its Connection, so that deadlines, interruption and the absence of SIGPIPE hold for
 /// TLS as they do without it.
@@ -11114,7 +11107,92 @@ std::shared_ptr<const TlsContext> Connection::make_tls_context(const std::string
   return made;
 }
 
-// Connection
+bool Connection::secure(std::shared_ptr<const TlsContext> context, const std::string& host, bool host_is_address,
+                        Time deadline, std::string_view overdue) {
+  deadline_ = deadline;
+  overdue_ = overdue;
+  may_block_ = false;
+
+  ERR_clear_error();
+  auto tls = std::make_unique<Tls>();
+  tls->session = SSL_new(context->context);
+  BIO* const bio = tls->session ? BIO_new(context->method) : nullptr;
+  if (!bio) return fail("tls", openssl_reason());
+  BIO_set_data(bio, this);
+  BIO_set_init(bio, 1);
+  SSL_set_bio(tls->session, bio, bio);
+  tls->context = std::move(context);
+
+  // A name may end in a dot, certificates and SNI do not (RFC 6066, section 3); an address is no SNI.
+  const std::string name = host.ends_with('.') ? host.substr(0, host.size() - 1) : host;
+  bool named = false;
+  if (host_is_address) {
+    named = X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(tls->session), name.c_str()) == 1;
+  } else {
+    SSL_set_hostflags(tls->session, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    named = SSL_set1_host(tls->session, name.c_str()) == 1 && SSL_set_tlsext_host_name(tls->session, name.c_str()) == 1;
+  }
+  if (!named) return fail("tls", openssl_reason());
+
+  tls->host = &name;
+  SSL_set_ex_data(tls->session, 0, tls.get());
+  ERR_clear_error();
+  if (SSL_connect(tls->session) != 1) {
+    if (failure_.empty()) fail("tls", tls->refusal.empty() ? handshake_failure(name) : tls->refusal);
+    ERR_clear_error();
+    return false;
+  }
+  tls->host = nullptr;
+  tls_ = std::move(tls);
+  return true;
+}
+
+bool Connection::send_secure(std::string_view& bytes) {
+  ERR_clear_error();
+  while (!bytes.empty()) {
+    is_yielding_ = true;
+    const int count =
+        SSL_write(tls_->session, bytes.data(), static_cast<int>(std::min<std::size_t>(bytes.size(), INT_MAX)));
+    is_yielding_ = false;
+    is_write_pending_ = count <= 0 && failure_.empty() && SSL_get_error(tls_->session, count) == SSL_ERROR_WANT_WRITE;
+    if (is_write_pending_) return true;  // OpenSSL wants the same bytes again
+    if (count > 0)
+      bytes.remove_prefix(static_cast<std::size_t>(count));
+    else
+      return fail("closed", "TLS to " + peer() + ": " + openssl_reason());
+  }
+  return true;
+}
+
+}  // namespace flyhook::detail
+
+#endif
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <cstring>
+#include <system_error>
+
+namespace flyhook::detail {
+
+#if defined(MSG_NOSIGNAL)
+inline constexpr int connection_send_flags = MSG_NOSIGNAL | MSG_DONTWAIT;
+#else
+inline constexpr int connection_send_flags = MSG_DONTWAIT;  // SO_NOSIGPIPE is set instead
+#endif
 
 Connection::Connection(const std::string& address, std::uint16_t port) : address_(address), port_(port) {
   in6_addr unused{};
@@ -11217,46 +11295,6 @@ bool Connection::connect(Time deadline, std::string_view overdue) {
   return true;
 }
 
-bool Connection::secure(std::shared_ptr<const TlsContext> context, const std::string& host, bool host_is_address,
-                        Time deadline, std::string_view overdue) {
-  deadline_ = deadline;
-  overdue_ = overdue;
-  may_block_ = false;
-
-  ERR_clear_error();
-  auto tls = std::make_unique<Tls>();
-  tls->session = SSL_new(context->context);
-  BIO* const bio = tls->session ? BIO_new(context->method) : nullptr;
-  if (!bio) return fail("tls", openssl_reason());
-  BIO_set_data(bio, this);
-  BIO_set_init(bio, 1);
-  SSL_set_bio(tls->session, bio, bio);
-  tls->context = std::move(context);
-
-  // A name may end in a dot, certificates and SNI do not (RFC 6066, section 3); an address is no SNI.
-  const std::string name = host.ends_with('.') ? host.substr(0, host.size() - 1) : host;
-  bool named = false;
-  if (host_is_address) {
-    named = X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(tls->session), name.c_str()) == 1;
-  } else {
-    SSL_set_hostflags(tls->session, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    named = SSL_set1_host(tls->session, name.c_str()) == 1 && SSL_set_tlsext_host_name(tls->session, name.c_str()) == 1;
-  }
-  if (!named) return fail("tls", openssl_reason());
-
-  tls->host = &name;
-  SSL_set_ex_data(tls->session, 0, tls.get());
-  ERR_clear_error();
-  if (SSL_connect(tls->session) != 1) {
-    if (failure_.empty()) fail("tls", tls->refusal.empty() ? handshake_failure(name) : tls->refusal);
-    ERR_clear_error();
-    return false;
-  }
-  tls->host = nullptr;
-  tls_ = std::move(tls);
-  return true;
-}
-
 bool Connection::is_quiet() {
   if (is_deaf_ || interrupted_ || (tls_ && SSL_has_pending(tls_->session))) return false;
   char byte = 0;
@@ -11340,23 +11378,6 @@ std::ptrdiff_t Connection::receive_raw(char* to, std::size_t size) {
       return -1;
     }
   }
-}
-
-bool Connection::send_secure(std::string_view& bytes) {
-  ERR_clear_error();
-  while (!bytes.empty()) {
-    is_yielding_ = true;
-    const int count =
-        SSL_write(tls_->session, bytes.data(), static_cast<int>(std::min<std::size_t>(bytes.size(), INT_MAX)));
-    is_yielding_ = false;
-    is_write_pending_ = count <= 0 && failure_.empty() && SSL_get_error(tls_->session, count) == SSL_ERROR_WANT_WRITE;
-    if (is_write_pending_) return true;  // OpenSSL wants the same bytes again
-    if (count > 0)
-      bytes.remove_prefix(static_cast<std::size_t>(count));
-    else
-      return fail("closed", "TLS to " + peer() + ": " + openssl_reason());
-  }
-  return true;
 }
 
 bool Connection::send(std::string_view& head, std::string_view& body) {

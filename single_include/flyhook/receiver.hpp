@@ -68,6 +68,10 @@ FLYHOOK_DECL const std::string* find_header(const Headers& headers, std::string_
 namespace detail {
 FLYHOOK_DECL char ascii_lower(char c);
 FLYHOOK_DECL bool equal_without_case(std::string_view a, std::string_view b);
+
+/// RFC 3986, 2.1, with upper-case digits: every byte that `is_kept` does not keep as %XX.
+FLYHOOK_DECL std::string percent_encoded(std::string_view text, bool (*is_kept)(unsigned char));
+
 }  // namespace detail
 
 /// True for a field name of RFC 9110, 5.6.2 (token): no space, no control character, not empty.
@@ -121,6 +125,21 @@ char ascii_lower(char c) {
 bool equal_without_case(std::string_view a, std::string_view b) {
   return a.size() == b.size() &&
          std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return ascii_lower(x) == ascii_lower(y); });
+}
+
+std::string percent_encoded(std::string_view text, bool (*is_kept)(unsigned char)) {
+  constexpr std::string_view digits = "0123456789ABCDEF";
+  std::string encoded;
+  encoded.reserve(text.size());
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (is_kept(byte)) {
+      encoded.push_back(c);
+    } else {
+      encoded.append({'%', digits[byte >> 4], digits[byte & 15u]});
+    }
+  }
+  return encoded;
 }
 
 }  // namespace detail
@@ -250,6 +269,7 @@ class HmacKey {
 
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 // The one exception of the library: misuse and refused input. Background failures are never thrown; they are an
 // outcome in the delivery log, an observer call and a counter.
@@ -274,6 +294,12 @@ class Error : public std::runtime_error {
   std::string field_;
 };
 
+namespace detail {
+
+/// What strangers wrote, fit for a line of an error: at most 100 bytes of it, each printable ASCII or '?'.
+FLYHOOK_DECL std::string printable(std::string_view text);
+
+}  // namespace detail
 }  // namespace flyhook
 
 #if defined(FLYHOOK_HEADER_ONLY)
@@ -281,6 +307,7 @@ class Error : public std::runtime_error {
 #ifndef FLYHOOK_IMPL_ERROR_IPP
 #define FLYHOOK_IMPL_ERROR_IPP
 
+#include <algorithm>
 #include <utility>
 
 namespace flyhook {
@@ -288,6 +315,16 @@ namespace flyhook {
 Error::Error(ErrorCode code, std::string field, const std::string& reason)
     : std::runtime_error(field.empty() ? reason : field + ": " + reason), code_(code), field_(std::move(field)) {}
 
+namespace detail {
+
+std::string printable(std::string_view text) {
+  std::string shown{text.substr(0, 100)};
+  std::replace_if(
+      shown.begin(), shown.end(), [](char c) { return c < 0x20 || c > 0x7E; }, '?');
+  return text.size() > shown.size() ? shown + "..." : shown;
+}
+
+}  // namespace detail
 }  // namespace flyhook
 
 #endif

@@ -12,8 +12,6 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
-#include <thread>
-#include <utility>
 #include <vector>
 
 extern char** environ;
@@ -80,17 +78,18 @@ class NodeProcess {
  private:
   void end() noexcept {
     if (input_ >= 0) close(input_);  // what the scripts end at
-    if (output_ >= 0) close(output_);
-    input_ = output_ = -1;
-    if (pid_ <= 0) return;
-    const auto pid = std::exchange(pid_, -1);
-    kill(pid, SIGTERM);
-    for (int i = 0; i < 500; ++i) {
-      if (waitpid(pid, nullptr, WNOHANG) != 0) return;
-      std::this_thread::sleep_for(std::chrono::milliseconds{10});
+    if (pid_ > 0) {
+      kill(pid_, SIGTERM);
+      // It is over when nobody holds the other end of its output any more.
+      pollfd ended{output_, POLLIN, 0};
+      char rest[4096];
+      bool is_over = false;
+      while (!is_over && poll(&ended, 1, 5'000) > 0) is_over = read(output_, rest, sizeof rest) <= 0;
+      if (!is_over) kill(pid_, SIGKILL);
+      waitpid(pid_, nullptr, 0);
     }
-    kill(pid, SIGKILL);
-    waitpid(pid, nullptr, 0);
+    if (output_ >= 0) close(output_);
+    pid_ = input_ = output_ = -1;
   }
 
   pid_t pid_ = -1;

@@ -53,18 +53,8 @@ bool is_json_type(std::string_view content_type) {
 }
 
 std::string ce_header_value(std::string_view text) {
-  constexpr std::string_view digits = "0123456789ABCDEF";
-  std::string value;
-  value.reserve(text.size());
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x21 && byte <= 0x7E && c != '"' && c != '%') {
-      value.push_back(c);
-    } else {
-      value.append({'%', digits[byte >> 4], digits[byte & 15u]});
-    }
-  }
-  return value;
+  return percent_encoded(text,
+                         [](unsigned char byte) { return byte >= 0x21 && byte <= 0x7E && byte != '"' && byte != '%'; });
 }
 
 /// `text` as a JSON string. Bytes from 0x80 on stay what they are.

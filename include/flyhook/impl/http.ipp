@@ -18,6 +18,21 @@ bool equal_without_case(std::string_view a, std::string_view b) {
          std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return ascii_lower(x) == ascii_lower(y); });
 }
 
+std::string percent_encoded(std::string_view text, bool (*is_kept)(unsigned char)) {
+  constexpr std::string_view digits = "0123456789ABCDEF";
+  std::string encoded;
+  encoded.reserve(text.size());
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (is_kept(byte)) {
+      encoded.push_back(c);
+    } else {
+      encoded.append({'%', digits[byte >> 4], digits[byte & 15u]});
+    }
+  }
+  return encoded;
+}
+
 }  // namespace detail
 
 const std::string* find_header(const Headers& headers, std::string_view name) {

@@ -16,7 +16,6 @@ namespace flyhook {
 
 namespace detail {
 
-FLYHOOK_DECL std::string printable(std::string_view text);
 FLYHOOK_DECL std::string origin_of(const Url& url);
 FLYHOOK_DECL std::string_view name_of(const Url& url);
 FLYHOOK_DECL std::string of_host(std::string what, const Url& url);
@@ -52,14 +51,6 @@ UrlVerdict check_url(std::string_view url, const UrlPolicy& policy, const Resolv
 namespace detail {
 
 // Words -----------------------------------------------------------------------------------------------------------------
-
-/// At most 100 characters of what others wrote.
-std::string printable(std::string_view text) {
-  std::string shown{text.substr(0, 100)};
-  std::replace_if(
-      shown.begin(), shown.end(), [](char c) { return c < 0x20 || c > 0x7E; }, '?');
-  return text.size() > shown.size() ? shown + "..." : shown;
-}
 
 /// What a refusal may show of a URL: paths and queries hold tokens.
 std::string origin_of(const Url& url) {

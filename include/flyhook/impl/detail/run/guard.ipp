@@ -10,25 +10,29 @@
 
 namespace flyhook::detail {
 
+FLYHOOK_DECL std::shared_ptr<Resolved> checked(AddressVerdict verdict);
+
 Guard::Guard(const UrlPolicy& policy, Resolver resolver, std::shared_ptr<Clock> clock, bool inline_only)
     : policy_(policy), resolver_(std::move(resolver), std::move(clock), inline_only) {}
 
-std::shared_ptr<const Resolved> Guard::judge_literal(const Url& url) const {
+/// The checked addresses, or why there are none.
+std::shared_ptr<Resolved> checked(AddressVerdict verdict) {
   auto resolved = std::make_shared<Resolved>();
-  auto verdict = policy_.judge(url, {});
   resolved->addresses = std::move(verdict.addresses);
   if (verdict.status != UrlStatus::allow) resolved->error = "refused_address: " + verdict.refused;
+  return resolved;
+}
+
+std::shared_ptr<const Resolved> Guard::judge_literal(const Url& url) const {
+  auto resolved = checked(policy_.judge(url, {}));
   resolved->refresh_at = resolved->expires_at = std::chrono::nanoseconds::max();
   return resolved;
 }
 
 std::shared_ptr<const Resolved> Guard::judge(const Url& url, std::shared_ptr<const Resolved> found) const {
   if (found == nullptr || found->addresses.empty()) return found;
-  auto verdict = policy_.judge(url, found->addresses);
-  auto judged = std::make_shared<Resolved>();
+  auto judged = checked(policy_.judge(url, found->addresses));
   judged->host = found->host;
-  judged->addresses = std::move(verdict.addresses);
-  if (verdict.status != UrlStatus::allow) judged->error = "refused_address: " + verdict.refused;
   judged->refresh_at = found->refresh_at;
   judged->expires_at = found->expires_at;
   return judged;

@@ -50,17 +50,7 @@ std::string percent_decoded(std::string_view text) {
 
 /// A request target is ASCII (RFC 9112, 3.2): what is not is percent-encoded, as WHATWG does.
 std::string ascii_of(std::string_view target) {
-  constexpr std::string_view digits = "0123456789ABCDEF";
-  std::string text;
-  text.reserve(target.size() + 1);
-  for (const char c : target) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x80)
-      text.push_back(c);
-    else
-      text.append({'%', digits[byte >> 4], digits[byte & 15u]});
-  }
-  return text;
+  return percent_encoded(target, [](unsigned char byte) { return byte < 0x80; });
 }
 
 // Host ------------------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 #define FLYHOOK_IMPL_DETAIL_TRANSPORT_CONNECTION_TLS_ERRORS_IPP
 
 #include <flyhook/detail/config.hpp>
+#include <flyhook/error.hpp>
 
 #include <arpa/inet.h>
 #include <openssl/err.h>
@@ -28,8 +29,7 @@ FLYHOOK_DECL std::string refusal_of(X509_STORE_CTX* store, const std::string& ho
 FLYHOOK_DECL std::string handshake_failure(const std::string& host);
 /// Why `ca_file` cannot be what its name says; empty: it can be read.
 FLYHOOK_DECL std::string unreadable(const std::string& ca_file);
-/// Text of a stranger, made fit for a line of a log: printable ASCII, at most 100 bytes of it.
-FLYHOOK_DECL std::string plain_text(const unsigned char* text, int size);
+FLYHOOK_DECL std::string text_of(const ASN1_STRING* text);
 FLYHOOK_DECL std::string date_of(const ASN1_TIME* time);
 /// The names and addresses a certificate is for.
 FLYHOOK_DECL std::string names_of(const X509* certificate);
@@ -43,13 +43,9 @@ std::string openssl_reason() {
   return reason ? reason : "unknown TLS failure";
 }
 
-std::string plain_text(const unsigned char* text, int size) {
-  constexpr int most = 100;
-  std::string plain;
-  for (int i = 0; i < std::min(size, most); ++i)
-    plain += text[i] >= 0x20 && text[i] < 0x7F ? static_cast<char>(text[i]) : '?';
-  if (size > most) plain += "...";
-  return plain;
+std::string text_of(const ASN1_STRING* text) {
+  return printable({reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
+                    static_cast<std::size_t>(std::max(ASN1_STRING_length(text), 0))});
 }
 
 std::string date_of(const ASN1_TIME* time) {
@@ -69,7 +65,7 @@ std::string names_of(const X509* certificate) {
   for (int i = 0; i < std::min(count, most); ++i) {
     const GENERAL_NAME* const each = sk_GENERAL_NAME_value(all, i);
     if (each->type == GEN_DNS) {
-      add(plain_text(ASN1_STRING_get0_data(each->d.dNSName), ASN1_STRING_length(each->d.dNSName)));
+      add(text_of(each->d.dNSName));
     } else if (each->type == GEN_IPADD) {
       const int size = ASN1_STRING_length(each->d.iPAddress);
       char text[INET6_ADDRSTRLEN] = "?";
@@ -87,8 +83,7 @@ std::string title_of(const X509_NAME* name) {
   for (const int kind : {NID_commonName, NID_organizationName}) {
     const int at = X509_NAME_get_index_by_NID(name, kind, -1);
     if (at < 0) continue;
-    const ASN1_STRING* const text = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at));
-    return plain_text(ASN1_STRING_get0_data(text), ASN1_STRING_length(text));
+    return text_of(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)));
   }
   return {};
 }
