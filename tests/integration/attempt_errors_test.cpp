@@ -1,12 +1,12 @@
 #include <flyhook/flyhook.hpp>
 
 #include "catch.hpp"
+#include "integration/attempts.hpp"
 #include "integration/scripted_server.hpp"
 
 #include <atomic>
 #include <chrono>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,22 +21,6 @@ using namespace std::string_literals;
 using Peer = ScriptedServer::Peer;
 
 namespace {
-
-class Attempts : public Observer {
- public:
-  void on_attempt(const DeliveryRecord&, const Attempt& attempt) override {
-    const std::lock_guard lock{mutex_};
-    attempts_.push_back(attempt);
-  }
-  std::vector<Attempt> all() const {
-    const std::lock_guard lock{mutex_};
-    return attempts_;
-  }
-
- private:
-  mutable std::mutex mutex_{};
-  std::vector<Attempt> attempts_{};
-};
 
 /// A publisher whose deliveries have one attempt each.
 class Sender {
@@ -56,12 +40,7 @@ class Sender {
     publisher_->subscribe({.url = url});
   }
 
-  Attempt attempt(nlohmann::json data = 1) {
-    const auto before = attempts_->all().size();
-    publisher_->publish(Event{"order.paid", std::move(data), {}, {}});
-    REQUIRE(eventually([&] { return attempts_->all().size() > before; }));
-    return attempts_->all().back();
-  }
+  Attempt attempt(nlohmann::json data = 1) { return attempts_->after_publishing(*publisher_, std::move(data)); }
 
  private:
   std::shared_ptr<Attempts> attempts_ = std::make_shared<Attempts>();

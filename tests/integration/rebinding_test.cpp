@@ -2,12 +2,12 @@
 #include <flyhook/testing.hpp>
 
 #include "catch.hpp"
+#include "integration/attempts.hpp"
 #include "integration/scripted_server.hpp"
 
 #include <atomic>
 #include <chrono>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,22 +21,6 @@ using Peer = ScriptedServer::Peer;
 
 namespace {
 
-class Errors : public Observer {
- public:
-  void on_attempt(const DeliveryRecord&, const Attempt& attempt) override {
-    const std::lock_guard lock{mutex_};
-    errors_.push_back(attempt.error);
-  }
-  std::vector<std::string> all() const {
-    const std::lock_guard lock{mutex_};
-    return errors_;
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::vector<std::string> errors_;
-};
-
 struct Rebinding {
   explicit Rebinding(ScriptedServer::Script outside_does)
       : outside(std::move(outside_does), nullptr, "127.0.0.2"), inside(answer_all, nullptr, "127.0.0.1", outside.port()) {
@@ -46,23 +30,18 @@ struct Rebinding {
     options.resolver = [turned = turned](const std::string&) {
       return std::vector<std::string>{*turned ? "127.0.0.1" : "127.0.0.2"};
     };
-    options.observer = errors;
+    options.observer = attempts;
     options.clock = clock;
     publisher = std::make_unique<Publisher<>>(options);
     publisher->subscribe({.url = outside.url("/", "http", "rebind.test")});
   }
 
-  /// Publishes one event and returns what became of its attempt.
-  std::string attempt() {
-    const auto before = errors->all().size();
-    publisher->publish(Event{"order.paid", 1, {}, {}});
-    REQUIRE(eventually([&] { return errors->all().size() > before; }));
-    return errors->all().back();
-  }
+  /// What became of the attempt for one event; empty: delivered.
+  std::string attempt() { return attempts->after_publishing(*publisher).error; }
 
   ScriptedServer outside, inside;
   std::shared_ptr<std::atomic<bool>> turned = std::make_shared<std::atomic<bool>>(false);
-  std::shared_ptr<Errors> errors = std::make_shared<Errors>();
+  std::shared_ptr<Attempts> attempts = std::make_shared<Attempts>();
   std::shared_ptr<ManualClock> clock = std::make_shared<ManualClock>();
   std::unique_ptr<Publisher<>> publisher;
 };
