@@ -483,6 +483,9 @@ struct HttpRequest {
   std::vector<std::string> addresses{};   ///< connect only to these; Host, SNI and certificate name stay the URL's
   std::size_t max_response_bytes = 4096;  ///< of the body kept; what is beyond is read past or cut off
   std::string ca_file{};                  ///< PEM file of the trusted authorities; empty: the system's
+  /// How long `addresses` may be connected to, counted from `send`: what was looked up counts 10 s. The first connection is
+  /// not held to it; a further one is (to the next address, or where a kept connection turned out closed).
+  std::chrono::milliseconds addresses_ttl{10'000};
 };
 
 /// The answer to an HttpRequest. Either `status` is a whole HTTP answer's, or `error` says why there is none: a class word
@@ -6119,9 +6122,9 @@ struct Settling {
 /// The message as the endpoint wants it, encoded once per event and encoding. Throws Error.
 FLYHOOK_DECL std::shared_ptr<const Encoded> encoded(const Job& job, const Options& options);
 
-/// The signed request of an attempt at `now`.
+/// The signed request of an attempt at `now`, by the wall clock, and `elapsed`, by the other.
 FLYHOOK_DECL HttpRequest make_request(const Job& job, const std::shared_ptr<const Encoded>& body, const Options& options,
-                                      TimePoint now);
+                                      TimePoint now, std::chrono::nanoseconds elapsed);
 
 /// Judges the answer to the job's attempt that began at `began`.
 FLYHOOK_DECL Settling conclude(Job job, HttpResponse response, TimePoint began, std::chrono::nanoseconds took);
@@ -6189,6 +6192,8 @@ Verdict judge(const HttpResponse& response) {
 
 #endif
 
+#include <algorithm>
+#include <chrono>
 #include <mutex>
 #include <utility>
 
@@ -6205,8 +6210,8 @@ std::shared_ptr<const Encoded> encoded(const Job& job, const Options& options) {
   return body;
 }
 
-HttpRequest make_request(const Job& job, const std::shared_ptr<const Encoded>& body, const Options& options,
-                         TimePoint now) {
+HttpRequest make_request(const Job& job, const std::shared_ptr<const Encoded>& body, const Options& options, TimePoint now,
+                         std::chrono::nanoseconds elapsed) {
   const auto& endpoint = *job.endpoint;
   auto timestamp = std::to_string(std::chrono::floor<std::chrono::seconds>(now.time_since_epoch()).count());
 
@@ -6224,6 +6229,8 @@ HttpRequest make_request(const Job& job, const std::shared_ptr<const Encoded>& b
   request.timeout = endpoint.timeout;
   request.connect_timeout = options.connect_timeout;
   request.addresses = job.resolved->addresses;
+  request.addresses_ttl =
+      std::min(std::chrono::duration_cast<std::chrono::milliseconds>(job.resolved->expires_at - elapsed), request.timeout);
   request.ca_file = options.ca_file;
   return request;
 }
@@ -8600,6 +8607,7 @@ void Engine::send(Hand& hand) {
   }
 
   const auto began = clock_.now();
+  const auto began_elapsed = clock_.elapsed();
   if (job.resolved->addresses.empty()) {
     HttpResponse response;
     response.error = job.resolved->error;
@@ -8608,7 +8616,7 @@ void Engine::send(Hand& hand) {
   }
   HttpRequest request;
   try {
-    request = make_request(job, encoded(job, options_), options_, began);
+    request = make_request(job, encoded(job, options_), options_, began, began_elapsed);
   } catch (const std::exception& error) {
     hand.judged = give_up(std::move(job), error.what());
     return;
@@ -8618,7 +8626,7 @@ void Engine::send(Hand& hand) {
   exchange->engine = shared_from_this();
   exchange->job = std::move(job);
   exchange->began = began;
-  exchange->began_elapsed = clock_.elapsed();
+  exchange->began_elapsed = began_elapsed;
   exchange->sender = std::this_thread::get_id();
   exchange->is_sending = true;
   const auto deliver = [&] {
@@ -12017,6 +12025,7 @@ bool HttplibTransport::Pool::Exchange::find_connection(bool fresh, Clock::time_p
   for (std::size_t i = 0; i < addresses.size(); ++i) {
     // One address that swallows packets leaves time for the others.
     const auto now = Clock::now();
+    if (i > 0 && now >= began + request_.addresses_ttl) return false;
     const auto share = (deadline - now) / static_cast<std::int64_t>(addresses.size() - i);
     error.clear();
     if (connect_to(addresses[i], context, now + share, total, error)) return true;
@@ -12104,7 +12113,8 @@ HttpResponse HttplibTransport::Pool::perform(HttpRequest& request) {
     auto result = http.run(exchange.connection());
     if (result.is_reusable) exchange.keep_connection();
     // The server may close a kept connection while our request is on its way: no fault of either, and once is enough.
-    if (!result.is_stale || exchange.is_fresh()) return std::move(result.response);
+    const bool may_retry = result.is_stale && !exchange.is_fresh() && Clock::now() < began + request.addresses_ttl;
+    if (!may_retry) return std::move(result.response);
   }
 }
 

@@ -91,6 +91,9 @@ struct HttpRequest {
   std::vector<std::string> addresses{};   ///< connect only to these; Host, SNI and certificate name stay the URL's
   std::size_t max_response_bytes = 4096;  ///< of the body kept; what is beyond is read past or cut off
   std::string ca_file{};                  ///< PEM file of the trusted authorities; empty: the system's
+  /// How long `addresses` may be connected to, counted from `send`: what was looked up counts 10 s. The first connection is
+  /// not held to it; a further one is (to the next address, or where a kept connection turned out closed).
+  std::chrono::milliseconds addresses_ttl{10'000};
 };
 
 /// The answer to an HttpRequest. Either `status` is a whole HTTP answer's, or `error` says why there is none: a class word

@@ -92,6 +92,23 @@ TEST_CASE("a name that does not resolve may be registered; its attempts say so, 
   CHECK(session.transport->requests()[0].addresses == Addresses{"93.184.216.34"});
 }
 
+TEST_CASE("a request says how long its addresses may still be connected to") {
+  Guarded guarded;
+  EngineSession session{contract::each_store(), guarded.options};
+  guarded.names->of["hooks.example"] = {"93.184.216.34"};
+  session.publisher->subscribe({.url = "https://hooks.example/"});
+  session.publisher->subscribe({.url = "https://93.184.216.34/"});
+  session.publish();
+  session.settle();
+  session.clock->advance(4s);
+  session.publish();
+  session.settle();
+  std::map<std::string, std::vector<std::chrono::milliseconds>> ttls;
+  for (const auto& request : session.transport->requests()) ttls[request.url].push_back(request.addresses_ttl);
+  CHECK(ttls["https://hooks.example/"] == std::vector<std::chrono::milliseconds>{10s, 6s});
+  CHECK(ttls["https://93.184.216.34/"] == std::vector<std::chrono::milliseconds>{15s, 15s});  // the whole exchange
+}
+
 TEST_CASE("a URL that stays as it was is not looked up again") {
   Guarded guarded;
   EngineSession session{contract::each_store(), guarded.options};

@@ -274,9 +274,17 @@ TEST_CASE("a kept connection that the server closes under the request is tried o
   }};
   HttplibTransport transport;
   CHECK(send(transport, to(server)).status == 200);
-  CHECK(send(transport, to(server)).status == 200);
-  CHECK(server.connections() == 2);
-  CHECK(server.requests() == 3);
+  auto request = to(server);
+  SECTION("as long as its address counts") {
+    CHECK(send(transport, request).status == 200);
+    CHECK(server.connections() == 2);
+    CHECK(server.requests() == 3);
+  }
+  SECTION("and not on addresses looked up too long ago") {
+    request.addresses_ttl = 0ms;
+    CHECK(is(send(transport, request), "closed"));
+    CHECK(server.connections() == 1);
+  }
 }
 
 TEST_CASE("a kept connection that fails twice in a row is not tried a third time") {
@@ -697,6 +705,11 @@ TEST_CASE("one address that swallows everything leaves time for the next") {
   request.connect_timeout = 400ms;
   request.addresses = {"127.0.0.1", "127.0.0.2"};
   CHECK(send(transport, request).status == 200);
+  CHECK(server.connections() == 1);
+  request.addresses_ttl = 100ms;  // over before the first one is given up
+  HttplibTransport another;
+  CHECK(is(send(another, request), "connect"));
+  CHECK(server.connections() == 1);
 }
 
 TEST_CASE("cancel_all ends a connect, a handshake and a wait within 100 ms") {

@@ -51,9 +51,9 @@ struct Settling {
 /// The message as the endpoint wants it, encoded once per event and encoding. Throws Error.
 FLYHOOK_DECL std::shared_ptr<const Encoded> encoded(const Job& job, const Options& options);
 
-/// The signed request of an attempt at `now`.
+/// The signed request of an attempt at `now`, by the wall clock, and `elapsed`, by the other.
 FLYHOOK_DECL HttpRequest make_request(const Job& job, const std::shared_ptr<const Encoded>& body, const Options& options,
-                                      TimePoint now);
+                                      TimePoint now, std::chrono::nanoseconds elapsed);
 
 /// Judges the answer to the job's attempt that began at `began`.
 FLYHOOK_DECL Settling conclude(Job job, HttpResponse response, TimePoint began, std::chrono::nanoseconds took);

@@ -148,6 +148,7 @@ bool HttplibTransport::Pool::Exchange::find_connection(bool fresh, Clock::time_p
   for (std::size_t i = 0; i < addresses.size(); ++i) {
     // One address that swallows packets leaves time for the others.
     const auto now = Clock::now();
+    if (i > 0 && now >= began + request_.addresses_ttl) return false;
     const auto share = (deadline - now) / static_cast<std::int64_t>(addresses.size() - i);
     error.clear();
     if (connect_to(addresses[i], context, now + share, total, error)) return true;
@@ -235,7 +236,8 @@ HttpResponse HttplibTransport::Pool::perform(HttpRequest& request) {
     auto result = http.run(exchange.connection());
     if (result.is_reusable) exchange.keep_connection();
     // The server may close a kept connection while our request is on its way: no fault of either, and once is enough.
-    if (!result.is_stale || exchange.is_fresh()) return std::move(result.response);
+    const bool may_retry = result.is_stale && !exchange.is_fresh() && Clock::now() < began + request.addresses_ttl;
+    if (!may_retry) return std::move(result.response);
   }
 }
 

@@ -4,6 +4,8 @@
 #include <flyhook/detail/decide/outcome.hpp>
 #include <flyhook/detail/run/dispatch.hpp>
 
+#include <algorithm>
+#include <chrono>
 #include <mutex>
 #include <utility>
 
@@ -20,8 +22,8 @@ std::shared_ptr<const Encoded> encoded(const Job& job, const Options& options) {
   return body;
 }
 
-HttpRequest make_request(const Job& job, const std::shared_ptr<const Encoded>& body, const Options& options,
-                         TimePoint now) {
+HttpRequest make_request(const Job& job, const std::shared_ptr<const Encoded>& body, const Options& options, TimePoint now,
+                         std::chrono::nanoseconds elapsed) {
   const auto& endpoint = *job.endpoint;
   auto timestamp = std::to_string(std::chrono::floor<std::chrono::seconds>(now.time_since_epoch()).count());
 
@@ -39,6 +41,8 @@ HttpRequest make_request(const Job& job, const std::shared_ptr<const Encoded>& b
   request.timeout = endpoint.timeout;
   request.connect_timeout = options.connect_timeout;
   request.addresses = job.resolved->addresses;
+  request.addresses_ttl =
+      std::min(std::chrono::duration_cast<std::chrono::milliseconds>(job.resolved->expires_at - elapsed), request.timeout);
   request.ca_file = options.ca_file;
   return request;
 }

@@ -231,6 +231,7 @@ void Engine::send(Hand& hand) {
   }
 
   const auto began = clock_.now();
+  const auto began_elapsed = clock_.elapsed();
   if (job.resolved->addresses.empty()) {
     HttpResponse response;
     response.error = job.resolved->error;
@@ -239,7 +240,7 @@ void Engine::send(Hand& hand) {
   }
   HttpRequest request;
   try {
-    request = make_request(job, encoded(job, options_), options_, began);
+    request = make_request(job, encoded(job, options_), options_, began, began_elapsed);
   } catch (const std::exception& error) {
     hand.judged = give_up(std::move(job), error.what());
     return;
@@ -249,7 +250,7 @@ void Engine::send(Hand& hand) {
   exchange->engine = shared_from_this();
   exchange->job = std::move(job);
   exchange->began = began;
-  exchange->began_elapsed = clock_.elapsed();
+  exchange->began_elapsed = began_elapsed;
   exchange->sender = std::this_thread::get_id();
   exchange->is_sending = true;
   const auto deliver = [&] {
