@@ -13,20 +13,34 @@
 
 namespace flyhook {
 
-/// The waits before each attempt of a delivery. The default spreads ten attempts over about three days.
+/// When a delivery is tried again after an attempt that was answered by anything but 2xx, or not at all. A redirect is not
+/// followed, and counts as a failure. Out of attempts it is dead. 410 ends it whatever the policy, and disables the
+/// subscription. The default spreads ten attempts over about three days.
+///
+/// Retry-After, seconds or a date, makes the wait longer and never shorter. On 429 and 503 it holds the whole subscription:
+/// nothing is sent to it before then, and the delivery spends no step of its schedule, six times at most.
 struct RetryPolicy {
-  /// schedule[i] is the wait before attempt i+1, so the first is usually 0. Must not be empty.
+  /// schedule[i] is the wait before attempt i+1, so the first is usually 0. 1 to 1,000 of them, each 0 to a year.
   std::vector<std::chrono::milliseconds> schedule = default_schedule();
-  double jitter = 0.2;                         ///< each wait is spread by this share to both sides; 0 to 1
-  std::chrono::seconds max_age{0};             ///< older deliveries are given up; 0: no limit
-  std::vector<int> stop_on{};                  ///< statuses after which no further attempt is made
-  std::chrono::seconds retry_after_cap{3600};  ///< a longer Retry-After counts as this
+  /// Each wait is spread by this share to both sides, a Retry-After upwards only; 0 to 1. 0: as the schedule says.
+  double jitter = 0.2;
+  /// A delivery whose next attempt would come later than this after `publish` is dead at once, its reason begins with
+  /// "max_age"; 0: no limit. It counts while paused, and against a replay too.
+  std::chrono::seconds max_age{0};
+  std::vector<int> stop_on{};                  ///< statuses after which it is dead at once, as {400, 422}; 100 to 599
+  std::chrono::seconds retry_after_cap{3600};  ///< a longer Retry-After counts as this; 0: none is heeded
 
   /// At once, 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h.
   FLYHOOK_DECL static std::vector<std::chrono::milliseconds> default_schedule();
 
   /// One attempt, at once.
   FLYHOOK_DECL static RetryPolicy none();
+
+  /// {0, first, first × factor, first × factor², … ≤ cap}: so many attempts in all, each wait rounded to milliseconds and
+  /// none above the cap. Throws Error (`invalid`) naming the argument: `first` below 0, `factor` below 1 or not finite,
+  /// `cap` below `first`, `attempts` 0 or above 1,000.
+  FLYHOOK_DECL static RetryPolicy exponential(std::chrono::milliseconds first, double factor, std::chrono::milliseconds cap,
+                                              unsigned attempts);
 
   friend bool operator==(const RetryPolicy&, const RetryPolicy&) = default;
 };

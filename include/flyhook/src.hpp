@@ -13,12 +13,17 @@
 
 #include <flyhook/impl/clock.ipp>
 #include <flyhook/impl/delivery.ipp>
+#include <flyhook/impl/detail/decide/breaker.ipp>
+#include <flyhook/impl/detail/decide/concurrency.ipp>
 #include <flyhook/impl/detail/decide/filter.ipp>
+#include <flyhook/impl/detail/decide/health.ipp>
 #include <flyhook/impl/detail/decide/lane.ipp>
 #include <flyhook/impl/detail/decide/outcome.ipp>
 #include <flyhook/impl/detail/decide/registry.ipp>
+#include <flyhook/impl/detail/decide/retry.ipp>
 #include <flyhook/impl/detail/decide/rotation.ipp>
 #include <flyhook/impl/detail/decide/scheduler.ipp>
+#include <flyhook/impl/detail/decide/token_bucket.ipp>
 #include <flyhook/impl/detail/decide/validation.ipp>
 #include <flyhook/impl/detail/run/dispatch.ipp>
 #include <flyhook/impl/detail/run/engine.ipp>
@@ -34,6 +39,7 @@
 #include <flyhook/impl/detail/security/url.ipp>
 #include <flyhook/impl/detail/store/memory_lane.ipp>
 #include <flyhook/impl/detail/store/memory_ledger.ipp>
+#include <flyhook/impl/detail/store/memory_log.ipp>
 #include <flyhook/impl/detail/transport/connection.ipp>
 #include <flyhook/impl/detail/transport/http_exchange.ipp>
 #include <flyhook/impl/encoding.ipp>

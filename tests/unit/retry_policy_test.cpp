@@ -1,3 +1,4 @@
+#include <flyhook/error.hpp>
 #include <flyhook/retry_policy.hpp>
 
 #include "catch.hpp"
@@ -5,10 +6,13 @@
 
 #include <array>
 #include <chrono>
+#include <cmath>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 using namespace flyhook;
 using namespace std::chrono_literals;
@@ -185,4 +189,73 @@ TEST_CASE("in the fiftieth year ahead the weekday tells the century, and the lat
   constexpr std::int64_t leap_day = 825'552'000;
   CHECK(wait_of("Wednesday, 28-Feb-46 00:00:00 GMT", leap_day) > 0);
   CHECK(wait_of("Sunday, 01-Mar-46 00:00:00 GMT", leap_day) > 0);
+}
+
+namespace {
+
+using Waits = std::vector<std::chrono::milliseconds>;
+constexpr auto longest = std::chrono::milliseconds::max();
+
+/// The argument that `exponential` refuses.
+std::string refused(std::chrono::milliseconds first, double factor, std::chrono::milliseconds cap, unsigned attempts) {
+  try {
+    RetryPolicy::exponential(first, factor, cap, attempts);
+  } catch (const Error& error) {
+    CHECK(error.code() == ErrorCode::invalid);
+    return error.field();
+  }
+  return "none";
+}
+
+}  // namespace
+
+TEST_CASE("an exponential policy goes at once, waits, and multiplies the wait up to the cap") {
+  CHECK(RetryPolicy::exponential(5s, 2, 1min, 7).schedule == Waits{0s, 5s, 10s, 20s, 40s, 60s, 60s});
+  CHECK(RetryPolicy::exponential(1s, 10, 1000s, 5).schedule == Waits{0s, 1s, 10s, 100s, 1000s});
+  CHECK(RetryPolicy::exponential(3s, 1, 1h, 4).schedule == Waits{0s, 3s, 3s, 3s});
+  CHECK(RetryPolicy::exponential(3s, 2, 3s, 4).schedule == Waits{0s, 3s, 3s, 3s});
+  CHECK(RetryPolicy::exponential(3s, 2, 3001ms, 3).schedule == Waits{0s, 3s, 3001ms});
+  CHECK(RetryPolicy::exponential(0s, 2, 1h, 3).schedule == Waits{0s, 0s, 0s});
+  CHECK(RetryPolicy::exponential(0s, 2, 0s, 3).schedule == Waits{0s, 0s, 0s});
+  CHECK(RetryPolicy::exponential(1s, 2, 1h, 2).schedule == Waits{0s, 1s});
+  CHECK(RetryPolicy::exponential(1s, 2, 1h, 1) == RetryPolicy::none());
+}
+
+TEST_CASE("an exponential policy is rounded to milliseconds, without the error adding up") {
+  CHECK(RetryPolicy::exponential(1s, 1.15, 1h, 4).schedule == Waits{0s, 1s, 1150ms, 1323ms});  // 1322.5
+  CHECK(RetryPolicy::exponential(1ms, 1.5, 1h, 8).schedule == Waits{0ms, 1ms, 2ms, 2ms, 3ms, 5ms, 8ms, 11ms});
+}
+
+TEST_CASE("an exponential policy is otherwise the default one") {
+  auto policy = RetryPolicy::exponential(5s, 2, 1min, 7);
+  policy.schedule = RetryPolicy{}.schedule;
+  CHECK(policy == RetryPolicy{});
+}
+
+TEST_CASE("an exponential policy does not overflow") {
+  const auto huge = RetryPolicy::exponential(1ms, std::numeric_limits<double>::max(), longest, 1000).schedule;
+  CHECK(huge.size() == 1000);
+  CHECK(huge[1] == 1ms);
+  CHECK(huge[2] == longest);
+  CHECK(huge[999] == longest);
+  const auto doubled = RetryPolicy::exponential(1ms, 2, longest, 1000).schedule;
+  CHECK(doubled[63] == std::chrono::milliseconds{std::int64_t{1} << 62});
+  CHECK(doubled[64] == longest);
+  CHECK(doubled[999] == longest);
+  CHECK(RetryPolicy::exponential(longest, 1, longest, 3).schedule == Waits{0ms, longest, longest});
+}
+
+TEST_CASE("an exponential policy of arguments that make no sense is refused, by name") {
+  CHECK(refused(0ms, 1, 0ms, 1) == "none");
+  CHECK(refused(-1ms, 2, 1h, 5) == "first");
+  CHECK(refused(std::chrono::milliseconds::min(), 2, 1h, 5) == "first");
+  for (const double factor :
+       {0.999, 0., -2., std::nan(""), std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()})
+    CHECK(refused(1s, factor, 1h, 5) == "factor");
+  CHECK(refused(1s, 2, 999ms, 5) == "cap");
+  CHECK(refused(0s, 2, -1ms, 5) == "cap");
+  CHECK(refused(1s, 2, 1s, 5) == "none");
+  CHECK(refused(1s, 2, 1h, 0) == "attempts");
+  CHECK(refused(1s, 2, 1h, 1001) == "attempts");
+  CHECK(refused(1s, 2, 1h, 1000) == "none");
 }
