@@ -25,7 +25,8 @@ FLYHOOK_DECL std::string_view to_string(DeliveryStatus status);
 /// False for `pending` and `in_flight`.
 FLYHOOK_DECL bool is_final(DeliveryStatus status);
 
-/// Why an attempt was made.
+/// Why an attempt was made. `replay`: the first one after a replay. `probe`: to see whether an endpoint whose breaker is
+/// open has recovered; it spends a step of the schedule like any other.
 enum class AttemptTrigger { schedule, replay, test, probe };
 
 /// One HTTP exchange.
@@ -48,8 +49,9 @@ struct DeliveryRecord {
   DeliveryStatus status{};
   std::vector<Attempt> attempts{};  ///< oldest first
   TimePoint created_at{};
-  std::optional<TimePoint> next_attempt_at{};
-  std::string reason{};  ///< why it is dead, expired or cancelled
+  std::optional<TimePoint> next_attempt_at{};  ///< not before then, nor before its endpoint's hold or cool-down ends
+  std::string reason{};                        ///< why it is dead, expired or cancelled
+  std::size_t attempt_count = 0;               ///< all that were made, where `attempts` shows only the last one, too
 };
 
 /// Which deliveries to list: all given members must hold.

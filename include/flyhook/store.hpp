@@ -4,6 +4,7 @@
 #include <flyhook/clock.hpp>
 #include <flyhook/delivery.hpp>
 #include <flyhook/detail/config.hpp>
+#include <flyhook/id.hpp>
 #include <flyhook/message.hpp>
 #include <flyhook/subscription.hpp>
 
@@ -66,8 +67,10 @@ struct NewDelivery {
   std::uint64_t lane = 0;
   std::uint64_t order =
       0;              ///< not 0: of the lane's deliveries with the same number only the oldest unfinished is handed out
-  bool take = false;  ///< hand it out at once, if the lane's slot is held with `epoch`
+  bool take = false;  ///< hand it out at once, if the lane's slot is held with `epoch` and it is due at once
   std::uint64_t epoch = 0;
+  std::optional<TimePoint> due{};  ///< not handed out before; it holds its place all the while: what has the same order
+                                   ///< number waits behind it. The message's `deliver_at` is wall time, and not asked here
 };
 
 /// One event to be appended, with `count` deliveries from `first` on in the batch's list.
@@ -81,6 +84,9 @@ struct NewEvent {
 struct AppendBatch {
   std::vector<NewEvent> events{};
   std::vector<NewDelivery> deliveries{};
+  /// A delivery beyond it ends its lane's oldest waiting one as `dead`, with the reason "overflow". 0: no limit. One ends
+  /// for one that comes: where the limit was lowered, the lane stays as long as it is.
+  std::size_t max_waiting_per_lane = 0;
 };
 
 enum class AppendStatus {
@@ -107,6 +113,7 @@ struct AppendedDelivery {
 struct AppendResult {
   std::vector<AppendStatus> events{};
   std::vector<AppendedDelivery> deliveries{};
+  std::vector<DeliveryRecord> overflowed{};  ///< what `max_waiting_per_lane` ended, in that order
 };
 
 /// Names a delivery that was handed out.
@@ -122,6 +129,7 @@ struct FetchedDelivery {
   std::shared_ptr<const Message> message{};
   std::uint32_t attempts = 0;  ///< made before
   std::uint32_t fan_out = 1;   ///< deliveries that the event was appended with: above 1, its encoded body is worth sharing
+  std::uint32_t steps = 0, deferrals = 0;  ///< as its last Outcome said
 };
 
 /// A lane that wants deliveries.
@@ -145,7 +153,8 @@ struct Outcome {
   DeliveryStatus status = DeliveryStatus::pending;  ///< final, or pending: it waits until `next_attempt_at`
   std::optional<TimePoint> next_attempt_at{};
   std::string reason{};
-  std::optional<Attempt> attempt{};  ///< added to the record
+  std::optional<Attempt> attempt{};        ///< added to the record
+  std::uint32_t steps = 0, deferrals = 0;  ///< of the retry schedule: the engine's account, kept while it is pending
 };
 
 enum class FinishStatus {
@@ -160,11 +169,15 @@ struct CloseRequest {
   DeliveryStatus status = DeliveryStatus::cancelled;
   std::string reason{};
   std::size_t limit = 10'000;
+  EventId event{};    ///< if given, only its deliveries: of the lane, or of every lane if that is 0
+  bool list = false;  ///< answer what was ended
 };
 
 struct Closed {
   std::size_t count = 0;
-  bool more = false;  ///< call again
+  bool more = false;                      ///< call again
+  std::vector<std::uint64_t> lanes{};     ///< where something ended, ascending: what was held back there may be free
+  std::vector<DeliveryRecord> records{};  ///< if it was asked for, in no particular order
 };
 
 /// A secret that rotation has replaced. Requests are signed with it as well until then.
@@ -194,7 +207,61 @@ struct PutResult {
   std::uint64_t version = 0;
 };
 
-/// The delivery log. An interface of its own, so that it can live elsewhere than the queue.
+enum class ReopenStatus {
+  done,
+  not_found,
+  not_final,
+  no_payload,  ///< erased, or its body had to go
+  gone,        ///< the subscription is removed
+  full         ///< no room now
+};
+
+struct Reopened {
+  ReopenStatus status{};
+  std::uint64_t lane = 0;  ///< of the delivery, if there is one
+};
+
+/// Which `dead` deliveries of a lane to open again: of events created in [since, until).
+struct RecoverQuery {
+  std::uint64_t lane = 0;
+  TimePoint since{};
+  std::optional<TimePoint> until{};
+  bool dry_run = false;     ///< only count them
+  std::uint64_t after = 0;  ///< what the call before answered; 0: from the oldest on
+  std::size_t limit = 1'000;
+};
+
+struct Recovered {
+  std::size_t count = 0;
+  bool more = false;        ///< call again with `after`: there may be further ones, also where `count` is 0
+  std::uint64_t after = 0;  ///< where to go on
+  bool full = false;        ///< it ended for want of room, and `after` is where to go on once there is some
+};
+
+/// Which events a lane never had a delivery of: the tenant's, created in [since, until).
+struct MissedQuery {
+  std::uint64_t lane = 0;
+  std::string tenant{};
+  TimePoint since{};
+  std::optional<TimePoint> until{};
+  std::uint64_t after = 0;  ///< what the call before answered; 0: from the oldest on
+  std::size_t limit = 1'000;
+};
+
+struct MissedEvent {
+  std::uint64_t position = 0;  ///< names it for `add`
+  std::shared_ptr<const Message> message{};
+};
+
+struct Missed {
+  std::vector<MissedEvent> events{};
+  bool more = false;        ///< call again with `after`: there may be further ones, also where `events` is empty
+  std::uint64_t after = 0;  ///< where to go on
+};
+
+/// The delivery log, and what is made of it again. An interface of its own, so that it can live elsewhere than the queue.
+///
+/// An exception from a verb that changes something says nothing about whether it was done. All may be repeated.
 class History {
  public:
   virtual ~History() = default;
@@ -202,6 +269,27 @@ class History {
   /// One page, newest first: by falling id, from below `query.cursor` on. Handed out ones are `pending` here; whether a
   /// request is under way is not the store's to know.
   virtual std::vector<DeliveryRecord> deliveries(const DeliveryQuery& query) = 0;
+
+  /// Lets a final delivery wait again, whatever its end was: due at once, with order number 0, so that it runs out of
+  /// order, and with a new account of the schedule. Its attempts stay; the reason goes.
+  virtual Reopened reopen(std::uint64_t sequence) = 0;
+
+  /// Reopens dead deliveries whose payload is there, the oldest first, at most `limit`. A call does bounded work.
+  virtual Recovered recover(const RecoverQuery& query) = 0;
+
+  /// Stored events with payload and without any delivery in that lane, past ones included, the oldest first, at most
+  /// `limit`. A call does bounded work. A store need not keep events that were appended without deliveries.
+  virtual Missed missed(const MissedQuery& query) = 0;
+
+  /// Adds one delivery to a stored event, as append would have made it. nullopt: the event or its payload is gone, it has
+  /// such a delivery meanwhile, the lane is gone, or there is no room.
+  virtual std::optional<AppendedDelivery> add(std::uint64_t position, const NewDelivery& delivery) = 0;
+
+  /// Removes the payload of all stored events of that id and the response bodies of their attempts for good. What waits
+  /// ends `cancelled`, with the reason "erased". What is handed out ends by `finish`, and in that way too where it would
+  /// wait again; response bodies that it still brings are not stored. A repeat of the id is recognised as before. False:
+  /// unknown.
+  virtual bool erase(const EventId& id) = 0;
 };
 
 /// The queue and the subscriptions.
@@ -243,7 +331,8 @@ class Store {
   /// `unknown` for every outcome.
   virtual std::vector<FinishStatus> finish(std::span<const Outcome> outcomes) = 0;
 
-  /// Ends waiting deliveries of a lane, at most `limit`. Those handed out end by `finish`.
+  /// Ends waiting deliveries of a lane or an event, at most `limit`, of a lane the oldest first. Those handed out end by
+  /// `finish`. In a lane with order numbers it frees what was held back, as `finish` does.
   virtual Closed close(const CloseRequest& request) = 0;
 
   /// Deliveries that are not final, handed out ones included.

@@ -58,7 +58,10 @@ void ModelStore::free(std::uint32_t index) {
   slots_[index].held = false;
   for (const auto& [number, lane] : lanes_) {
     if (slot_of(lane.subscription) != index) continue;
-    for (const auto sequence : lane.open) rows_.at(sequence).handed_out = false;
+    const auto open = lane.open;
+    for (const auto sequence : open) {
+      if (rows_.at(sequence).handed_out) wait_again(rows_.at(sequence));
+    }
   }
 }
 
@@ -83,6 +86,26 @@ std::vector<ModelStore::Row*> ModelStore::eligible(Lane& lane) {
     if (!held_back && !row.handed_out) rows.push_back(&row);
   }
   return rows;
+}
+
+std::vector<ModelStore::Row*> ModelStore::waiting_in(std::uint64_t lane) {
+  std::vector<Row*> rows;
+  for (const auto sequence : lanes_.at(lane).open) {
+    if (!rows_.at(sequence).handed_out) rows.push_back(&rows_.at(sequence));
+  }
+  return rows;
+}
+
+DeliveryRecord ModelStore::record_of(const Row& row) const {
+  return {{detail::delivery_text(row.sequence)},
+          row.message->id,
+          lanes_.at(row.lane).subscription,
+          row.message->type,
+          row.status,
+          row.attempts,
+          row.message->created_at,
+          is_final(row.status) ? std::nullopt : row.due,
+          row.reason};
 }
 
 void ModelStore::end(Row& row, DeliveryStatus status, const std::string& reason) {
@@ -110,32 +133,38 @@ AppendResult ModelStore::append(AppendBatch batch) {
     result.events[i] = AppendStatus::accepted;
     for (std::size_t d = event.first; d < event.first + event.count; ++d) {
       const NewDelivery& wanted = batch.deliveries[d];
-      if (!lanes_.contains(wanted.lane)) lanes_[wanted.lane].removed = true;
-      Lane& lane = lanes_[wanted.lane];
-      Row& row = rows_[next_sequence_];
-      row.sequence = next_sequence_++;
-      row.lane = wanted.lane;
-      row.order = wanted.order;
-      row.message = event.message;
-      row.fan_out = static_cast<std::uint32_t>(event.count);
-      row.due = event.message->deliver_at;
-      lane.open.insert(row.sequence);
-      ++pending_;
-      result.deliveries[d].sequence = row.sequence;
-      if (lane.removed) {
-        result.deliveries[d].closed = true;
-        end(row, DeliveryStatus::cancelled, "unsubscribed");
-        continue;
-      }
-      if (!wanted.take || row.due || !holds(wanted.lane, wanted.epoch)) continue;
-      const auto heads = eligible(lane);
-      if (std::find(heads.begin(), heads.end(), &row) != heads.end()) {
-        row.handed_out = true;
-        result.deliveries[d].as = AppendedAs::handed_out;
-      }
+      result.deliveries[d] = make(event.message, event.count, wanted);
+      if (result.deliveries[d].closed) continue;
+      if (batch.max_waiting_per_lane == 0) continue;
+      const auto waiting = waiting_in(wanted.lane);
+      if (waiting.size() <= batch.max_waiting_per_lane) continue;
+      end(*waiting.front(), DeliveryStatus::dead, "overflow");
+      result.overflowed.push_back(record_of(*waiting.front()));
     }
   }
   return result;
+}
+
+AppendedDelivery ModelStore::make(std::shared_ptr<const Message> message, std::size_t fan_out, const NewDelivery& wanted) {
+  if (!lanes_.contains(wanted.lane)) lanes_[wanted.lane].removed = true;
+  Lane& lane = lanes_[wanted.lane];
+  Row& row = rows_[next_sequence_];
+  row.sequence = next_sequence_++;
+  row.lane = wanted.lane;
+  row.order = wanted.order;
+  row.due = wanted.due;
+  row.message = std::move(message);
+  row.fan_out = static_cast<std::uint32_t>(fan_out);
+  lane.open.insert(row.sequence);
+  ++pending_;
+  if (lane.removed) {
+    end(row, DeliveryStatus::cancelled, "unsubscribed");
+    return {row.sequence, AppendedAs::waiting, true};
+  }
+  if (!wanted.take || row.due || !holds(wanted.lane, wanted.epoch)) return {row.sequence};
+  const auto heads = eligible(lane);
+  row.handed_out = std::find(heads.begin(), heads.end(), &row) != heads.end();
+  return {row.sequence, row.handed_out ? AppendedAs::handed_out : AppendedAs::waiting};
 }
 
 std::vector<LaneFetched> ModelStore::fetch(std::span<const LaneWant> wants, TimePoint now) {
@@ -164,8 +193,8 @@ std::vector<LaneFetched> ModelStore::fetch(std::span<const LaneWant> wants, Time
       const bool from_timed = p == plain.size() || (t < timed.size() && timed[t]->sequence < plain[p]->sequence);
       Row& row = from_timed ? *timed[t++] : *plain[p++];
       row.handed_out = true;
-      answer.deliveries.push_back(
-          {row.sequence, row.message, static_cast<std::uint32_t>(row.attempts.size()), row.fan_out});
+      answer.deliveries.push_back({row.sequence, row.message, static_cast<std::uint32_t>(row.attempts.size()), row.fan_out,
+                                   row.steps, row.deferrals});
     }
     answer.more = p + t < plain.size() + timed.size();
   }
@@ -181,7 +210,7 @@ void ModelStore::give_back(std::span<const Claim> claims) {
   const std::lock_guard lock{mutex_};
   for (const Claim& claim : claims) {
     Row* row = handed_out(claim);
-    if (row != nullptr && holds(claim.lane, claim.epoch)) row->handed_out = false;
+    if (row != nullptr && holds(claim.lane, claim.epoch)) wait_again(*row);
   }
 }
 
@@ -193,11 +222,14 @@ std::vector<FinishStatus> ModelStore::finish(std::span<const Outcome> outcomes) 
     Row* row = handed_out(outcome.claim);
     if (row == nullptr || statuses.back() == FinishStatus::stale) continue;
     if (outcome.attempt) row->attempts.push_back(*outcome.attempt);
+    if (outcome.attempt && row->erased) row->attempts.back().response_body.clear();
     if (is_final(outcome.status)) {
       end(*row, outcome.status, outcome.reason);
     } else {
-      row->handed_out = false;
       row->due = outcome.next_attempt_at;
+      row->steps = outcome.steps;
+      row->deferrals = outcome.deferrals;
+      wait_again(*row);
     }
   }
   return statuses;
@@ -206,18 +238,22 @@ std::vector<FinishStatus> ModelStore::finish(std::span<const Outcome> outcomes) 
 Closed ModelStore::close(const CloseRequest& request) {
   const std::lock_guard lock{mutex_};
   Closed closed;
-  const auto at = lanes_.find(request.lane);
-  if (at == lanes_.end()) return closed;
-  const auto open = at->second.open;
-  for (const auto sequence : open) {
-    Row& row = rows_.at(sequence);
-    if (row.handed_out) continue;
+  std::vector<Row*> rows;
+  for (const auto& [number, lane] : lanes_) {
+    if (number != request.lane && (request.lane != 0 || request.event.value.empty())) continue;
+    for (Row* row : waiting_in(number)) {
+      if (request.event.value.empty() || row->message->id == request.event) rows.push_back(row);
+    }
+  }
+  for (Row* row : rows) {
     if (closed.count == request.limit) {
       closed.more = true;
       break;
     }
-    end(row, request.status, request.reason);
+    end(*row, request.status, request.reason);
     ++closed.count;
+    if (closed.lanes.empty() || closed.lanes.back() != row->lane) closed.lanes.push_back(row->lane);
+    if (request.list) closed.records.push_back(record_of(*row));
   }
   return closed;
 }
@@ -255,37 +291,6 @@ std::optional<std::uint64_t> ModelStore::remove(const SubscriptionId& id) {
   lanes_[at->second.lane].removed = true;
   subscriptions_.erase(at);
   return ++version_;
-}
-
-std::vector<DeliveryRecord> ModelStore::deliveries(const DeliveryQuery& query) {
-  const std::lock_guard lock{mutex_};
-  auto end_of_page = rows_.end();
-  if (!query.cursor.empty()) {
-    const auto sequence = detail::delivery_sequence(query.cursor);
-    end_of_page = sequence ? rows_.find(*sequence) : rows_.end();
-    if (end_of_page == rows_.end()) throw Error{ErrorCode::invalid, "cursor", "is not the id of a delivery"};
-  }
-  const std::size_t limit = std::clamp<std::size_t>(query.limit, 1, 1000);
-  std::vector<DeliveryRecord> page;
-  while (end_of_page != rows_.begin() && page.size() < limit) {
-    const Row& row = (--end_of_page)->second;
-    const SubscriptionId& subscription = lanes_.at(row.lane).subscription;
-    if ((query.subscription_id && *query.subscription_id != subscription) ||
-        (query.event_id && *query.event_id != row.message->id) || (query.status && *query.status != row.status) ||
-        (!query.tenant.empty() && query.tenant != row.message->tenant)) {
-      continue;
-    }
-    page.push_back({{detail::delivery_text(row.sequence)},
-                    row.message->id,
-                    subscription,
-                    row.message->type,
-                    row.status,
-                    row.attempts,
-                    row.message->created_at,
-                    is_final(row.status) ? std::nullopt : row.due,
-                    row.reason});
-  }
-  return page;
 }
 
 }  // namespace contract

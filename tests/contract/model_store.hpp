@@ -54,10 +54,11 @@ class ModelStore final : public flyhook::Store, private flyhook::History {
   struct Row {
     std::uint64_t sequence = 0, lane = 0, order = 0;
     std::shared_ptr<const flyhook::Message> message{};
-    std::uint32_t fan_out = 0;
+    std::uint32_t fan_out = 0, steps = 0, deferrals = 0;
     std::optional<flyhook::TimePoint> due{};
     flyhook::DeliveryStatus status = flyhook::DeliveryStatus::pending;
     bool handed_out = false;
+    bool erased = false;
     std::string reason{};
     std::vector<flyhook::Attempt> attempts{};
   };
@@ -68,11 +69,23 @@ class ModelStore final : public flyhook::Store, private flyhook::History {
   };
 
   std::vector<flyhook::DeliveryRecord> deliveries(const flyhook::DeliveryQuery& query) override;
+  flyhook::Reopened reopen(std::uint64_t sequence) override;
+  flyhook::Recovered recover(const flyhook::RecoverQuery& query) override;
+  flyhook::Missed missed(const flyhook::MissedQuery& query) override;
+  std::optional<flyhook::AppendedDelivery> add(std::uint64_t position, const flyhook::NewDelivery& delivery) override;
+  bool erase(const flyhook::EventId& id) override;
 
   bool holds(std::uint64_t lane, std::uint64_t epoch) const;
   /// Rows of the lane that may be handed out: waiting, and the oldest unfinished of their order number.
   std::vector<Row*> eligible(Lane& lane);
+  std::vector<Row*> waiting_in(std::uint64_t lane);
+  flyhook::DeliveryRecord record_of(const Row& row) const;
   void end(Row& row, flyhook::DeliveryStatus status, const std::string& reason);
+  flyhook::AppendedDelivery make(std::shared_ptr<const flyhook::Message> message, std::size_t fan_out,
+                                 const flyhook::NewDelivery& wanted);
+  void wait_again(Row& row);
+  flyhook::ReopenStatus reopen(Row& row);
+  bool has_delivery(const flyhook::EventId& event, std::uint64_t lane) const;
   Row* handed_out(const flyhook::Claim& claim);
   void free(std::uint32_t slot);
 

@@ -19,10 +19,11 @@ namespace {
 
 class Pair {
  public:
-  explicit Pair(std::uint64_t seed) : random_(seed) {}
+  /// Every fourth has room for 40 deliveries only.
+  explicit Pair(std::uint64_t seed) : random_(seed), memory_({}, room(seed)), model_(room(seed)) {}
 
   void step() {
-    switch (below(16)) {
+    switch (below(20)) {
       case 0: put(); break;
       case 1: remove(); break;
       case 2:
@@ -38,12 +39,17 @@ class Pair {
       case 12: finish(); break;
       case 13: give_back(); break;
       case 14: list(); break;
+      case 15: close(); break;
+      case 16:
+      case 17: reopen(); break;
+      case 18: history(); break;
       default: rarely(); break;
     }
     REQUIRE(memory_.pending() == model_.pending());
   }
 
  private:
+  static std::size_t room(std::uint64_t seed) { return seed % 4 == 0 ? 40 : 4'000'000; }
   std::size_t below(std::size_t limit) { return static_cast<std::size_t>(random_() % limit); }
   bool one_in(std::size_t n) { return below(n) == 0; }
   template <class T>
@@ -81,11 +87,15 @@ class Pair {
       std::vector<NewDelivery> deliveries;
       for (std::size_t i = below(4); i > 0 && lanes_ > 0; --i) {
         deliveries.push_back({1 + below(lanes_), below(3), one_in(3), epoch()});
+        if (one_in(8)) deliveries.back().due = soon();
       }
       batch.event(event, deliveries);
     }
-    const auto result = memory_.append(batch.value());
-    same(result, model_.append(batch.value()));
+    AppendBatch appended = batch.value();
+    if (one_in(3)) appended.max_waiting_per_lane = 1 + below(6);
+    const auto result = memory_.append(appended);
+    same(result, model_.append(appended));
+    for (const auto& made : result.deliveries) newest_ = std::max(newest_, made.sequence);
     for (std::size_t i = 0; i < result.deliveries.size(); ++i) {
       const auto& made = result.deliveries[i];
       if (made.as == AppendedAs::handed_out) out_.push_back({made.sequence, batch.value().deliveries[i].lane, epoch_});
@@ -119,12 +129,16 @@ class Pair {
     for (auto& outcome : outcomes) {
       outcome.claim = some_claim();
       outcome.status = statuses[below(6)];
+      outcome.steps = static_cast<std::uint32_t>(below(9));
+      outcome.deferrals = static_cast<std::uint32_t>(below(9));
       if (outcome.status == DeliveryStatus::pending) {
         if (!one_in(4)) outcome.next_attempt_at = soon();
       } else {
         outcome.reason = one_in(2) ? "reason" : "";
       }
-      if (!one_in(5)) outcome.attempt = Attempt{.at = now_, .status = 500, .error = "e", .url = "https://example.com/"};
+      if (!one_in(5))
+        outcome.attempt =
+            Attempt{.at = now_, .status = 500, .error = "e", .response_body = "no", .url = "https://example.com/"};
     }
     std::erase_if(outcomes, [&](const Outcome& outcome) { return outcome.claim.lane > lanes_; });
     REQUIRE(memory_.finish(outcomes) == model_.finish(outcomes));
@@ -148,11 +162,78 @@ class Pair {
       query.cursor = page[below(page.size())].id.value;
     }
   }
+  void close() {
+    if (one_in(4)) {
+      const CloseRequest request{lane(), DeliveryStatus::dead, "closed", one_in(2) ? 1'000'000 : below(4), {}, one_in(2)};
+      same(memory_.close(request), model_.close(request));
+      return;
+    }
+    // Which of an event's deliveries end first is the store's affair.
+    const EventId event{"event-" + std::to_string(below(events_ + 1))};
+    const CloseRequest request{one_in(2) ? 0 : lane(), DeliveryStatus::cancelled, "closed", 1'000'000, event, one_in(2)};
+    Closed memory = memory_.close(request), model = model_.close(request);
+    for (auto* closed : {&memory, &model}) {
+      std::sort(closed->records.begin(), closed->records.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+    }
+    same(memory, model);
+  }
+  void reopen() {
+    const auto sequence = 1 + below(newest_ + 1);
+    same(memory_.history().reopen(sequence), model_.history().reopen(sequence));
+  }
+  /// All that may be answered in parts, to the end.
+  static Recovered recover(Store& store, RecoverQuery query) {
+    Recovered all{0, true, 0};
+    while (all.more) {
+      const Recovered part = store.history().recover(query);
+      all = {all.count + part.count, part.more, 0, part.full};
+      query.after = part.after;
+    }
+    return all;
+  }
+  static std::vector<MissedEvent> missed(Store& store, MissedQuery query) {
+    std::vector<MissedEvent> all;
+    for (bool more = true; more;) {
+      const Missed part = store.history().missed(query);
+      all.insert(all.end(), part.events.begin(), part.events.end());
+      query.after = part.after;
+      more = part.more;
+    }
+    return all;
+  }
+  void history() {
+    if (one_in(4)) {
+      const EventId id{"event-" + std::to_string(below(events_ + 1))};
+      same(memory_.history().erase(id), model_.history().erase(id));
+      return;
+    }
+    const TimePoint since = now_ - std::chrono::seconds{below(300)};
+    std::optional<TimePoint> until;
+    if (one_in(2)) until = since + std::chrono::seconds{below(200)};
+    if (one_in(3)) {
+      const RecoverQuery query{lane(), since, until, one_in(2), 0, 1 + below(10)};
+      same(recover(memory_, query), recover(model_, query));
+      return;
+    }
+    const MissedQuery query{lane(), one_in(2) ? "north" : "south", since, until, 0, 1 + below(10)};
+    const auto events = missed(memory_, query);
+    same(events, missed(model_, query));
+    for (const auto& event : events) {
+      if (!one_in(4)) continue;
+      NewDelivery wanted{one_in(8) ? lane() : query.lane, below(3), one_in(3), epoch()};
+      if (one_in(4)) wanted.due = soon();
+      const auto position = event.position + (one_in(8) ? 1 : 0);
+      // Where an event does not begin, the model takes its word for it.
+      if (position != event.position && position <= newest_) continue;
+      const auto added = memory_.history().add(position, wanted);
+      same(added, model_.history().add(position, wanted));
+      if (!added) continue;
+      newest_ = std::max(newest_, added->sequence);
+      if (added->as == AppendedAs::handed_out) out_.push_back({added->sequence, wanted.lane, epoch_});
+    }
+  }
   void rarely() {
     if (one_in(4)) {
-      const CloseRequest request{lane(), DeliveryStatus::dead, "closed", 1'000'000};
-      same(memory_.close(request), model_.close(request));
-    } else if (one_in(4)) {
       memory_.release("engine");
       model_.release("engine");
       if (one_in(2)) return;
@@ -164,10 +245,10 @@ class Pair {
   }
 
   std::mt19937_64 random_;
-  MemoryStore memory_{};
-  ModelStore model_{};
+  MemoryStore memory_;
+  ModelStore model_;
   TimePoint now_ = contract::now;
-  std::uint64_t epoch_ = 0, lanes_ = 0;
+  std::uint64_t epoch_ = 0, lanes_ = 0, newest_ = 0;
   std::size_t events_ = 0;
   std::vector<Claim> out_{};
 };

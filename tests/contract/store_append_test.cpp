@@ -212,20 +212,20 @@ TEST_CASE("a delivery waits in spite of being asked for") {
   }
 }
 
-TEST_CASE("an event with deliver_at waits for its time") {
+TEST_CASE("a delivery with a due time waits for it") {
   const auto& under_test = each_store();
   CAPTURE(under_test.name);
   const auto store = under_test.make();
   StoreSession session{*store};
   const auto lane = session.subscribe("a");
-  Message later = message("later");
-  later.deliver_at = now + std::chrono::minutes{5};
-  session.append(Batch{}.event(later, {session.taken(lane)}).event("at once", {{lane}}));
+  NewDelivery later = session.taken(lane);
+  later.due = now + std::chrono::minutes{5};
+  session.append(Batch{}.event("later", {later}).event("at once", {{lane}}));
   CHECK(event_ids(session.fetch(lane)) == std::vector<std::string>{"at once"});
   const auto answer = session.fetch_once(lane, 10);
   CHECK_FALSE(answer.more);
-  CHECK(answer.next_due == later.deliver_at);
-  CHECK(session.of_event("later").at(0).next_attempt_at == later.deliver_at);
+  CHECK(answer.next_due == later.due);
+  CHECK(session.of_event("later").at(0).next_attempt_at == later.due);
   CHECK(event_ids(session.fetch(lane, 10, now + std::chrono::minutes{5})) == std::vector<std::string>{"later"});
 }
 
@@ -279,4 +279,38 @@ TEST_CASE("a message comes back byte for byte, NULs included, and its times to t
   CHECK(same_time(*back.deliver_at, *given.deliver_at));
   REQUIRE(back.expires_at);
   CHECK(same_time(*back.expires_at, *given.expires_at));
+}
+
+TEST_CASE("a delivery with a due time is not handed out before it, asked for or not") {
+  const auto& under_test = each_store();
+  CAPTURE(under_test.name);
+  const auto store = under_test.make();
+  StoreSession session{*store};
+  const auto lane = session.subscribe("a");
+  const auto at = now + std::chrono::minutes{5};
+  NewDelivery held = session.taken(lane);
+  held.due = at;
+  session.append(Batch{}.event("held", {held}).event("at once", {{lane}}));
+  CHECK(session.of_event("held").at(0).next_attempt_at == at);
+  CHECK(event_ids(session.fetch(lane)) == std::vector<std::string>{"at once"});
+  CHECK(session.fetch_once(lane, 10).next_due == at);
+  CHECK(session.fetch(lane, 10, at - std::chrono::microseconds{1}).empty());
+  CHECK(event_ids(session.fetch(lane, 10, at)) == std::vector<std::string>{"held"});
+}
+
+TEST_CASE("a delivery with a due time holds its place: what has its order number waits behind it") {
+  const auto& under_test = each_store();
+  CAPTURE(under_test.name);
+  const auto store = under_test.make();
+  StoreSession session{*store};
+  const auto lane = session.subscribe("a");
+  const auto at = now + std::chrono::minutes{5};
+  NewDelivery held = session.taken(lane, 1);
+  held.due = at;
+  session.append(Batch{}.event("held", {held}).event("behind", {session.taken(lane, 1)}).event("beside", {{lane, 2}}));
+  CHECK(event_ids(session.fetch(lane)) == std::vector<std::string>{"beside"});
+  const auto fetched = session.fetch(lane, 10, at);
+  REQUIRE(event_ids(fetched) == std::vector<std::string>{"held"});
+  session.deliver(lane, fetched.front().sequence);
+  CHECK(event_ids(session.fetch(lane)) == std::vector<std::string>{"behind"});
 }

@@ -33,8 +33,10 @@ concept PortStruct = std::same_as<T, flyhook::Message> || std::same_as<T, flyhoo
     std::same_as<T, flyhook::Claim> || std::same_as<T, flyhook::FetchedDelivery> || std::same_as<T, flyhook::LaneWant> ||
     std::same_as<T, flyhook::LaneFetched> || std::same_as<T, flyhook::Outcome> || std::same_as<T, flyhook::CloseRequest> ||
     std::same_as<T, flyhook::Closed> || std::same_as<T, flyhook::SubscriptionRow> ||
-    std::same_as<T, flyhook::PreviousSecret> || std::same_as<T, flyhook::PutResult> || std::same_as<T, flyhook::EventId> ||
-    std::same_as<T, flyhook::DeliveryId> || std::same_as<T, flyhook::SubscriptionId>;
+    std::same_as<T, flyhook::PreviousSecret> || std::same_as<T, flyhook::PutResult> || std::same_as<T, flyhook::Reopened> ||
+    std::same_as<T, flyhook::RecoverQuery> || std::same_as<T, flyhook::Recovered> ||
+    std::same_as<T, flyhook::MissedQuery> || std::same_as<T, flyhook::MissedEvent> || std::same_as<T, flyhook::Missed> ||
+    std::same_as<T, flyhook::EventId> || std::same_as<T, flyhook::DeliveryId> || std::same_as<T, flyhook::SubscriptionId>;
 
 /// Calls `visit` with the members of `v`. The structured bindings name every member, so a member added to one of the port's
 /// structs does not compile here until it is carried.
@@ -46,33 +48,35 @@ void visit_members(Visit& visit, V& v) {
     auto& [a] = v;
     visit(a);
   } else if constexpr (std::same_as<T, flyhook::RateLimit> || std::same_as<T, flyhook::Slot> ||
-                       std::same_as<T, flyhook::LaneWork> || std::same_as<T, flyhook::AppendBatch> ||
-                       std::same_as<T, flyhook::AppendResult> || std::same_as<T, flyhook::Closed> ||
-                       std::same_as<T, flyhook::PreviousSecret>) {
+                       std::same_as<T, flyhook::LaneWork> || std::same_as<T, flyhook::PreviousSecret> ||
+                       std::same_as<T, flyhook::Reopened> || std::same_as<T, flyhook::MissedEvent>) {
     auto& [a, b] = v;
     visit(a, b);
-  } else if constexpr (std::same_as<T, flyhook::Ownership> || std::same_as<T, flyhook::AppendedDelivery> ||
+  } else if constexpr (std::same_as<T, flyhook::Ownership> || std::same_as<T, flyhook::AppendBatch> ||
+                       std::same_as<T, flyhook::AppendedDelivery> || std::same_as<T, flyhook::AppendResult> ||
                        std::same_as<T, flyhook::Claim> || std::same_as<T, flyhook::LaneWant> ||
-                       std::same_as<T, flyhook::PutResult>) {
+                       std::same_as<T, flyhook::PutResult> || std::same_as<T, flyhook::Missed>) {
     auto& [a, b, c] = v;
     visit(a, b, c);
-  } else if constexpr (std::same_as<T, flyhook::NewDelivery> || std::same_as<T, flyhook::NewEvent> ||
-                       std::same_as<T, flyhook::FetchedDelivery> || std::same_as<T, flyhook::LaneFetched> ||
-                       std::same_as<T, flyhook::CloseRequest> || std::same_as<T, flyhook::SubscriptionRow>) {
+  } else if constexpr (std::same_as<T, flyhook::NewEvent> || std::same_as<T, flyhook::LaneFetched> ||
+                       std::same_as<T, flyhook::Closed> || std::same_as<T, flyhook::SubscriptionRow> ||
+                       std::same_as<T, flyhook::Recovered>) {
     auto& [a, b, c, d] = v;
     visit(a, b, c, d);
-  } else if constexpr (std::same_as<T, flyhook::RetryPolicy> || std::same_as<T, flyhook::Outcome>) {
+  } else if constexpr (std::same_as<T, flyhook::RetryPolicy> || std::same_as<T, flyhook::NewDelivery>) {
     auto& [a, b, c, d, e] = v;
     visit(a, b, c, d, e);
-  } else if constexpr (std::same_as<T, flyhook::DeliveryQuery>) {
+  } else if constexpr (std::same_as<T, flyhook::DeliveryQuery> || std::same_as<T, flyhook::FetchedDelivery> ||
+                       std::same_as<T, flyhook::CloseRequest> || std::same_as<T, flyhook::RecoverQuery> ||
+                       std::same_as<T, flyhook::MissedQuery>) {
     auto& [a, b, c, d, e, f] = v;
     visit(a, b, c, d, e, f);
-  } else if constexpr (std::same_as<T, flyhook::Attempt>) {
+  } else if constexpr (std::same_as<T, flyhook::Attempt> || std::same_as<T, flyhook::Outcome>) {
     auto& [a, b, c, d, e, f, g] = v;
     visit(a, b, c, d, e, f, g);
   } else if constexpr (std::same_as<T, flyhook::DeliveryRecord>) {
-    auto& [a, b, c, d, e, f, g, h, i] = v;
-    visit(a, b, c, d, e, f, g, h, i);
+    auto& [a, b, c, d, e, f, g, h, i, j] = v;
+    visit(a, b, c, d, e, f, g, h, i, j);
   } else if constexpr (std::same_as<T, flyhook::Message>) {
     auto& [a, b, c, d, e, f, g, h, i, j, k] = v;
     visit(a, b, c, d, e, f, g, h, i, j, k);

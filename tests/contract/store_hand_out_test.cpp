@@ -103,6 +103,32 @@ TEST_CASE("a delivery that waits for a time is handed out from then on, with its
   CHECK(store->pending() == 1);
 }
 
+TEST_CASE("the account of the retry schedule comes back with the delivery, and give_back leaves it alone") {
+  const auto& under_test = each_store();
+  CAPTURE(under_test.name);
+  const auto store = under_test.make();
+  StoreSession session{*store};
+  const auto lane = session.subscribe("a");
+  append_many(session, lane, 1);
+  auto fetched = session.fetch(lane);
+  REQUIRE(fetched.size() == 1);
+  CHECK(fetched.front().steps == 0);
+  CHECK(fetched.front().deferrals == 0);
+  Outcome outcome;
+  outcome.claim = session.claim(lane, fetched.front().sequence);
+  outcome.steps = 3;
+  outcome.deferrals = 2;
+  CHECK(session.finish(outcome) == FinishStatus::done);
+  for (int i = 0; i < 2; ++i) {
+    fetched = session.fetch(lane);
+    REQUIRE(fetched.size() == 1);
+    CHECK(fetched.front().attempts == 0);
+    CHECK(fetched.front().steps == 3);
+    CHECK(fetched.front().deferrals == 2);
+    session.give_back(lane, fetched.front().sequence);
+  }
+}
+
 TEST_CASE("next_due is the earliest time that has not come, whatever is due before") {
   const auto& under_test = each_store();
   CAPTURE(under_test.name);

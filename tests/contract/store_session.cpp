@@ -15,16 +15,16 @@ namespace contract {
 
 const std::vector<StoreUnderTest>& stores_under_test() {
   static const std::vector<StoreUnderTest> stores{
-      {"MemoryStore", true,
+      {"MemoryStore", true, true,
        [](std::size_t max_pending) { return std::make_unique<MemoryStore>(Retention{}, max_pending); }},
-      {"the model", true, [](std::size_t max_pending) { return std::make_unique<ModelStore>(max_pending); }},
-      {"the test store, mild", true,
+      {"the model", true, true, [](std::size_t max_pending) { return std::make_unique<ModelStore>(max_pending); }},
+      {"the test store, mild", true, false,
        [](std::size_t max_pending) {
          TestStoreKnobs knobs = TestStoreKnobs::mild();
          knobs.max_pending = max_pending;
          return std::make_unique<TestStore>(knobs);
        }},
-      {"the test store", false,
+      {"the test store", false, false,
        [](std::size_t max_pending) {
          TestStoreKnobs knobs;
          knobs.max_pending = max_pending;
@@ -34,21 +34,26 @@ const std::vector<StoreUnderTest>& stores_under_test() {
   return stores;
 }
 
+static const StoreUnderTest& each_with(bool StoreUnderTest::*quality) {
+  std::vector<const StoreUnderTest*> found;
+  for (const auto& store : stores_under_test())
+    if (store.*quality) found.push_back(&store);
+  // One place for both: the index is what Catch2 goes on with, and it must be the same generator each time.
+  const auto index = GENERATE_COPY(Catch::Generators::range(std::size_t{0}, found.size()));
+  return *found[index];
+}
+
 const StoreUnderTest& each_store() {
   const auto index = GENERATE(Catch::Generators::range(std::size_t{0}, stores_under_test().size()));
   return stores_under_test()[index];
 }
 
 const StoreUnderTest& each_exact_store() {
-  static const std::vector<const StoreUnderTest*> exact = [] {
-    std::vector<const StoreUnderTest*> found;
-    for (const auto& store : stores_under_test()) {
-      if (store.exact) found.push_back(&store);
-    }
-    return found;
-  }();
-  const auto index = GENERATE(Catch::Generators::range(std::size_t{0}, exact.size()));
-  return *exact[index];
+  return each_with(&StoreUnderTest::exact);
+}
+
+const StoreUnderTest& each_steady_store() {
+  return each_with(&StoreUnderTest::steady);
 }
 
 Message message(std::string id) {
@@ -183,6 +188,53 @@ FinishStatus StoreSession::retry(std::uint64_t lane, std::uint64_t sequence, Tim
 void StoreSession::give_back(std::uint64_t lane, std::uint64_t sequence) {
   const Claim given = claim(lane, sequence);
   store_.give_back(std::span{&given, 1});
+}
+
+FinishStatus StoreSession::end(std::uint64_t lane, std::uint64_t sequence, DeliveryStatus status, std::string reason) {
+  Outcome outcome;
+  outcome.claim = claim(lane, sequence);
+  outcome.status = status;
+  outcome.reason = std::move(reason);
+  return finish(outcome);
+}
+
+Reopened StoreSession::reopen(std::uint64_t sequence) {
+  Reopened answer{ReopenStatus::full, 0};
+  for (int tries = 0; tries < 2 && answer.status == ReopenStatus::full; ++tries) answer = store_.history().reopen(sequence);
+  return answer;
+}
+
+std::optional<AppendedDelivery> StoreSession::add(std::uint64_t position, const NewDelivery& delivery) {
+  auto answer = store_.history().add(position, delivery);
+  return answer ? answer : store_.history().add(position, delivery);
+}
+
+std::size_t StoreSession::recover(RecoverQuery query) {
+  std::size_t count = 0;
+  for (int calls = 0; calls < 1000; ++calls) {
+    const Recovered answer = store_.history().recover(query);
+    REQUIRE(answer.count <= query.limit);
+    count += answer.count;
+    if (!answer.more) return count;
+    REQUIRE(answer.after > query.after);
+    query.after = answer.after;
+  }
+  FAIL("recover says for ever that there is more");
+  return count;
+}
+
+std::vector<MissedEvent> StoreSession::missed(MissedQuery query) {
+  std::vector<MissedEvent> all;
+  for (int calls = 0; calls < 1000; ++calls) {
+    const Missed answer = store_.history().missed(query);
+    REQUIRE(answer.events.size() <= query.limit);
+    all.insert(all.end(), answer.events.begin(), answer.events.end());
+    if (!answer.more) return all;
+    REQUIRE(answer.after > query.after);
+    query.after = answer.after;
+  }
+  FAIL("missed says for ever that there is more");
+  return all;
 }
 
 std::vector<DeliveryRecord> StoreSession::of_event(const std::string& id) {

@@ -11,6 +11,7 @@
 #include <limits>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,7 +28,8 @@ inline constexpr flyhook::TimePoint now{std::chrono::seconds{1'704'067'200}};
 /// A store that the suite runs against.
 struct StoreUnderTest {
   std::string name{};
-  bool exact = true;  ///< answers `unknown` and `full` only where it must
+  bool exact = true;   ///< answers `unknown` and `full` only where it must
+  bool steady = true;  ///< and slots stay where they are: no endpoint is taken over in the middle of a story
   std::function<std::unique_ptr<flyhook::Store>(std::size_t max_pending)> make_bounded{};
 
   std::unique_ptr<flyhook::Store> make() const { return make_bounded(std::numeric_limits<std::size_t>::max()); }
@@ -35,9 +37,10 @@ struct StoreUnderTest {
 
 const std::vector<StoreUnderTest>& stores_under_test();
 
-/// Runs the rest of the test case once for each of them, or for each that is exact.
+/// Runs the rest of the test case once for each of them, or for each that is exact or steady.
 const StoreUnderTest& each_store();
 const StoreUnderTest& each_exact_store();
+const StoreUnderTest& each_steady_store();
 
 flyhook::Message message(std::string id);
 flyhook::Subscription subscription(std::string id);
@@ -82,6 +85,17 @@ class StoreSession {
   flyhook::FinishStatus deliver(std::uint64_t lane, std::uint64_t sequence);
   flyhook::FinishStatus retry(std::uint64_t lane, std::uint64_t sequence, flyhook::TimePoint at);
   void give_back(std::uint64_t lane, std::uint64_t sequence);
+
+  /// Final, for good or, with a reason, not.
+  flyhook::FinishStatus end(std::uint64_t lane, std::uint64_t sequence, flyhook::DeliveryStatus status,
+                            std::string reason = {});
+
+  /// Repeats where the store had no room for once.
+  flyhook::Reopened reopen(std::uint64_t sequence);
+  std::optional<flyhook::AppendedDelivery> add(std::uint64_t position, const flyhook::NewDelivery& delivery);
+  /// How many, call by call until there is no more.
+  std::size_t recover(flyhook::RecoverQuery query);
+  std::vector<flyhook::MissedEvent> missed(flyhook::MissedQuery query);
 
   std::vector<flyhook::DeliveryRecord> of_event(const std::string& id);
   /// Every record that the query finds, page by page.

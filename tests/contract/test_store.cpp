@@ -138,4 +138,43 @@ std::vector<DeliveryRecord> TestStore::deliveries(const DeliveryQuery& query) {
   return through_bytes(model_.history().deliveries(through_bytes(query)));
 }
 
+template <class Change>
+auto TestStore::changed(Change change) {
+  if (!turn(calls_, knobs_.throw_every)) return through_bytes(change());
+  if (coin()) change();
+  throw std::runtime_error{"the test store lost its connection"};
+}
+
+std::size_t TestStore::windowed(std::size_t limit) const {
+  return knobs_.window == 0 ? limit : std::min(limit, knobs_.window);
+}
+
+Reopened TestStore::reopen(std::uint64_t sequence) {
+  const bool full = turn(reopens_, knobs_.full_reopen_every);
+  return changed([&] { return full ? Reopened{ReopenStatus::full, 0} : model_.history().reopen(sequence); });
+}
+
+Recovered TestStore::recover(const RecoverQuery& given) {
+  RecoverQuery query = through_bytes(given);
+  query.limit = windowed(query.limit);
+  return changed([&] { return model_.history().recover(query); });
+}
+
+Missed TestStore::missed(const MissedQuery& given) {
+  maybe_throw();
+  MissedQuery query = through_bytes(given);
+  query.limit = windowed(query.limit);
+  return through_bytes(model_.history().missed(query));
+}
+
+std::optional<AppendedDelivery> TestStore::add(std::uint64_t position, const NewDelivery& given) {
+  const bool full = turn(reopens_, knobs_.full_reopen_every);
+  NewDelivery delivery = through_bytes(given);
+  return changed([&] { return full ? std::nullopt : model_.history().add(position, delivery); });
+}
+
+bool TestStore::erase(const EventId& id) {
+  return changed([&] { return model_.history().erase(through_bytes(id)); });
+}
+
 }  // namespace contract

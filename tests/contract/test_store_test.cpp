@@ -151,3 +151,59 @@ TEST_CASE("a test store that is told to throws, and afterwards all is as the por
   CHECK(store.pending() == 0);
   CHECK(thrown > 20);
 }
+
+TEST_CASE("every fourth reopen finds the test store full, and recover goes two at a time") {
+  TestStore store;
+  StoreSession session{store};
+  const auto lane = session.subscribe("a");
+  for (int i = 0; i < 8; ++i) session.append(Batch{}.event("event-" + std::to_string(i), {{lane}}));
+  const auto fetched = session.fetch(lane);
+  REQUIRE(fetched.size() == 8);
+  for (const auto& delivery : fetched) session.end(lane, delivery.sequence, DeliveryStatus::dead);
+  for (int i = 1; i <= 4; ++i) {
+    const auto status = store.history().reopen(fetched[static_cast<std::size_t>(i - 1)].sequence).status;
+    CHECK(status == (i == 4 ? ReopenStatus::full : ReopenStatus::done));
+  }
+  const Recovered recovered = store.history().recover({.lane = lane});
+  CHECK(recovered.count == 2);
+  CHECK(recovered.more);
+  CHECK(session.recover({.lane = lane}) == 3);
+}
+
+TEST_CASE("a change that the test store throws out of was made or not, and may be repeated") {
+  TestStoreKnobs knobs = TestStoreKnobs::mild();
+  knobs.half_slots = false;
+  knobs.throw_every = 2;
+  TestStore store{knobs};
+  const auto repeat = [](auto call) {
+    for (;;) {
+      try {
+        return call();
+      } catch (const std::runtime_error&) {
+      }
+    }
+  };
+  repeat([&] { return store.acquire("engine-1", now); });
+  const auto lane = repeat([&] { return store.put({subscription("a")}, 0); }).lane;
+  int made = 0, thrown = 0;
+  for (int i = 0; i < 40; ++i) {
+    const auto id = "event-" + std::to_string(i);
+    repeat([&] { return store.append(Batch{}.event(id, {{lane}}).value()); });
+    repeat([&] { return store.close({.lane = lane, .status = DeliveryStatus::dead}); });
+    const auto row = repeat([&] { return store.history().deliveries({.event_id = EventId{id}}); }).at(0);
+    const auto sequence = detail::delivery_sequence(row.id.value).value();
+    ReopenStatus status = ReopenStatus::done;
+    try {
+      store.history().reopen(sequence);
+    } catch (const std::runtime_error&) {
+      ++thrown;
+      status = repeat([&] { return store.history().reopen(sequence); }).status;
+      made += status == ReopenStatus::not_final ? 1 : 0;
+    }
+    CHECK((status == ReopenStatus::done || status == ReopenStatus::not_final));
+    CHECK(store.pending() == 1);
+  }
+  CHECK(thrown > 5);
+  CHECK(made > 0);
+  CHECK(made < thrown);
+}

@@ -18,7 +18,8 @@
 // One owner at a time holds all slots, until it releases them. Ids of events are known for 24 h, the last 100,000 of them;
 // those of events that matched nothing too, though nothing else is kept of these. It has no clock: "now" is the latest time
 // that a call brought (`now`, an attempt's, a message's). What it lets go when room is short, in this order: the bodies of
-// events whose deliveries are all final (their records stay), the oldest finished records, and then it is `full`.
+// events whose deliveries are all final (their records stay, and cannot be opened again), the oldest finished records, and
+// then it is `full`. A delivery added to an event counts the message once more.
 
 namespace flyhook {
 
@@ -52,6 +53,11 @@ class MemoryStore final : public Store, private History {
   struct State;
 
   FLYHOOK_DECL std::vector<DeliveryRecord> deliveries(const DeliveryQuery& query) override;
+  FLYHOOK_DECL Reopened reopen(std::uint64_t sequence) override;
+  FLYHOOK_DECL Recovered recover(const RecoverQuery& query) override;
+  FLYHOOK_DECL Missed missed(const MissedQuery& query) override;
+  FLYHOOK_DECL std::optional<AppendedDelivery> add(std::uint64_t position, const NewDelivery& delivery) override;
+  FLYHOOK_DECL bool erase(const EventId& id) override;
 
   std::unique_ptr<State> state_;  // its mutex protects all of it
 };

@@ -12,15 +12,17 @@
 #include <set>
 #include <string>
 #include <unordered_map>
-#include <vector>
 
 // MemoryStore's rows and the queue of one lane over them. Plain state under the store's mutex; no step looks at more than
-// the rows that it hands out, however many wait.
+// the rows that it hands out or ends, however many wait.
 //
 //   fresh   appended, never handed out ──────── a list, by sequence ──┐
-//   ready   due at once, but not in line ────── a heap, by sequence ──┼──► next(now): of the three heads that are due the
+//   ready   due at once, but not in line ────── a set, by sequence ───┼──► next(now): of the three heads that are due the
 //   later   with a due time ─────────────────── a set, by due time ───┘    one with the lowest sequence
 //   chains  order number ► its oldest unfinished row (in one of the three, or handed out) ► the rows held back behind it
+//
+// What may end first, the oldest, is known without looking: `timed` has the rows of `later` by sequence, `held_back` the
+// first row of each chain whose head is handed out; behind a head that waits nothing is older.
 
 namespace flyhook::detail {
 
@@ -36,13 +38,14 @@ struct MemoryRow {
   TimePoint due = at_once;  // once final, when it was finished
   MemoryLane* lane = nullptr;
   MemoryEvent* event = nullptr;
-  MemoryRow* next = nullptr;           // waiting: in `fresh` or its chain; final: in the list of finished rows
-  MemoryRow* handed_before = nullptr;  // the list of all that is handed out
-  MemoryRow* handed_after = nullptr;
+  MemoryRow* next = nullptr;      // unfinished: in `fresh` or its chain; final: in the list of finished rows
+  MemoryRow* previous = nullptr;  // as `next`, but handed out: in the list of all that is handed out
+  MemoryRow* handed_next = nullptr;
   MemoryRow* older = nullptr;  // the list of its subscription's rows
   MemoryRow* newer = nullptr;
   std::string log{};  // attempts and reason, encoded by MemoryLog
   std::uint32_t attempts = 0;
+  std::uint32_t steps = 0, deferrals = 0;  // Outcome's
   DeliveryStatus status = DeliveryStatus::pending;
   bool handed_out = false;
 };
@@ -64,6 +67,11 @@ struct MemoryLater {
   }
 };
 
+struct MemoryOlder {
+  bool operator()(const MemoryRow* a, const MemoryRow* b) const { return a->sequence < b->sequence; }
+};
+using MemoryBySequence = std::set<MemoryRow*, MemoryOlder>;
+
 struct MemoryLane {
   struct Chain {
     MemoryRow* head = nullptr;
@@ -78,11 +86,11 @@ struct MemoryLane {
   bool recent = false;  // removed lately: kept for appends that are under way
   MemoryRow* fresh_first = nullptr;
   MemoryRow* fresh_last = nullptr;
-  std::vector<MemoryRow*> ready{};
+  MemoryBySequence ready{};
   std::set<MemoryLater> later{};
+  MemoryBySequence timed{};
+  MemoryBySequence held_back{};
   std::unordered_map<std::uint64_t, Chain> chains{};
-
-  static bool younger(const MemoryRow* a, const MemoryRow* b) { return a->sequence > b->sequence; }
 
   /// True if a row of that order number may be handed out at once.
   bool heads(std::uint64_t order) const { return order == 0 || chains.find(order) == chains.end(); }
@@ -93,21 +101,25 @@ struct MemoryLane {
   /// Takes back a row that was handed out.
   FLYHOOK_DECL void wait_again(MemoryRow& row);
 
-  /// The next row that is due, out of the queue; null: none.
+  /// The next row that is due, out of the queue and to be handed out; null: none.
   FLYHOOK_DECL MemoryRow* next(TimePoint now);
 
   FLYHOOK_DECL bool has_due(TimePoint now) const;
 
   FLYHOOK_DECL std::optional<TimePoint> next_due(TimePoint now) const;
 
-  /// A row out of the queue has ended: what it held back is next.
+  /// A row that was handed out has ended: what it held back is next.
   FLYHOOK_DECL void leave(MemoryRow& row);
 
-  /// A row that waits behind one that is handed out, out of its chain; null: none.
-  FLYHOOK_DECL MemoryRow* next_held_back();
+  /// Of all that wait, held back or not, the row with the lowest sequence; null: none.
+  FLYHOOK_DECL MemoryRow* oldest() const;
+
+  /// Takes out a row that waits, wherever it stands.
+  FLYHOOK_DECL void remove(MemoryRow& row);
 
  private:
   FLYHOOK_DECL void enqueue(MemoryRow& row);
+  FLYHOOK_DECL void dequeue(MemoryRow& row);
 };
 
 }  // namespace flyhook::detail

@@ -5,8 +5,10 @@
 #include <flyhook/delivery.hpp>
 #include <flyhook/detail/config.hpp>
 #include <flyhook/detail/store/memory_lane.hpp>
+#include <flyhook/detail/store/memory_log.hpp>
 #include <flyhook/message.hpp>
 #include <flyhook/options.hpp>
+#include <flyhook/store.hpp>
 
 #include <array>
 #include <chrono>
@@ -47,23 +49,6 @@ class MemoryPool {
   std::vector<T*> free_{};
 };
 
-/// The attempts and the reason of a row as bytes, one after the other.
-struct MemoryLog {
-  FLYHOOK_DECL static void add(std::string& log, const Attempt& attempt);
-  FLYHOOK_DECL static void add_reason(std::string& log, std::string_view reason);
-  FLYHOOK_DECL static void read(std::string_view log, DeliveryRecord& into);
-
- private:
-  static constexpr char attempt_tag = 'a', reason_tag = 'r';
-
-  template <class T>
-  static void put(std::string& log, T value);
-  FLYHOOK_DECL static void put_text(std::string& log, std::string_view text);
-  template <class T>
-  static T get(std::string_view& rest);
-  FLYHOOK_DECL static std::string get_text(std::string_view& rest);
-};
-
 /// What is known of an event's id.
 struct MemoryKnown {
   std::uint64_t content_hash = 0;
@@ -80,12 +65,15 @@ struct MemoryEvent {
   MemoryEvent* older_of_id = nullptr;
   MemoryEvent* body_before = nullptr;  // the list of finished events that still have their body
   MemoryEvent* body_after = nullptr;
+  std::uint64_t group = 0;  // `first` of the event that was appended: add() makes a further one of the same group
   std::uint64_t first = 0;  // its rows have the sequences from here on
   std::uint32_t count = 0;  // so many
   std::uint32_t exist = 0;  // of which these have not been dropped,
   std::uint32_t open = 0;   // and these are not final
   bool has_body = true;
+  bool has_kin = false;  // there may be further ones of the group
   std::size_t bytes = 0;
+  std::vector<std::uint64_t> past_lanes{};  // of rows that were dropped
 };
 
 template <class T>
@@ -113,7 +101,10 @@ class MemoryLedger {
   /// Undoes the latest remember().
   FLYHOOK_DECL void forget_newest();
 
-  FLYHOOK_DECL const MemoryEvent* newest_event(const std::string& id) const;
+  bool knows(const std::string& id) const { return ids_.find(id) != ids_.end(); }
+
+  /// The newest event with that id; the others follow by `older_of_id`. Null: none is stored.
+  FLYHOOK_DECL MemoryEvent* newest_event(const std::string& id) const;
 
   // Events and rows --------------------------------------------------------------------------------------------------
 
@@ -125,7 +116,19 @@ class MemoryLedger {
   FLYHOOK_DECL MemoryEvent& add_event(std::shared_ptr<const Message> message, MemoryIds::value_type& known,
                                       std::size_t bytes, std::size_t count);
 
-  FLYHOOK_DECL MemoryRow& add_row(MemoryEvent& event, MemoryLane& lane, std::uint64_t order);
+  /// A further event of the group of `event`, with that message and one row to come.
+  FLYHOOK_DECL MemoryEvent& add_kin(MemoryEvent& event, std::shared_ptr<const Message> message, std::size_t bytes);
+
+  /// True if the event's group has, or had, a row in the lane; `budget` falls by what was looked at.
+  FLYHOOK_DECL bool has_row_in(const MemoryEvent& event, const MemoryLane& lane, std::size_t& budget);
+
+  /// True if no older event of its group has a body.
+  FLYHOOK_DECL static bool is_first_of_group(const MemoryEvent& event);
+
+  /// Removes the body of an event and the response bodies of its rows.
+  FLYHOOK_DECL void erase(MemoryEvent& event);
+
+  FLYHOOK_DECL MemoryRow& add_row(MemoryEvent& event, MemoryLane& lane, const NewDelivery& wanted);
 
   FLYHOOK_DECL MemoryRow* find(std::uint64_t sequence);
 
@@ -135,6 +138,12 @@ class MemoryLedger {
   /// The youngest row of a subscription older than `sequence`. Usually `sequence` is a row's of it; where that row is
   /// gone, the search comes from both ends.
   FLYHOOK_DECL MemoryRow* before(const MemoryEndpoint& endpoint, std::uint64_t sequence);
+
+  /// The oldest row younger than `sequence`.
+  FLYHOOK_DECL MemoryRow* after(std::uint64_t sequence);
+
+  /// The oldest row of a subscription younger than `sequence`; a row of another, if that of `sequence` is not of it.
+  FLYHOOK_DECL MemoryRow* after(const MemoryEndpoint& endpoint, std::uint64_t sequence);
 
   FLYHOOK_DECL void hand_out(MemoryRow& row);
 
@@ -146,6 +155,9 @@ class MemoryLedger {
 
   /// Ends a row that is in no queue.
   FLYHOOK_DECL void end(MemoryRow& row, DeliveryStatus status, std::string_view reason);
+
+  /// Undoes end(): the row is in no queue yet, due at once, and has no order number. False: there is no room.
+  FLYHOOK_DECL bool reopen(MemoryRow& row);
 
   /// Drops what retention no longer covers. By age at most some rows a call, so that a clock that leaps stalls nobody.
   FLYHOOK_DECL void prune();
@@ -165,11 +177,18 @@ class MemoryLedger {
   /// Lets go of one finished body, or else of one finished row. False: nothing is finished.
   FLYHOOK_DECL bool shrink();
 
+  MemoryList<MemoryRow>& finished_list(DeliveryStatus status) {
+    return status == DeliveryStatus::delivered ? delivered_ : dead_;
+  }
+  FLYHOOK_DECL void unlist(MemoryRow& row);
+
   FLYHOOK_DECL bool drop_oldest();
 
   FLYHOOK_DECL void drop_first(MemoryList<MemoryRow>& list);
 
   FLYHOOK_DECL void drop_event(MemoryEvent& event);
+
+  FLYHOOK_DECL void drop_body(MemoryEvent& event);
 
   FLYHOOK_DECL void unlist_body(MemoryEvent& event);
 

@@ -12,8 +12,11 @@ void MemoryLane::enter(MemoryRow& row, bool taken) {
   if (row.order != 0) {
     auto [at, first] = chains.try_emplace(row.order, Chain{&row, &row});
     if (!first) {
-      at->second.tail->next = &row;
-      at->second.tail = &row;
+      Chain& chain = at->second;
+      if (chain.tail == chain.head && chain.head->handed_out) held_back.insert(&row);
+      chain.tail->next = &row;
+      row.previous = chain.tail;
+      chain.tail = &row;
       return;
     }
   }
@@ -22,26 +25,19 @@ void MemoryLane::enter(MemoryRow& row, bool taken) {
 
 void MemoryLane::wait_again(MemoryRow& row) {
   ++waiting;
+  if (row.order != 0 && row.next != nullptr) held_back.erase(row.next);
   enqueue(row);
 }
 
 MemoryRow* MemoryLane::next(TimePoint now) {
   MemoryRow* best = fresh_first;
-  if (!ready.empty() && (best == nullptr || ready.front()->sequence < best->sequence)) best = ready.front();
-  if (!later.empty() && later.begin()->due <= now && (best == nullptr || later.begin()->row->sequence < best->sequence)) {
+  if (!ready.empty() && (best == nullptr || (*ready.begin())->sequence < best->sequence)) best = *ready.begin();
+  if (!later.empty() && later.begin()->due <= now && (best == nullptr || later.begin()->sequence < best->sequence)) {
     best = later.begin()->row;
-    later.erase(later.begin());
-  } else if (best == nullptr) {
-    return nullptr;
-  } else if (best == fresh_first) {
-    fresh_first = best->next;
-    if (fresh_first == nullptr) fresh_last = nullptr;
-    best->next = nullptr;
-  } else {
-    std::pop_heap(ready.begin(), ready.end(), younger);
-    ready.pop_back();
-    if (ready.empty() && ready.capacity() > 1024) std::vector<MemoryRow*>{}.swap(ready);
   }
+  if (best == nullptr) return nullptr;
+  dequeue(*best);
+  if (best->order != 0 && best->next != nullptr) held_back.insert(best->next);
   --waiting;
   return best;
 }
@@ -64,34 +60,57 @@ void MemoryLane::leave(MemoryRow& row) {
   if (successor == nullptr) {
     chains.erase(at);
   } else {
+    held_back.erase(successor);
+    successor->previous = nullptr;
     at->second.head = successor;
     enqueue(*successor);
   }
 }
 
-MemoryRow* MemoryLane::next_held_back() {
-  for (auto& [order, chain] : chains) {
-    if (!chain.head->handed_out || chain.head->next == nullptr) continue;
-    MemoryRow* row = chain.head->next;
-    chain.head->next = row->next;
-    if (row->next == nullptr) chain.tail = chain.head;
-    row->next = nullptr;
-    --waiting;
-    return row;
+MemoryRow* MemoryLane::oldest() const {
+  MemoryRow* found = fresh_first;
+  for (const MemoryBySequence* set : {&ready, &timed, &held_back}) {
+    if (!set->empty() && (found == nullptr || (*set->begin())->sequence < found->sequence)) found = *set->begin();
   }
-  return nullptr;
+  return found;
+}
+
+void MemoryLane::remove(MemoryRow& row) {
+  --waiting;
+  const auto at = row.order == 0 ? chains.end() : chains.find(row.order);
+  if (at == chains.end() || at->second.head == &row) {
+    dequeue(row);
+    leave(row);
+    return;
+  }
+  if (held_back.erase(&row) != 0 && row.next != nullptr) held_back.insert(row.next);
+  row.previous->next = row.next;
+  (row.next == nullptr ? at->second.tail : row.next->previous) = row.previous;
+  row.next = row.previous = nullptr;
 }
 
 void MemoryLane::enqueue(MemoryRow& row) {
   if (row.due != MemoryRow::at_once) {
     later.insert({row.due, row.sequence, &row});
+    timed.insert(&row);
   } else if (row.order == 0 && (fresh_last == nullptr || fresh_last->sequence < row.sequence)) {
     (fresh_last == nullptr ? fresh_first : fresh_last->next) = &row;
+    row.previous = fresh_last;
     fresh_last = &row;
   } else {
     // A chain's head keeps its link for the chain, so it cannot stand in the list.
-    ready.push_back(&row);
-    std::push_heap(ready.begin(), ready.end(), younger);
+    ready.insert(&row);
+  }
+}
+
+void MemoryLane::dequeue(MemoryRow& row) {
+  if (row.due != MemoryRow::at_once) {
+    later.erase({row.due, row.sequence, &row});
+    timed.erase(&row);
+  } else if (ready.empty() || ready.erase(&row) == 0) {
+    (row.previous == nullptr ? fresh_first : row.previous->next) = row.next;
+    (row.next == nullptr ? fresh_last : row.next->previous) = row.previous;
+    row.next = row.previous = nullptr;
   }
 }
 

@@ -4,73 +4,9 @@
 #include <flyhook/detail/store/memory_ledger.hpp>
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 namespace flyhook::detail {
-
-template <class T>
-void MemoryLog::put(std::string& log, T value) {
-  char bytes[sizeof(T)];
-  std::memcpy(bytes, &value, sizeof(T));
-  log.append(bytes, sizeof(T));
-}
-
-void MemoryLog::put_text(std::string& log, std::string_view text) {
-  put(log, static_cast<std::uint32_t>(text.size()));
-  log.append(text);
-}
-
-template <class T>
-T MemoryLog::get(std::string_view& rest) {
-  T value;
-  std::memcpy(&value, rest.data(), sizeof(T));
-  rest.remove_prefix(sizeof(T));
-  return value;
-}
-
-std::string MemoryLog::get_text(std::string_view& rest) {
-  const auto size = get<std::uint32_t>(rest);
-  std::string text{rest.substr(0, size)};
-  rest.remove_prefix(size);
-  return text;
-}
-
-void MemoryLog::add(std::string& log, const Attempt& attempt) {
-  log.push_back(attempt_tag);
-  put(log, attempt.at.time_since_epoch().count());
-  put(log, attempt.duration.count());
-  put(log, attempt.status);
-  put(log, attempt.trigger);
-  put_text(log, attempt.error);
-  put_text(log, attempt.response_body);
-  put_text(log, attempt.url);
-}
-
-void MemoryLog::add_reason(std::string& log, std::string_view reason) {
-  if (reason.empty()) return;
-  log.push_back(reason_tag);
-  put_text(log, reason);
-}
-
-void MemoryLog::read(std::string_view log, DeliveryRecord& into) {
-  while (!log.empty()) {
-    const char tag = log.front();
-    log.remove_prefix(1);
-    if (tag == reason_tag) {
-      into.reason = get_text(log);
-      continue;
-    }
-    Attempt& attempt = into.attempts.emplace_back();
-    attempt.at = TimePoint{TimePoint::duration{get<TimePoint::rep>(log)}};
-    attempt.duration = std::chrono::microseconds{get<std::chrono::microseconds::rep>(log)};
-    attempt.status = get<int>(log);
-    attempt.trigger = get<AttemptTrigger>(log);
-    attempt.error = get_text(log);
-    attempt.response_body = get_text(log);
-    attempt.url = get_text(log);
-  }
-}
 
 MemoryLedger::MemoryLedger(const Retention& retention, std::size_t max_pending, std::size_t max_bytes)
     : retention_(retention), max_pending_(max_pending), max_bytes_(max_bytes) {
@@ -98,7 +34,7 @@ void MemoryLedger::remember(MemoryIds::value_type& known, std::uint64_t content_
   known.second.remembered = true;
 }
 
-const MemoryEvent* MemoryLedger::newest_event(const std::string& id) const {
+MemoryEvent* MemoryLedger::newest_event(const std::string& id) const {
   const auto at = ids_.find(id);
   return at == ids_.end() ? nullptr : at->second.newest;
 }
@@ -130,7 +66,7 @@ MemoryEvent& MemoryLedger::add_event(std::shared_ptr<const Message> message, Mem
   event.message = std::move(message);
   event.known = &known;
   event.older_of_id = known.second.newest;
-  event.first = next_sequence_;
+  event.group = event.first = next_sequence_;
   // All at once: the first row may be final before the second is there.
   event.count = event.exist = event.open = static_cast<std::uint32_t>(count);
   event.bytes = bytes;
@@ -139,18 +75,57 @@ MemoryEvent& MemoryLedger::add_event(std::shared_ptr<const Message> message, Mem
   return event;
 }
 
-MemoryRow& MemoryLedger::add_row(MemoryEvent& event, MemoryLane& lane, std::uint64_t order) {
+MemoryEvent& MemoryLedger::add_kin(MemoryEvent& event, std::shared_ptr<const Message> message, std::size_t bytes) {
+  MemoryEvent& kin = add_event(std::move(message), *event.known, bytes, 1);
+  kin.group = event.group;
+  kin.has_kin = event.has_kin = true;
+  return kin;
+}
+
+bool MemoryLedger::has_row_in(const MemoryEvent& event, const MemoryLane& lane, std::size_t& budget) {
+  for (const MemoryEvent* kin = event.known->second.newest; kin != nullptr; kin = kin->older_of_id) {
+    budget -= std::min<std::size_t>(budget, kin->count);
+    if (kin->group != event.group) continue;
+    for (std::uint64_t sequence = kin->first; sequence < kin->first + kin->count; ++sequence) {
+      const MemoryRow* row = find(sequence);
+      if (row != nullptr && row->lane == &lane) return true;
+    }
+    if (std::find(kin->past_lanes.begin(), kin->past_lanes.end(), lane.number) != kin->past_lanes.end()) return true;
+  }
+  return false;
+}
+
+bool MemoryLedger::is_first_of_group(const MemoryEvent& event) {
+  for (const MemoryEvent* kin = event.older_of_id; kin != nullptr; kin = kin->older_of_id) {
+    if (kin->group == event.group && kin->has_body) return false;
+  }
+  return true;
+}
+
+void MemoryLedger::erase(MemoryEvent& event) {
+  drop_body(event);
+  for (std::uint64_t sequence = event.first; sequence < event.first + event.count; ++sequence) {
+    MemoryRow* row = find(sequence);
+    if (row == nullptr) continue;
+    const auto size = row->log.size();
+    MemoryLog::drop_response_bodies(row->log);
+    bytes_ -= size - row->log.size();
+    if (is_final(row->status)) finished_bytes_ -= size - row->log.size();
+  }
+}
+
+MemoryRow& MemoryLedger::add_row(MemoryEvent& event, MemoryLane& lane, const NewDelivery& wanted) {
   const std::uint64_t sequence = next_sequence_;
   if (newest_page_ == nullptr || newest_page_->first != sequence / page_size) {
     newest_page_ = &*pages_.try_emplace(pages_.end(), sequence / page_size);
   }
   MemoryRow& row = rows_.take();
   row.sequence = sequence;
-  row.order = order;
-  row.due = event.message->deliver_at.value_or(MemoryRow::at_once);
+  row.order = wanted.order;
+  row.due = wanted.due.value_or(MemoryRow::at_once);
   row.lane = &lane;
   row.event = &event;
-  row.attempts = 0;
+  row.attempts = row.steps = row.deferrals = 0;
   row.status = DeliveryStatus::pending;
   newest_page_->second.rows[sequence % page_size] = &row;
   ++newest_page_->second.used;
@@ -198,24 +173,48 @@ MemoryRow* MemoryLedger::before(const MemoryEndpoint& endpoint, std::uint64_t se
   return high == nullptr || high->sequence < sequence ? high : low->older;
 }
 
+MemoryRow* MemoryLedger::after(std::uint64_t sequence) {
+  std::uint64_t at = (sequence + 1) % page_size;
+  auto page = pages_.lower_bound((sequence + 1) / page_size);
+  if (page != pages_.end() && page->first != (sequence + 1) / page_size) at = 0;
+  for (; page != pages_.end(); ++page, at = 0) {
+    for (; at < page_size; ++at) {
+      if (MemoryRow* row = page->second.rows[at]) return row;
+    }
+  }
+  return nullptr;
+}
+
+MemoryRow* MemoryLedger::after(const MemoryEndpoint& endpoint, std::uint64_t sequence) {
+  if (sequence == 0) return endpoint.oldest;
+  const MemoryRow* exact = find(sequence);
+  return exact != nullptr && exact->lane->endpoint == &endpoint ? exact->newer : after(sequence);
+}
+
 void MemoryLedger::hand_out(MemoryRow& row) {
   row.handed_out = true;
-  row.handed_before = nullptr;
-  row.handed_after = handed_out_;
-  if (handed_out_ != nullptr) handed_out_->handed_before = &row;
+  row.previous = nullptr;
+  row.handed_next = handed_out_;
+  if (handed_out_ != nullptr) handed_out_->previous = &row;
   handed_out_ = &row;
 }
 
 void MemoryLedger::take_back(MemoryRow& row) {
   row.handed_out = false;
-  (row.handed_before == nullptr ? handed_out_ : row.handed_before->handed_after) = row.handed_after;
-  if (row.handed_after != nullptr) row.handed_after->handed_before = row.handed_before;
-  row.handed_before = row.handed_after = nullptr;
+  (row.previous == nullptr ? handed_out_ : row.previous->handed_next) = row.handed_next;
+  if (row.handed_next != nullptr) row.handed_next->previous = row.previous;
+  row.previous = row.handed_next = nullptr;
 }
 
 void MemoryLedger::add_attempt(MemoryRow& row, const Attempt& attempt) {
   const auto size = row.log.size();
-  MemoryLog::add(row.log, attempt);
+  if (row.event->has_body) {
+    MemoryLog::add(row.log, attempt);
+  } else {  // erased
+    Attempt rest = attempt;
+    rest.response_body.clear();
+    MemoryLog::add(row.log, rest);
+  }
   ++row.attempts;
   bytes_ += row.log.size() - size;
 }
@@ -229,7 +228,8 @@ void MemoryLedger::end(MemoryRow& row, DeliveryStatus status, std::string_view r
   row.due = now_;
   row.order = ++finish_number_;
   row.next = nullptr;
-  MemoryList<MemoryRow>& list = status == DeliveryStatus::delivered ? delivered_ : dead_;
+  MemoryList<MemoryRow>& list = finished_list(status);
+  row.previous = list.last;
   (list.last == nullptr ? list.first : list.last->next) = &row;
   list.last = &row;
   ++finished_;
@@ -237,9 +237,37 @@ void MemoryLedger::end(MemoryRow& row, DeliveryStatus status, std::string_view r
   MemoryEvent& event = *row.event;
   if (--event.open > 0) return;
   finished_bytes_ += event.bytes;
+  if (!event.has_body) return;
+  event.body_after = nullptr;
   event.body_before = bodies_.last;
   (bodies_.last == nullptr ? bodies_.first : bodies_.last->body_after) = &event;
   bodies_.last = &event;
+}
+
+bool MemoryLedger::reopen(MemoryRow& row) {
+  MemoryEvent& event = *row.event;
+  const std::size_t bytes = row.log.size() + (event.open == 0 ? event.bytes : 0);
+  if (pending_ > 0 && (pending_ >= max_pending_ || bytes_ - finished_bytes_ + bytes > max_bytes_)) return false;
+  unlist(row);
+  finished_bytes_ -= bytes;
+  ++pending_;
+  if (event.open++ == 0) unlist_body(event);
+  const auto size = row.log.size();
+  MemoryLog::drop_reason(row.log);
+  bytes_ -= size - row.log.size();
+  row.status = DeliveryStatus::pending;
+  row.due = MemoryRow::at_once;
+  row.order = 0;
+  row.steps = row.deferrals = 0;
+  return true;
+}
+
+void MemoryLedger::unlist(MemoryRow& row) {
+  MemoryList<MemoryRow>& list = finished_list(row.status);
+  (row.previous == nullptr ? list.first : row.previous->next) = row.next;
+  (row.next == nullptr ? list.last : row.next->previous) = row.previous;
+  row.next = row.previous = nullptr;
+  --finished_;
 }
 
 void MemoryLedger::prune() {
@@ -262,8 +290,14 @@ bool MemoryLedger::outlived(const MemoryRow* row, std::chrono::hours keep) const
 
 bool MemoryLedger::shrink() {
   if (bodies_.first == nullptr) return drop_oldest();
-  MemoryEvent& event = *bodies_.first;
-  unlist_body(event);
+  drop_body(*bodies_.first);
+  return true;
+}
+
+void MemoryLedger::drop_body(MemoryEvent& event) {
+  if (!event.has_body) return;
+  if (event.open == 0) unlist_body(event);
+  event.has_body = false;
   auto rest = std::make_shared<Message>();
   rest->id = event.message->id;
   rest->type = event.message->type;
@@ -271,10 +305,9 @@ bool MemoryLedger::shrink() {
   rest->created_at = event.message->created_at;
   const auto bytes = bytes_of(*rest);
   bytes_ -= event.bytes - bytes;
-  finished_bytes_ -= event.bytes - bytes;
+  if (event.open == 0) finished_bytes_ -= event.bytes - bytes;
   event.bytes = bytes;
   event.message = std::move(rest);
-  return true;
 }
 
 bool MemoryLedger::drop_oldest() {
@@ -287,9 +320,7 @@ bool MemoryLedger::drop_oldest() {
 
 void MemoryLedger::drop_first(MemoryList<MemoryRow>& list) {
   MemoryRow& row = *list.first;
-  list.first = row.next;
-  if (list.first == nullptr) list.last = nullptr;
-  --finished_;
+  unlist(row);
   bytes_ -= row.log.size();
   finished_bytes_ -= row.log.size();
   MemoryLane& lane = *row.lane;
@@ -302,8 +333,10 @@ void MemoryLedger::drop_first(MemoryList<MemoryRow>& list) {
     pages_.erase(page);
   }
   if (--lane.rows == 0 && lane.removed) emptied_.push_back(&lane);
-  if (--row.event->exist == 0) drop_event(*row.event);
-  row.next = row.older = row.newer = nullptr;
+  MemoryEvent& event = *row.event;
+  if (event.count > 1 || event.has_kin) event.past_lanes.push_back(lane.number);
+  if (--event.exist == 0) drop_event(event);
+  row.older = row.newer = nullptr;
   // A small buffer serves the next row; one that held long answers would be kept for nothing.
   if (row.log.capacity() > 256) {
     std::string{}.swap(row.log);
@@ -320,15 +353,21 @@ void MemoryLedger::drop_event(MemoryEvent& event) {
   MemoryEvent** link = &event.known->second.newest;
   while (*link != &event) link = &(*link)->older_of_id;
   *link = event.older_of_id;
+  if (event.has_kin) {
+    MemoryEvent* kin = event.known->second.newest;
+    while (kin != nullptr && kin->group != event.group) kin = kin->older_of_id;
+    if (kin != nullptr) kin->past_lanes.insert(kin->past_lanes.end(), event.past_lanes.begin(), event.past_lanes.end());
+  }
+  std::vector<std::uint64_t>{}.swap(event.past_lanes);
   forget_if_unused(*event.known);
   event.message.reset();
   events_.put(event);
 }
 
 void MemoryLedger::unlist_body(MemoryEvent& event) {
-  event.has_body = false;
   (event.body_before == nullptr ? bodies_.first : event.body_before->body_after) = event.body_after;
   (event.body_after == nullptr ? bodies_.last : event.body_after->body_before) = event.body_before;
+  event.body_before = event.body_after = nullptr;
 }
 
 void MemoryLedger::forget_newest() {
