@@ -21,13 +21,20 @@ class Observer {
  public:
   virtual ~Observer() = default;
 
-  /// After each attempt, once its outcome is in the store.
+  /// After each attempt, once its outcome is in the store. The record's `attempts` holds this one alone, here and below:
+  /// `deliveries()` lists all of them.
   virtual void on_attempt(const DeliveryRecord&, const Attempt&) {}
   virtual void on_delivered(const DeliveryRecord&) {}
-  /// A delivery that will not be tried again; `reason` says why.
+  /// A delivery that will not be tried again, unless replayed; `reason` says why. Of those that end together because their
+  /// subscription was disabled the first 1,000 are told one by one, the rest only counted (`Stats::dead`).
   virtual void on_dead(const DeliveryRecord&) {}
+  /// Nothing has succeeded for half of `Options::disable_after`. Told by the failed attempt that finds it so, and once:
+  /// again only after `on_recovered`, `enable` or a new URL.
   virtual void on_failing(const Subscription&, std::string_view /*reason*/) {}
+  /// It answered 410, or nothing has succeeded for `Options::disable_after`: no deliveries are made until `enable`, and
+  /// what waited is dead. Not told of what the application disables itself.
   virtual void on_disabled(const Subscription&, std::string_view /*reason*/) {}
+  /// The first success after `on_failing`.
   virtual void on_recovered(const Subscription&) {}
   /// An event that publish accepted and that could not be kept: it did not encode, was too large, had to make room
   /// (`Overflow::drop_oldest`), or was still pending at shutdown.

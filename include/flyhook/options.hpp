@@ -29,7 +29,7 @@ namespace flyhook {
 /// What publish does when the intake is full.
 enum class Overflow {
   reject,      ///< answers `queue_full`: the caller's request is never prolonged
-  block,       ///< waits for room (on a flyhook thread: as reject)
+  block,       ///< waits for room (on a flyhook thread, and with `threads = 0`: as reject)
   drop_oldest  ///< drops the event that waits longest, with a counter and Observer::on_dropped
 };
 
@@ -48,8 +48,8 @@ struct Retention {
   friend bool operator==(const Retention&, const Retention&) = default;
 };
 
-/// The engine's settings. Not built yet, and refused with `unsupported` unless left at their default: `retry` (besides
-/// RetryPolicy::none()), `breaker`, `disable_after`, `role`, `max_pending_per_endpoint`.
+/// The engine's settings. Not built yet, and refused with `unsupported` unless left at their default: `role`,
+/// `max_pending_per_endpoint`.
 struct Options {
   /// Most threads that send at a time; they come when needed and go after 10 s idle. 0: none at all, `settle` and `drain`
   /// run the engine on the caller's thread.
@@ -61,9 +61,13 @@ struct Options {
   std::chrono::milliseconds timeout{15'000};   ///< for a whole exchange; 1 ms to 1 h
   std::chrono::milliseconds connect_timeout{5'000};   ///< for a look-up (subscribe's too), and for connecting; 1 ms to 1 h
   std::chrono::milliseconds shutdown_timeout{3'000};  ///< what the destructor gives pending deliveries, in real time
-  RetryPolicy retry{};
-  BreakerPolicy breaker{};
-  std::size_t max_in_flight_per_endpoint = 8;  ///< requests to one subscription at a time; at least 1
+  RetryPolicy retry{};                                ///< of subscriptions that have none
+  BreakerPolicy breaker{};                            ///< of each subscription
+  std::size_t max_in_flight_per_endpoint = 8;         ///< of subscriptions that have no max_in_flight; at least 1
+  /// A subscription that has answered nothing but failures for so long is disabled: at least 10 of them, of at least 2
+  /// deliveries, with no pause of over 36 h in between, after which the time begins anew. Half-way it is reported as
+  /// failing (Observer::on_failing), however few they are. A failed attempt finds it so, no timer. Default 120 h; 0:
+  /// neither, ever.
   std::chrono::seconds disable_after{432'000};
   Encoding encoding = Encoding::standard;  ///< of subscriptions that name none
   UrlPolicy url_policy{};                  ///< what may be called; asked by subscribe, and of every look-up
@@ -85,14 +89,28 @@ struct Options {
   std::function<void(void* buffer, std::size_t size)> random{};
 };
 
-/// What publish takes besides the event. Not built yet, and refused with `unsupported`: `deliver_at`, `expires_at`.
+/// What publish takes besides the event. What is wrong is refused as `invalid`, and named.
 struct PublishOptions {
   std::string id{};      ///< [A-Za-z0-9_-]{1,64}: a repeat with the same content makes nothing; empty: one is made
   std::string tenant{};  ///< wins over EventTraits; so does `key`
   std::string key{};
   Headers headers{};           ///< of this event's requests; win over the subscription's
   std::string trace_parent{};  ///< W3C Trace Context: version 00, sent as `traceparent`
-  std::optional<TimePoint> deliver_at{}, expires_at{};
+  /// No attempt before this wall-clock time; in the past: at once. Until then it waits in the store, and in an ordered
+  /// subscription holds back what is behind it.
+  std::optional<TimePoint> deliver_at{};
+  /// No attempt at this wall-clock time or later: a delivery that has not succeeded by then ends as `expired`, the schedule
+  /// notwithstanding, and no observer is told that it is dead. One that is paused or held then ends when that is over, and
+  /// an attempt under way ends as it ends. Must be in the future and after `deliver_at`.
+  std::optional<TimePoint> expires_at{};
+};
+
+/// Which deliveries `recover` brings.
+struct RecoverOptions {
+  TimePoint since{};                 ///< of events published from then on
+  std::optional<TimePoint> until{};  ///< and before that; empty: until now
+  bool include_missed = false;       ///< also events that never had a delivery here, while it was disabled or not yet there
+  bool dry_run = false;              ///< only count
 };
 
 enum class PublishStatus { accepted, queue_full, invalid, stopped };

@@ -49,7 +49,7 @@ class PublisherBase {
   /// and so does the previous one of a running rotation; any other replaces it at once and ends the rotation. A URL that is
   /// new is looked up and judged by Options::url_policy, which may take Options::connect_timeout; one that does not resolve
   /// by then is taken, since attempts will tell. Throws Error naming the field, and then nothing was changed: `invalid`,
-  /// `unsupported`, `conflict` (an id of another tenant, too many of one tenant).
+  /// `conflict` (an id of another tenant, too many of one tenant).
   FLYHOOK_DECL SubscriptionId subscribe(Subscription subscription);
 
   /// Removes it. What waits is cancelled; what is under way ends as it ends. False: no such id.
@@ -61,6 +61,10 @@ class PublisherBase {
   /// While paused, deliveries are made and wait. False: no such id.
   FLYHOOK_DECL bool pause(const SubscriptionId& id);
   FLYHOOK_DECL bool resume(const SubscriptionId& id);
+
+  /// After a 410, `disable_after` or an update that disabled it: events published from then on reach it again. What was not
+  /// delivered until then is dead, and may be replayed, or was never made. False: no such id.
+  FLYHOOK_DECL bool enable(const SubscriptionId& id);
 
   /// Gives it a new secret and returns what its receiver needs: a "whsec_", or, if it signs with a "whsk_", the "whpk_" of
   /// a new one. For `grace` (0 to 365 days) every request is signed with the old secret as well, so that the receiver may
@@ -82,6 +86,26 @@ class PublisherBase {
   /// One page of the delivery log, newest first. Throws Error ("cursor", "limit").
   FLYHOOK_DECL std::vector<DeliveryRecord> deliveries(const DeliveryQuery& query = {}) const;
   FLYHOOK_DECL Stats stats() const;
+
+  // Deliveries ------------------------------------------------------------------------------------------------------------
+
+  /// Sends a delivery that has ended once more: the same webhook-id, a new schedule, the first attempt at once and in no
+  /// order. Of a disabled subscription it is dead again, and beyond `max_age` or `expires_at` it ends as it would have.
+  /// False: no such delivery, it has not ended, its payload or its subscription is gone.
+  FLYHOOK_DECL bool replay(const DeliveryId& delivery);
+
+  /// Sends what is dead once more, oldest first and in no order, and with `include_missed` makes the deliveries that never
+  /// were, of events that the store still holds (MemoryStore keeps none that matched nothing). How many. Throws Error:
+  /// `not_found`, `conflict` (it is disabled), `invalid` ("until"), `queue_full` (the store has no room for more: what was
+  /// recovered until then goes on), `unavailable`.
+  FLYHOOK_DECL std::size_t recover(const SubscriptionId& id, const RecoverOptions& options);
+
+  /// Ends every delivery of the event that has not succeeded: what waits at once, what is under way when it fails. How many
+  /// waited.
+  FLYHOOK_DECL std::size_t cancel(const EventId& event);
+
+  /// Removes the event's payload and the bodies of its answers for good, and cancels what waits. False: no such event.
+  FLYHOOK_DECL bool erase(const EventId& event);
 
   // Ending ----------------------------------------------------------------------------------------------------------------
 

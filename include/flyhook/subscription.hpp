@@ -16,13 +16,20 @@
 #include <string>
 #include <vector>
 
-// A registered callback URL and what it asked for. What is not built yet is refused with `unsupported`: `rate_limit`,
-// `ordering`, a `retry` other than RetryPolicy::none().
+// A registered callback URL and what it asked for.
 
 namespace flyhook {
 
-/// In which order the deliveries of one subscription are made.
-enum class Ordering { none, per_key, strict };
+/// In which order the deliveries of one subscription are made. Where there is one, a delivery is first sent when the one
+/// before it has ended, with success or without: a retry holds back what is behind it, and so does a `deliver_at`.
+/// Its price: one event that the endpoint cannot take stalls what is behind it for the whole schedule, about three days by
+/// default. A shorter `RetryPolicy::schedule`, and `stop_on` with the statuses that no retry will change, bound that. What
+/// is dead, expired or cancelled holds nothing back; a replay runs out of order. A change of it holds for later events.
+enum class Ordering {
+  none,     ///< any, up to `max_in_flight` at a time
+  per_key,  ///< one at a time of events with the same key, in the order of publish; those without a key in any
+  strict    ///< one at a time of all, in the order of publish
+};
 
 /// An endpoint. Left empty, `timeout`, `max_in_flight`, `encoding` and `retry` follow Options.
 struct Subscription {
@@ -39,17 +46,19 @@ struct Subscription {
   std::string secret{};
   Headers headers{};  ///< sent with every request; win over Options::headers. Credentials read back masked
   std::optional<Encoding> encoding{};
-  RateLimit rate_limit{};
-  std::optional<std::size_t> max_in_flight{};  ///< requests at a time; at least 1
+  RateLimit rate_limit{};  ///< of all attempts, retries and replays too: what is too early waits, and nothing is dropped
+  /// Most requests at a time; at least 1. After 429, 502, 503, 504 and time-outs it is half as many, down to one, and one
+  /// more with each success.
+  std::optional<std::size_t> max_in_flight{};
   Ordering ordering = Ordering::none;
   std::optional<std::chrono::milliseconds> timeout{};  ///< for a whole exchange; 1 ms to 1 h
-  std::optional<RetryPolicy> retry{};
+  std::optional<RetryPolicy> retry{};                  ///< a change holds for what waits from its next attempt on
   std::string description{};
   std::map<std::string, std::string> metadata{};  ///< the application's own; flyhook only keeps it
   SubscriptionId id{};                            ///< empty: one is made. Given and known: subscribe updates in place
-  bool enabled = true;                            ///< false: no deliveries are made
-  bool paused = false;                            ///< true: deliveries are made and wait
-  std::string disabled_reason{};                  ///< read back only
+  bool enabled = true;                            ///< false: no deliveries are made, and what waits is dead
+  bool paused = false;                            ///< true: deliveries are made and wait; their age and expires_at count
+  std::string disabled_reason{};                  ///< read back only: after a 410, or `Options::disable_after`
   TimePoint created_at{};                         ///< read back only
 };
 

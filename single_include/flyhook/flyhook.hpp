@@ -360,7 +360,8 @@ FLYHOOK_DECL std::string_view to_string(DeliveryStatus status);
 /// False for `pending` and `in_flight`.
 FLYHOOK_DECL bool is_final(DeliveryStatus status);
 
-/// Why an attempt was made.
+/// Why an attempt was made. `replay`: the first one after a replay. `probe`: to see whether an endpoint whose breaker is
+/// open has recovered; it spends a step of the schedule like any other.
 enum class AttemptTrigger { schedule, replay, test, probe };
 
 /// One HTTP exchange.
@@ -383,8 +384,9 @@ struct DeliveryRecord {
   DeliveryStatus status{};
   std::vector<Attempt> attempts{};  ///< oldest first
   TimePoint created_at{};
-  std::optional<TimePoint> next_attempt_at{};
-  std::string reason{};  ///< why it is dead, expired or cancelled
+  std::optional<TimePoint> next_attempt_at{};  ///< not before then, nor before its endpoint's hold or cool-down ends
+  std::string reason{};                        ///< why it is dead, expired or cancelled
+  std::size_t attempt_count = 0;               ///< all that were made, where `attempts` shows only the last one, too
 };
 
 /// Which deliveries to list: all given members must hold.
@@ -603,10 +605,16 @@ struct Message {
 
 namespace flyhook {
 
-/// The circuit breaker of each endpoint.
+/// The circuit breaker of each subscription. While it is open nothing is sent but one probe at a time, and what waits
+/// spends no attempt. The probe is the earliest delivery that is due after the cool-down, and an attempt of its schedule
+/// like any other (`AttemptTrigger::probe`); with none due there is none. The first success closes it.
 struct BreakerPolicy {
-  unsigned consecutive_failures = 10;           ///< so many failed attempts in a row open it
-  std::chrono::milliseconds cool_down{30'000};  ///< from opening to the first probe
+  /// So many failed attempts in a row open it; at least 1. Cancelled ones do not count, nor do 429 and 503 with a
+  /// Retry-After, which holds the subscription itself.
+  unsigned consecutive_failures = 10;
+  /// From opening to the first probe; 1 ms to 24 h. It doubles with each probe that fails, to 5 min at most, or stays as it
+  /// is if it is longer.
+  std::chrono::milliseconds cool_down{30'000};
 
   friend bool operator==(const BreakerPolicy&, const BreakerPolicy&) = default;
 };
@@ -983,10 +991,10 @@ bool pattern_matches(std::string_view pattern, std::string_view type) {
 
 namespace flyhook {
 
-/// A token bucket.
+/// A token bucket. An attempt that finds none waits for the next, and spends nothing of its schedule.
 struct RateLimit {
-  double per_second = 0;  ///< attempts a second in the long run; 0: no limit
-  double burst = 1;       ///< attempts that may come at once after a pause; at least 1
+  double per_second = 0;  ///< attempts a second in the long run, finite; 0: no limit
+  double burst = 1;       ///< attempts that may come at once after a pause; finite, at least 1
 
   friend bool operator==(const RateLimit&, const RateLimit&) = default;
 };
@@ -1007,20 +1015,34 @@ struct RateLimit {
 
 namespace flyhook {
 
-/// The waits before each attempt of a delivery. The default spreads ten attempts over about three days.
+/// When a delivery is tried again after an attempt that was answered by anything but 2xx, or not at all. A redirect is not
+/// followed, and counts as a failure. Out of attempts it is dead. 410 ends it whatever the policy, and disables the
+/// subscription. The default spreads ten attempts over about three days.
+///
+/// Retry-After, seconds or a date, makes the wait longer and never shorter. On 429 and 503 it holds the whole subscription:
+/// nothing is sent to it before then, and the delivery spends no step of its schedule, six times at most.
 struct RetryPolicy {
-  /// schedule[i] is the wait before attempt i+1, so the first is usually 0. Must not be empty.
+  /// schedule[i] is the wait before attempt i+1, so the first is usually 0. 1 to 1,000 of them, each 0 to a year.
   std::vector<std::chrono::milliseconds> schedule = default_schedule();
-  double jitter = 0.2;                         ///< each wait is spread by this share to both sides; 0 to 1
-  std::chrono::seconds max_age{0};             ///< older deliveries are given up; 0: no limit
-  std::vector<int> stop_on{};                  ///< statuses after which no further attempt is made
-  std::chrono::seconds retry_after_cap{3600};  ///< a longer Retry-After counts as this
+  /// Each wait is spread by this share to both sides, a Retry-After upwards only; 0 to 1. 0: as the schedule says.
+  double jitter = 0.2;
+  /// A delivery whose next attempt would come later than this after `publish` is dead at once, its reason begins with
+  /// "max_age"; 0: no limit. It counts while paused, and against a replay too.
+  std::chrono::seconds max_age{0};
+  std::vector<int> stop_on{};                  ///< statuses after which it is dead at once, as {400, 422}; 100 to 599
+  std::chrono::seconds retry_after_cap{3600};  ///< a longer Retry-After counts as this; 0: none is heeded
 
   /// At once, 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h.
   FLYHOOK_DECL static std::vector<std::chrono::milliseconds> default_schedule();
 
   /// One attempt, at once.
   FLYHOOK_DECL static RetryPolicy none();
+
+  /// {0, first, first × factor, first × factor², … ≤ cap}: so many attempts in all, each wait rounded to milliseconds and
+  /// none above the cap. Throws Error (`invalid`) naming the argument: `first` below 0, `factor` below 1 or not finite,
+  /// `cap` below `first`, `attempts` 0 or above 1,000.
+  FLYHOOK_DECL static RetryPolicy exponential(std::chrono::milliseconds first, double factor, std::chrono::milliseconds cap,
+                                              unsigned attempts);
 
   friend bool operator==(const RetryPolicy&, const RetryPolicy&) = default;
 };
@@ -1243,6 +1265,9 @@ std::optional<std::chrono::seconds> parse_retry_after(std::string_view value, Ti
 
 #endif
 
+#include <cmath>
+#include <string>
+
 namespace flyhook {
 
 std::vector<std::chrono::milliseconds> RetryPolicy::default_schedule() {
@@ -1253,6 +1278,27 @@ std::vector<std::chrono::milliseconds> RetryPolicy::default_schedule() {
 RetryPolicy RetryPolicy::none() {
   RetryPolicy policy;
   policy.schedule.assign(1, std::chrono::milliseconds{0});
+  return policy;
+}
+
+RetryPolicy RetryPolicy::exponential(std::chrono::milliseconds first, double factor, std::chrono::milliseconds cap,
+                                     unsigned attempts) {
+  using std::chrono::milliseconds;
+  if (first < milliseconds{0}) throw Error{ErrorCode::invalid, "first", std::to_string(first.count()) + " ms is negative"};
+  if (!std::isfinite(factor) || factor < 1)
+    throw Error{ErrorCode::invalid, "factor", std::to_string(factor) + " is not a finite number of at least 1"};
+  if (cap < first) throw Error{ErrorCode::invalid, "cap", std::to_string(cap.count()) + " ms is less than the first wait"};
+  if (attempts == 0 || attempts > 1000)
+    throw Error{ErrorCode::invalid, "attempts", std::to_string(attempts) + " is outside 1 to 1,000"};
+
+  RetryPolicy policy = none();
+  auto exact = static_cast<double>(first.count());
+  for (milliseconds wait = first; policy.schedule.size() < attempts;) {
+    policy.schedule.push_back(wait);
+    exact *= factor;
+    // Compared as double first: beyond the cap, or infinite, it may be no number of milliseconds.
+    wait = exact < static_cast<double>(cap.count()) ? milliseconds{std::llround(exact)} : cap;
+  }
   return policy;
 }
 
@@ -1270,13 +1316,20 @@ RetryPolicy RetryPolicy::none() {
 #include <string>
 #include <vector>
 
-// A registered callback URL and what it asked for. What is not built yet is refused with `unsupported`: `rate_limit`,
-// `ordering`, a `retry` other than RetryPolicy::none().
+// A registered callback URL and what it asked for.
 
 namespace flyhook {
 
-/// In which order the deliveries of one subscription are made.
-enum class Ordering { none, per_key, strict };
+/// In which order the deliveries of one subscription are made. Where there is one, a delivery is first sent when the one
+/// before it has ended, with success or without: a retry holds back what is behind it, and so does a `deliver_at`.
+/// Its price: one event that the endpoint cannot take stalls what is behind it for the whole schedule, about three days by
+/// default. A shorter `RetryPolicy::schedule`, and `stop_on` with the statuses that no retry will change, bound that. What
+/// is dead, expired or cancelled holds nothing back; a replay runs out of order. A change of it holds for later events.
+enum class Ordering {
+  none,     ///< any, up to `max_in_flight` at a time
+  per_key,  ///< one at a time of events with the same key, in the order of publish; those without a key in any
+  strict    ///< one at a time of all, in the order of publish
+};
 
 /// An endpoint. Left empty, `timeout`, `max_in_flight`, `encoding` and `retry` follow Options.
 struct Subscription {
@@ -1293,17 +1346,19 @@ struct Subscription {
   std::string secret{};
   Headers headers{};  ///< sent with every request; win over Options::headers. Credentials read back masked
   std::optional<Encoding> encoding{};
-  RateLimit rate_limit{};
-  std::optional<std::size_t> max_in_flight{};  ///< requests at a time; at least 1
+  RateLimit rate_limit{};  ///< of all attempts, retries and replays too: what is too early waits, and nothing is dropped
+  /// Most requests at a time; at least 1. After 429, 502, 503, 504 and time-outs it is half as many, down to one, and one
+  /// more with each success.
+  std::optional<std::size_t> max_in_flight{};
   Ordering ordering = Ordering::none;
   std::optional<std::chrono::milliseconds> timeout{};  ///< for a whole exchange; 1 ms to 1 h
-  std::optional<RetryPolicy> retry{};
+  std::optional<RetryPolicy> retry{};                  ///< a change holds for what waits from its next attempt on
   std::string description{};
   std::map<std::string, std::string> metadata{};  ///< the application's own; flyhook only keeps it
   SubscriptionId id{};                            ///< empty: one is made. Given and known: subscribe updates in place
-  bool enabled = true;                            ///< false: no deliveries are made
-  bool paused = false;                            ///< true: deliveries are made and wait
-  std::string disabled_reason{};                  ///< read back only
+  bool enabled = true;                            ///< false: no deliveries are made, and what waits is dead
+  bool paused = false;                            ///< true: deliveries are made and wait; their age and expires_at count
+  std::string disabled_reason{};                  ///< read back only: after a 410, or `Options::disable_after`
   TimePoint created_at{};                         ///< read back only
 };
 
@@ -1354,13 +1409,20 @@ class Observer {
  public:
   virtual ~Observer() = default;
 
-  /// After each attempt, once its outcome is in the store.
+  /// After each attempt, once its outcome is in the store. The record's `attempts` holds this one alone, here and below:
+  /// `deliveries()` lists all of them.
   virtual void on_attempt(const DeliveryRecord&, const Attempt&) {}
   virtual void on_delivered(const DeliveryRecord&) {}
-  /// A delivery that will not be tried again; `reason` says why.
+  /// A delivery that will not be tried again, unless replayed; `reason` says why. Of those that end together because their
+  /// subscription was disabled the first 1,000 are told one by one, the rest only counted (`Stats::dead`).
   virtual void on_dead(const DeliveryRecord&) {}
+  /// Nothing has succeeded for half of `Options::disable_after`. Told by the failed attempt that finds it so, and once:
+  /// again only after `on_recovered`, `enable` or a new URL.
   virtual void on_failing(const Subscription&, std::string_view /*reason*/) {}
+  /// It answered 410, or nothing has succeeded for `Options::disable_after`: no deliveries are made until `enable`, and
+  /// what waited is dead. Not told of what the application disables itself.
   virtual void on_disabled(const Subscription&, std::string_view /*reason*/) {}
+  /// The first success after `on_failing`.
   virtual void on_recovered(const Subscription&) {}
   /// An event that publish accepted and that could not be kept: it did not encode, was too large, had to make room
   /// (`Overflow::drop_oldest`), or was still pending at shutdown.
@@ -1396,6 +1458,7 @@ class LogObserver : public Observer {
 #ifndef FLYHOOK_IMPL_OBSERVER_IPP
 #define FLYHOOK_IMPL_OBSERVER_IPP
 
+#include <algorithm>
 #include <cstdio>
 #include <string>
 #include <utility>
@@ -1413,7 +1476,7 @@ LogObserver::LogObserver(std::function<void(std::string_view)> write) : write_(s
 
 void LogObserver::on_attempt(const DeliveryRecord& delivery, const Attempt& attempt) {
   write_(delivery.event_type + " " + delivery.event_id.value + " to " + delivery.subscription_id.value + " " + attempt.url +
-         " attempt " + std::to_string(delivery.attempts.size()) + ": " +
+         " attempt " + std::to_string(std::max(delivery.attempt_count, delivery.attempts.size())) + ": " +
          (attempt.status != 0 ? std::to_string(attempt.status) : attempt.error) + " in " +
          std::to_string(attempt.duration.count()) + " us, " + std::string{to_string(delivery.status)});
 }
@@ -1512,8 +1575,10 @@ struct NewDelivery {
   std::uint64_t lane = 0;
   std::uint64_t order =
       0;              ///< not 0: of the lane's deliveries with the same number only the oldest unfinished is handed out
-  bool take = false;  ///< hand it out at once, if the lane's slot is held with `epoch`
+  bool take = false;  ///< hand it out at once, if the lane's slot is held with `epoch` and it is due at once
   std::uint64_t epoch = 0;
+  std::optional<TimePoint> due{};  ///< not handed out before; it holds its place all the while: what has the same order
+                                   ///< number waits behind it. The message's `deliver_at` is wall time, and not asked here
 };
 
 /// One event to be appended, with `count` deliveries from `first` on in the batch's list.
@@ -1527,6 +1592,9 @@ struct NewEvent {
 struct AppendBatch {
   std::vector<NewEvent> events{};
   std::vector<NewDelivery> deliveries{};
+  /// A delivery beyond it ends its lane's oldest waiting one as `dead`, with the reason "overflow". 0: no limit. One ends
+  /// for one that comes: where the limit was lowered, the lane stays as long as it is.
+  std::size_t max_waiting_per_lane = 0;
 };
 
 enum class AppendStatus {
@@ -1553,6 +1621,7 @@ struct AppendedDelivery {
 struct AppendResult {
   std::vector<AppendStatus> events{};
   std::vector<AppendedDelivery> deliveries{};
+  std::vector<DeliveryRecord> overflowed{};  ///< what `max_waiting_per_lane` ended, in that order
 };
 
 /// Names a delivery that was handed out.
@@ -1568,6 +1637,7 @@ struct FetchedDelivery {
   std::shared_ptr<const Message> message{};
   std::uint32_t attempts = 0;  ///< made before
   std::uint32_t fan_out = 1;   ///< deliveries that the event was appended with: above 1, its encoded body is worth sharing
+  std::uint32_t steps = 0, deferrals = 0;  ///< as its last Outcome said
 };
 
 /// A lane that wants deliveries.
@@ -1591,7 +1661,8 @@ struct Outcome {
   DeliveryStatus status = DeliveryStatus::pending;  ///< final, or pending: it waits until `next_attempt_at`
   std::optional<TimePoint> next_attempt_at{};
   std::string reason{};
-  std::optional<Attempt> attempt{};  ///< added to the record
+  std::optional<Attempt> attempt{};        ///< added to the record
+  std::uint32_t steps = 0, deferrals = 0;  ///< of the retry schedule: the engine's account, kept while it is pending
 };
 
 enum class FinishStatus {
@@ -1606,11 +1677,15 @@ struct CloseRequest {
   DeliveryStatus status = DeliveryStatus::cancelled;
   std::string reason{};
   std::size_t limit = 10'000;
+  EventId event{};    ///< if given, only its deliveries: of the lane, or of every lane if that is 0
+  bool list = false;  ///< answer what was ended
 };
 
 struct Closed {
   std::size_t count = 0;
-  bool more = false;  ///< call again
+  bool more = false;                      ///< call again
+  std::vector<std::uint64_t> lanes{};     ///< where something ended, ascending: what was held back there may be free
+  std::vector<DeliveryRecord> records{};  ///< if it was asked for, in no particular order
 };
 
 /// A secret that rotation has replaced. Requests are signed with it as well until then.
@@ -1640,7 +1715,61 @@ struct PutResult {
   std::uint64_t version = 0;
 };
 
-/// The delivery log. An interface of its own, so that it can live elsewhere than the queue.
+enum class ReopenStatus {
+  done,
+  not_found,
+  not_final,
+  no_payload,  ///< erased, or its body had to go
+  gone,        ///< the subscription is removed
+  full         ///< no room now
+};
+
+struct Reopened {
+  ReopenStatus status{};
+  std::uint64_t lane = 0;  ///< of the delivery, if there is one
+};
+
+/// Which `dead` deliveries of a lane to open again: of events created in [since, until).
+struct RecoverQuery {
+  std::uint64_t lane = 0;
+  TimePoint since{};
+  std::optional<TimePoint> until{};
+  bool dry_run = false;     ///< only count them
+  std::uint64_t after = 0;  ///< what the call before answered; 0: from the oldest on
+  std::size_t limit = 1'000;
+};
+
+struct Recovered {
+  std::size_t count = 0;
+  bool more = false;        ///< call again with `after`: there may be further ones, also where `count` is 0
+  std::uint64_t after = 0;  ///< where to go on
+  bool full = false;        ///< it ended for want of room, and `after` is where to go on once there is some
+};
+
+/// Which events a lane never had a delivery of: the tenant's, created in [since, until).
+struct MissedQuery {
+  std::uint64_t lane = 0;
+  std::string tenant{};
+  TimePoint since{};
+  std::optional<TimePoint> until{};
+  std::uint64_t after = 0;  ///< what the call before answered; 0: from the oldest on
+  std::size_t limit = 1'000;
+};
+
+struct MissedEvent {
+  std::uint64_t position = 0;  ///< names it for `add`
+  std::shared_ptr<const Message> message{};
+};
+
+struct Missed {
+  std::vector<MissedEvent> events{};
+  bool more = false;        ///< call again with `after`: there may be further ones, also where `events` is empty
+  std::uint64_t after = 0;  ///< where to go on
+};
+
+/// The delivery log, and what is made of it again. An interface of its own, so that it can live elsewhere than the queue.
+///
+/// An exception from a verb that changes something says nothing about whether it was done. All may be repeated.
 class History {
  public:
   virtual ~History() = default;
@@ -1648,6 +1777,27 @@ class History {
   /// One page, newest first: by falling id, from below `query.cursor` on. Handed out ones are `pending` here; whether a
   /// request is under way is not the store's to know.
   virtual std::vector<DeliveryRecord> deliveries(const DeliveryQuery& query) = 0;
+
+  /// Lets a final delivery wait again, whatever its end was: due at once, with order number 0, so that it runs out of
+  /// order, and with a new account of the schedule. Its attempts stay; the reason goes.
+  virtual Reopened reopen(std::uint64_t sequence) = 0;
+
+  /// Reopens dead deliveries whose payload is there, the oldest first, at most `limit`. A call does bounded work.
+  virtual Recovered recover(const RecoverQuery& query) = 0;
+
+  /// Stored events with payload and without any delivery in that lane, past ones included, the oldest first, at most
+  /// `limit`. A call does bounded work. A store need not keep events that were appended without deliveries.
+  virtual Missed missed(const MissedQuery& query) = 0;
+
+  /// Adds one delivery to a stored event, as append would have made it. nullopt: the event or its payload is gone, it has
+  /// such a delivery meanwhile, the lane is gone, or there is no room.
+  virtual std::optional<AppendedDelivery> add(std::uint64_t position, const NewDelivery& delivery) = 0;
+
+  /// Removes the payload of all stored events of that id and the response bodies of their attempts for good. What waits
+  /// ends `cancelled`, with the reason "erased". What is handed out ends by `finish`, and in that way too where it would
+  /// wait again; response bodies that it still brings are not stored. A repeat of the id is recognised as before. False:
+  /// unknown.
+  virtual bool erase(const EventId& id) = 0;
 };
 
 /// The queue and the subscriptions.
@@ -1689,7 +1839,8 @@ class Store {
   /// `unknown` for every outcome.
   virtual std::vector<FinishStatus> finish(std::span<const Outcome> outcomes) = 0;
 
-  /// Ends waiting deliveries of a lane, at most `limit`. Those handed out end by `finish`.
+  /// Ends waiting deliveries of a lane or an event, at most `limit`, of a lane the oldest first. Those handed out end by
+  /// `finish`. In a lane with order numbers it frees what was held back, as `finish` does.
   virtual Closed close(const CloseRequest& request) = 0;
 
   /// Deliveries that are not final, handed out ones included.
@@ -3060,7 +3211,7 @@ namespace flyhook {
 /// What publish does when the intake is full.
 enum class Overflow {
   reject,      ///< answers `queue_full`: the caller's request is never prolonged
-  block,       ///< waits for room (on a flyhook thread: as reject)
+  block,       ///< waits for room (on a flyhook thread, and with `threads = 0`: as reject)
   drop_oldest  ///< drops the event that waits longest, with a counter and Observer::on_dropped
 };
 
@@ -3079,8 +3230,8 @@ struct Retention {
   friend bool operator==(const Retention&, const Retention&) = default;
 };
 
-/// The engine's settings. Not built yet, and refused with `unsupported` unless left at their default: `retry` (besides
-/// RetryPolicy::none()), `breaker`, `disable_after`, `role`, `max_pending_per_endpoint`.
+/// The engine's settings. Not built yet, and refused with `unsupported` unless left at their default: `role`,
+/// `max_pending_per_endpoint`.
 struct Options {
   /// Most threads that send at a time; they come when needed and go after 10 s idle. 0: none at all, `settle` and `drain`
   /// run the engine on the caller's thread.
@@ -3092,9 +3243,13 @@ struct Options {
   std::chrono::milliseconds timeout{15'000};   ///< for a whole exchange; 1 ms to 1 h
   std::chrono::milliseconds connect_timeout{5'000};   ///< for a look-up (subscribe's too), and for connecting; 1 ms to 1 h
   std::chrono::milliseconds shutdown_timeout{3'000};  ///< what the destructor gives pending deliveries, in real time
-  RetryPolicy retry{};
-  BreakerPolicy breaker{};
-  std::size_t max_in_flight_per_endpoint = 8;  ///< requests to one subscription at a time; at least 1
+  RetryPolicy retry{};                                ///< of subscriptions that have none
+  BreakerPolicy breaker{};                            ///< of each subscription
+  std::size_t max_in_flight_per_endpoint = 8;         ///< of subscriptions that have no max_in_flight; at least 1
+  /// A subscription that has answered nothing but failures for so long is disabled: at least 10 of them, of at least 2
+  /// deliveries, with no pause of over 36 h in between, after which the time begins anew. Half-way it is reported as
+  /// failing (Observer::on_failing), however few they are. A failed attempt finds it so, no timer. Default 120 h; 0:
+  /// neither, ever.
   std::chrono::seconds disable_after{432'000};
   Encoding encoding = Encoding::standard;  ///< of subscriptions that name none
   UrlPolicy url_policy{};                  ///< what may be called; asked by subscribe, and of every look-up
@@ -3116,14 +3271,28 @@ struct Options {
   std::function<void(void* buffer, std::size_t size)> random{};
 };
 
-/// What publish takes besides the event. Not built yet, and refused with `unsupported`: `deliver_at`, `expires_at`.
+/// What publish takes besides the event. What is wrong is refused as `invalid`, and named.
 struct PublishOptions {
   std::string id{};      ///< [A-Za-z0-9_-]{1,64}: a repeat with the same content makes nothing; empty: one is made
   std::string tenant{};  ///< wins over EventTraits; so does `key`
   std::string key{};
   Headers headers{};           ///< of this event's requests; win over the subscription's
   std::string trace_parent{};  ///< W3C Trace Context: version 00, sent as `traceparent`
-  std::optional<TimePoint> deliver_at{}, expires_at{};
+  /// No attempt before this wall-clock time; in the past: at once. Until then it waits in the store, and in an ordered
+  /// subscription holds back what is behind it.
+  std::optional<TimePoint> deliver_at{};
+  /// No attempt at this wall-clock time or later: a delivery that has not succeeded by then ends as `expired`, the schedule
+  /// notwithstanding, and no observer is told that it is dead. One that is paused or held then ends when that is over, and
+  /// an attempt under way ends as it ends. Must be in the future and after `deliver_at`.
+  std::optional<TimePoint> expires_at{};
+};
+
+/// Which deliveries `recover` brings.
+struct RecoverOptions {
+  TimePoint since{};                 ///< of events published from then on
+  std::optional<TimePoint> until{};  ///< and before that; empty: until now
+  bool include_missed = false;       ///< also events that never had a delivery here, while it was disabled or not yet there
+  bool dry_run = false;              ///< only count
 };
 
 enum class PublishStatus { accepted, queue_full, invalid, stopped };
@@ -4295,21 +4464,23 @@ struct Histogram {
 
 /// Counters since the engine's start, and gauges of now.
 struct Stats {
-  std::uint64_t published{};        ///< events accepted by publish
-  std::uint64_t rejected{};         ///< events refused by publish: queue_full, invalid, stopped
-  std::uint64_t duplicates{};       ///< events whose id was known with the same content
-  std::uint64_t dropped{};          ///< accepted events that could not be kept: see Observer::on_dropped
-  std::uint64_t attempts{};         ///< requests sent
-  std::uint64_t failed_attempts{};  ///< of those, without a 2xx
-  std::uint64_t delivered{}, dead{}, expired{}, cancelled{};  ///< deliveries that ended so
-  std::size_t queued{};                                       ///< events in the intake
-  std::size_t pending{};                                      ///< deliveries that are not final and not in flight
-  std::size_t in_flight{};                                    ///< requests under way
-  std::uint64_t callback_errors{};  ///< exceptions thrown by user code: observers, transports, resolvers
-  std::uint64_t store_errors{};     ///< store calls that threw or answered `unknown`
-  std::size_t threads{};            ///< sending threads alive
-  Histogram attempt_latency{};      ///< from sending a request to the end of its answer
-  Histogram delivery_latency{};     ///< from publish to the end of the successful answer
+  std::uint64_t published{};          ///< events accepted by publish
+  std::uint64_t rejected{};           ///< events refused by publish: queue_full, invalid, stopped
+  std::uint64_t duplicates{};         ///< events whose id was known with the same content
+  std::uint64_t dropped{};            ///< accepted events that could not be kept: see Observer::on_dropped
+  std::uint64_t attempts{};           ///< requests sent
+  std::uint64_t failed_attempts{};    ///< of those, without a 2xx
+  std::uint64_t delivered{}, dead{};  ///< deliveries that ended so; a replayed one counts again
+  std::uint64_t expired{};            ///< deliveries whose PublishOptions::expires_at came before a success
+  std::uint64_t cancelled{};          ///< deliveries ended by cancel, erase or unsubscribe
+  std::size_t queued{};               ///< events in the intake
+  std::size_t pending{};              ///< deliveries that are not final and not in flight
+  std::size_t in_flight{};            ///< requests under way
+  std::uint64_t callback_errors{};    ///< exceptions thrown by user code: observers, transports, resolvers
+  std::uint64_t store_errors{};       ///< store calls that threw or answered `unknown`
+  std::size_t threads{};              ///< sending threads alive
+  Histogram attempt_latency{};        ///< from sending a request to the end of its answer
+  Histogram delivery_latency{};       ///< from publish to the end of the successful answer
 };
 
 }  // namespace flyhook
@@ -4353,7 +4524,7 @@ class PublisherBase {
   /// and so does the previous one of a running rotation; any other replaces it at once and ends the rotation. A URL that is
   /// new is looked up and judged by Options::url_policy, which may take Options::connect_timeout; one that does not resolve
   /// by then is taken, since attempts will tell. Throws Error naming the field, and then nothing was changed: `invalid`,
-  /// `unsupported`, `conflict` (an id of another tenant, too many of one tenant).
+  /// `conflict` (an id of another tenant, too many of one tenant).
   FLYHOOK_DECL SubscriptionId subscribe(Subscription subscription);
 
   /// Removes it. What waits is cancelled; what is under way ends as it ends. False: no such id.
@@ -4365,6 +4536,10 @@ class PublisherBase {
   /// While paused, deliveries are made and wait. False: no such id.
   FLYHOOK_DECL bool pause(const SubscriptionId& id);
   FLYHOOK_DECL bool resume(const SubscriptionId& id);
+
+  /// After a 410, `disable_after` or an update that disabled it: events published from then on reach it again. What was not
+  /// delivered until then is dead, and may be replayed, or was never made. False: no such id.
+  FLYHOOK_DECL bool enable(const SubscriptionId& id);
 
   /// Gives it a new secret and returns what its receiver needs: a "whsec_", or, if it signs with a "whsk_", the "whpk_" of
   /// a new one. For `grace` (0 to 365 days) every request is signed with the old secret as well, so that the receiver may
@@ -4386,6 +4561,26 @@ class PublisherBase {
   /// One page of the delivery log, newest first. Throws Error ("cursor", "limit").
   FLYHOOK_DECL std::vector<DeliveryRecord> deliveries(const DeliveryQuery& query = {}) const;
   FLYHOOK_DECL Stats stats() const;
+
+  // Deliveries ------------------------------------------------------------------------------------------------------------
+
+  /// Sends a delivery that has ended once more: the same webhook-id, a new schedule, the first attempt at once and in no
+  /// order. Of a disabled subscription it is dead again, and beyond `max_age` or `expires_at` it ends as it would have.
+  /// False: no such delivery, it has not ended, its payload or its subscription is gone.
+  FLYHOOK_DECL bool replay(const DeliveryId& delivery);
+
+  /// Sends what is dead once more, oldest first and in no order, and with `include_missed` makes the deliveries that never
+  /// were, of events that the store still holds (MemoryStore keeps none that matched nothing). How many. Throws Error:
+  /// `not_found`, `conflict` (it is disabled), `invalid` ("until"), `queue_full` (the store has no room for more: what was
+  /// recovered until then goes on), `unavailable`.
+  FLYHOOK_DECL std::size_t recover(const SubscriptionId& id, const RecoverOptions& options);
+
+  /// Ends every delivery of the event that has not succeeded: what waits at once, what is under way when it fails. How many
+  /// waited.
+  FLYHOOK_DECL std::size_t cancel(const EventId& event);
+
+  /// Removes the event's payload and the bodies of its answers for good, and cancels what waits. False: no such event.
+  FLYHOOK_DECL bool erase(const EventId& event);
 
   // Ending ----------------------------------------------------------------------------------------------------------------
 
@@ -4561,7 +4756,7 @@ namespace flyhook::detail {
 /// What a masked value reads back as. No secret and no sensible header value is made of stars alone.
 inline constexpr std::string_view mask = "********";
 
-/// Throws Error naming the member that is wrong, or not built yet. `id`, `enabled`, `paused` and what is read back only
+/// Throws Error naming the member that is wrong. `id`, `enabled`, `paused` and what is read back only
 /// are taken as they are.
 FLYHOOK_DECL void check_subscription(const Subscription& subscription);
 
@@ -4942,6 +5137,7 @@ std::string signed_content(std::string_view id, std::string_view timestamp, std:
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cmath>
 #include <string>
 #include <utility>
 #include <variant>
@@ -4951,6 +5147,9 @@ namespace flyhook::detail {
 FLYHOOK_DECL bool is_reserved_header(std::string_view name);
 FLYHOOK_DECL void check_range(std::chrono::milliseconds value, const char* field);
 FLYHOOK_DECL void check_retry(const RetryPolicy& retry);
+FLYHOOK_DECL void check_rate_limit(const RateLimit& limit);
+FLYHOOK_DECL void check_ordering(Ordering ordering);
+FLYHOOK_DECL void check_breaker(const BreakerPolicy& breaker);
 FLYHOOK_DECL void check_encoding(Encoding encoding);
 FLYHOOK_DECL bool is_uri_reference(std::string_view text);
 
@@ -4997,8 +5196,46 @@ void check_range(std::chrono::milliseconds value, const char* field) {
 void check_retry(const RetryPolicy& retry) {
   if (retry.schedule.empty())
     throw Error{ErrorCode::invalid, "retry", "its schedule is empty; RetryPolicy::none() is one attempt"};
-  if (retry != RetryPolicy{} && retry != RetryPolicy::none())
-    throw Error{ErrorCode::unsupported, "retry", "this version makes one attempt; leave it out or use RetryPolicy::none()"};
+  if (retry.schedule.size() > 1000)
+    throw Error{ErrorCode::invalid, "retry",
+                "its schedule has " + std::to_string(retry.schedule.size()) + " steps; 1,000 are the most"};
+  for (const auto wait : retry.schedule)
+    if (wait < std::chrono::milliseconds{0} || wait > std::chrono::years{1})
+      throw Error{ErrorCode::invalid, "retry",
+                  "its schedule has a wait of " + std::to_string(wait.count()) + " ms, outside 0 to a year"};
+  if (!(retry.jitter >= 0 && retry.jitter <= 1))
+    throw Error{ErrorCode::invalid, "retry", "its jitter of " + std::to_string(retry.jitter) + " is outside 0 to 1"};
+  if (retry.max_age < std::chrono::seconds{0})
+    throw Error{ErrorCode::invalid, "retry", "its max_age is negative; 0 is no limit"};
+  for (const int status : retry.stop_on)
+    if (status < 100 || status > 599)
+      throw Error{ErrorCode::invalid, "retry", "its stop_on has " + std::to_string(status) + ", outside 100 to 599"};
+  if (retry.retry_after_cap < std::chrono::seconds{0})
+    throw Error{ErrorCode::invalid, "retry", "its retry_after_cap is negative; 0 ignores Retry-After"};
+}
+
+void check_rate_limit(const RateLimit& limit) {
+  if (!(std::isfinite(limit.per_second) && limit.per_second >= 0))
+    throw Error{ErrorCode::invalid, "rate_limit", "its per_second is negative or not finite; 0 is no limit"};
+  if (!(std::isfinite(limit.burst) && limit.burst >= 1))
+    throw Error{ErrorCode::invalid, "rate_limit", "its burst is below 1 or not finite; 1 lets one attempt go at a time"};
+}
+
+void check_ordering(Ordering ordering) {
+  switch (ordering) {
+    case Ordering::none:
+    case Ordering::per_key:
+    case Ordering::strict: return;
+  }
+  throw Error{ErrorCode::invalid, "ordering", "is none of the three that there are"};
+}
+
+void check_breaker(const BreakerPolicy& breaker) {
+  if (breaker.consecutive_failures == 0)
+    throw Error{ErrorCode::invalid, "breaker", "its consecutive_failures must be at least 1"};
+  if (breaker.cool_down < std::chrono::milliseconds{1} || breaker.cool_down > std::chrono::hours{24})
+    throw Error{ErrorCode::invalid, "breaker",
+                "its cool_down of " + std::to_string(breaker.cool_down.count()) + " ms is outside 1 ms to 24 h"};
 }
 
 void check_encoding(Encoding encoding) {
@@ -5040,12 +5277,10 @@ void check_subscription(const Subscription& subscription) {
   }
   check_headers(subscription.headers);
   if (subscription.encoding) check_encoding(*subscription.encoding);
-  if (subscription.rate_limit != RateLimit{})
-    throw Error{ErrorCode::unsupported, "rate_limit", "this version has no rate limits"};
+  check_rate_limit(subscription.rate_limit);
   if (subscription.max_in_flight && *subscription.max_in_flight == 0)
     throw Error{ErrorCode::invalid, "max_in_flight", "must be at least 1"};
-  if (subscription.ordering != Ordering::none)
-    throw Error{ErrorCode::unsupported, "ordering", "this version keeps no order"};
+  check_ordering(subscription.ordering);
   if (subscription.timeout) check_range(*subscription.timeout, "timeout");
   if (subscription.retry) check_retry(*subscription.retry);
   if (!subscription.id.value.empty() && !is_id(subscription.id.value))
@@ -5065,16 +5300,15 @@ void check_options(const Options& options) {
   if (options.shutdown_timeout < std::chrono::milliseconds{0})
     throw Error{ErrorCode::invalid, "shutdown_timeout", "must not be negative"};
   check_retry(options.retry);
-  if (options.breaker != BreakerPolicy{}) throw Error{ErrorCode::unsupported, "breaker", "this version has no breaker"};
-  if (options.disable_after != Options{}.disable_after)
-    throw Error{ErrorCode::unsupported, "disable_after", "this version disables nothing by itself"};
+  check_breaker(options.breaker);
+  if (options.disable_after < std::chrono::seconds{0})
+    throw Error{ErrorCode::invalid, "disable_after", "must not be negative; 0 is never"};
   check_encoding(options.encoding);
   if (!is_uri_reference(options.source))
     throw Error{ErrorCode::invalid, "source",
                 "is empty, or no URI-reference (RFC 3986): what is not ASCII, and spaces, must be percent-encoded"};
   if (options.role != Role::all) throw Error{ErrorCode::unsupported, "role", "this version publishes and delivers"};
-  if (options.max_pending_per_endpoint != Options{}.max_pending_per_endpoint)
-    throw Error{ErrorCode::unsupported, "max_pending_per_endpoint", "this version bounds the store as a whole"};
+  at_least_one(options.max_pending_per_endpoint, "max_pending_per_endpoint");
   check_headers(options.headers);
   if (!is_header_value(options.user_agent))
     throw Error{ErrorCode::invalid, "user_agent", "holds CR, LF, NUL or another control character"};
@@ -5095,6 +5329,320 @@ void check_options(const Options& options) {
 
 #ifndef FLYHOOK_DETAIL_DECIDE_LANE_HPP
 #define FLYHOOK_DETAIL_DECIDE_LANE_HPP
+
+#ifndef FLYHOOK_DETAIL_DECIDE_BREAKER_HPP
+#define FLYHOOK_DETAIL_DECIDE_BREAKER_HPP
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <ratio>
+
+// Whether an endpoint that keeps failing is called at all. A machine: the lane tells it how attempts begin and end, and
+// asks it before the next one.
+//
+//             consecutive_failures                     cool-down is over
+//   closed ──────────────────────────► open, waiting ────────────────────► open, probing
+//     ▲                                    ▲   the probe failed: twice the cool-down │
+//     │                                    └─────────────────────────────────────────┤
+//     └──────────────────────────── any success ─────────────────────────────────────┘
+
+namespace flyhook::detail {
+
+class Breaker {
+ public:
+  /// The policy has passed check_options.
+  FLYHOOK_DECL explicit Breaker(const BreakerPolicy& policy);
+
+  /// It is closed, or its cool-down is over and no probe is under way.
+  FLYHOOK_DECL bool may_send(std::chrono::nanoseconds now) const;
+
+  /// An attempt begins. True: it is the probe, which whoever reports its end must say.
+  FLYHOOK_DECL bool start();
+
+  /// An attempt succeeded, whenever it began: closes. True: it was open.
+  FLYHOOK_DECL bool succeeded();
+
+  /// An attempt failed. Closed, it counts. The probe's failure begins a cool-down twice as long as the last, 5 min at most
+  /// (or the policy's own, if that is longer). Any other failure of an attempt begun before it opened says nothing new.
+  /// True: it was closed and is open now.
+  FLYHOOK_DECL bool failed(std::chrono::nanoseconds now, bool was_probe);
+
+  /// An attempt ended without a verdict on the endpoint: cancelled, or put off by a Retry-After of 429 or 503. After a
+  /// probe that ended so the next one may follow at once; what holds it back is the lane's business.
+  FLYHOOK_DECL void uncounted(std::chrono::nanoseconds now, bool was_probe);
+
+  /// What was known of the endpoint is another process's: one attempt finds out, at once. Should it fail, the cool-down
+  /// that follows is the one that was due, so the policy's where there was none yet.
+  FLYHOOK_DECL void half_open(std::chrono::nanoseconds now);
+
+  /// From opening until a success.
+  bool is_open() const { return is_open_; }
+  bool is_probing() const { return is_probing_; }
+
+  /// It knows nothing that a new one would not.
+  bool is_pristine() const { return !is_open_ && failures_ == 0; }
+
+  /// When the next probe may go: in the past if it may already. nullopt: closed, or a probe is under way.
+  FLYHOOK_DECL std::optional<std::chrono::nanoseconds> waits_until() const;
+
+ private:
+  using Wait = std::chrono::duration<std::uint32_t, std::milli>;  // 49 days; a policy's cool-down is at most one
+
+  static constexpr Wait longest_cool_down{300'000};  // unless the policy's own is longer
+
+  FLYHOOK_DECL void cool_down_from(std::chrono::nanoseconds now);
+
+  std::uint32_t most_failures_;
+  std::uint32_t failures_ = 0;  // in a row, while closed
+  Wait first_cool_down_;
+  Wait next_cool_down_;
+  std::chrono::nanoseconds probe_at_{0};  // while open
+  bool is_open_ = false;
+  bool is_probing_ = false;
+};
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_DETAIL_DECIDE_BREAKER_IPP
+#define FLYHOOK_IMPL_DETAIL_DECIDE_BREAKER_IPP
+
+#include <algorithm>
+
+namespace flyhook::detail {
+
+Breaker::Breaker(const BreakerPolicy& policy)
+    : most_failures_(policy.consecutive_failures),
+      first_cool_down_(std::chrono::duration_cast<Wait>(policy.cool_down)),
+      next_cool_down_(first_cool_down_) {}
+
+bool Breaker::may_send(std::chrono::nanoseconds now) const {
+  return !is_open_ || (!is_probing_ && now >= probe_at_);
+}
+
+bool Breaker::start() {
+  if (!is_open_ || is_probing_) return false;
+  is_probing_ = true;
+  return true;
+}
+
+bool Breaker::succeeded() {
+  const bool was_open = is_open_;
+  failures_ = 0;
+  next_cool_down_ = first_cool_down_;
+  is_open_ = is_probing_ = false;
+  return was_open;
+}
+
+bool Breaker::failed(std::chrono::nanoseconds now, bool was_probe) {
+  if (is_open_) {
+    if (was_probe && is_probing_) cool_down_from(now);
+    return false;
+  }
+  if (++failures_ < most_failures_) return false;
+  cool_down_from(now);
+  return true;
+}
+
+void Breaker::uncounted(std::chrono::nanoseconds now, bool was_probe) {
+  if (!was_probe || !is_probing_) return;
+  is_probing_ = false;
+  probe_at_ = now;
+}
+
+void Breaker::half_open(std::chrono::nanoseconds now) {
+  is_open_ = true;
+  is_probing_ = false;
+  probe_at_ = now;
+}
+
+std::optional<std::chrono::nanoseconds> Breaker::waits_until() const {
+  return is_open_ && !is_probing_ ? std::optional{probe_at_} : std::nullopt;
+}
+
+void Breaker::cool_down_from(std::chrono::nanoseconds now) {
+  is_open_ = true;
+  is_probing_ = false;
+  probe_at_ = now + next_cool_down_;
+  next_cool_down_ = std::min(next_cool_down_ * 2u, std::max(first_cool_down_, longest_cool_down));
+}
+
+}  // namespace flyhook::detail
+
+#endif
+#endif
+
+#endif
+
+#ifndef FLYHOOK_DETAIL_DECIDE_CONCURRENCY_HPP
+#define FLYHOOK_DETAIL_DECIDE_CONCURRENCY_HPP
+
+#include <cstddef>
+
+// How many requests at a time an endpoint bears: fewer at once when it says that it has too many, more again one by one
+// (additive increase, multiplicative decrease). A machine: told how attempts ended, asked before the next.
+
+namespace flyhook::detail {
+
+class Concurrency {
+ public:
+  /// `most`, which is at least 1, is where it begins.
+  explicit Concurrency(std::size_t most) : most_(most), limit_(most) {}
+
+  /// A 429, 502, 503 or 504, or no answer in time: half of it, at least 1.
+  FLYHOOK_DECL void overloaded();
+
+  /// One more, up to the most.
+  FLYHOOK_DECL void succeeded();
+
+  /// Changed settings. A limit that nothing holds down goes with them at once; one that was halved stays and grows as it
+  /// would have.
+  FLYHOOK_DECL void set_most(std::size_t most);
+
+  /// Nothing holds it down.
+  bool is_full() const { return limit_ == most_; }
+
+  /// From 1 to the most.
+  std::size_t limit() const { return limit_; }
+
+ private:
+  std::size_t most_, limit_;
+};
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_DETAIL_DECIDE_CONCURRENCY_IPP
+#define FLYHOOK_IMPL_DETAIL_DECIDE_CONCURRENCY_IPP
+
+#include <algorithm>
+
+namespace flyhook::detail {
+
+void Concurrency::overloaded() {
+  limit_ = std::max<std::size_t>(1, limit_ / 2);
+}
+
+void Concurrency::succeeded() {
+  if (limit_ < most_) ++limit_;
+}
+
+void Concurrency::set_most(std::size_t most) {
+  limit_ = limit_ == most_ ? most : std::min(limit_, most);
+  most_ = most;
+}
+
+}  // namespace flyhook::detail
+
+#endif
+#endif
+
+#endif
+
+#ifndef FLYHOOK_DETAIL_DECIDE_HEALTH_HPP
+#define FLYHOOK_DETAIL_DECIDE_HEALTH_HPP
+
+#include <chrono>
+#include <cstdint>
+
+// For how long an endpoint has answered nothing but failures, and what follows from it. A machine: it is told how each
+// attempt that counts ended, and says when the application has to know.
+//
+//   first failure ── half of disable_after ──► failing ── the other half, and enough tries ──► disabled
+//        ▲  ▲                                     │                                                │
+//        │  └─ success: recovered ────────────────┴──────────── success, or enabled again ─────────┘
+//        └─ again, if nothing was tried for 36 h: what was reported stays so
+
+namespace flyhook::detail {
+
+/// What to report, each once per change.
+enum class HealthChange { none, failing, disabled, recovered };
+
+class Health {
+ public:
+  /// An attempt of the delivery `sequence` failed. Disabled: no success since a first failure `disable_after` ago, at least
+  /// 10 failed attempts of at least 2 deliveries since, no gap between them over 36 h (a longer one starts anew). Failing:
+  /// half of that time, however few they are. A `disable_after` of 0: neither, ever.
+  FLYHOOK_DECL HealthChange failed(std::chrono::nanoseconds now, std::uint64_t sequence,
+                                   std::chrono::seconds disable_after);
+
+  /// `recovered` if it was reported as failing, else none.
+  FLYHOOK_DECL HealthChange succeeded();
+
+  /// The application enabled it again: as if nothing had been tried.
+  FLYHOOK_DECL void reset();
+
+  /// It was reported as failing, and has neither succeeded nor been reset since.
+  bool is_failing() const { return is_failing_; }
+
+  /// It knows nothing that a new one would not.
+  bool is_pristine() const { return failures_ == 0 && !is_failing_ && !is_disabled_; }
+
+  /// The first of the failures that count; 0 if there are none.
+  std::chrono::nanoseconds failing_since() const { return first_; }
+
+ private:
+  std::chrono::nanoseconds first_{0}, last_{0};  // failures of this run
+  std::uint64_t first_sequence_ = 0;
+  std::uint32_t failures_ = 0;  // of this run; 0: there is none
+  bool of_several_deliveries_ = false;
+  bool is_failing_ = false, is_disabled_ = false;  // reported
+};
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_DETAIL_DECIDE_HEALTH_IPP
+#define FLYHOOK_IMPL_DETAIL_DECIDE_HEALTH_IPP
+
+namespace flyhook::detail {
+
+HealthChange Health::failed(std::chrono::nanoseconds now, std::uint64_t sequence, std::chrono::seconds disable_after) {
+  constexpr std::uint32_t enough_failures = 10;
+  constexpr std::chrono::hours longest_gap{36};
+  if (disable_after <= std::chrono::seconds{0} || is_disabled_) return HealthChange::none;
+
+  if (failures_ == 0 || now - last_ > longest_gap) {
+    first_ = now;
+    first_sequence_ = sequence;
+    failures_ = 0;
+    of_several_deliveries_ = false;
+  }
+  last_ = now;
+  if (failures_ < enough_failures) ++failures_;
+  if (sequence != first_sequence_) of_several_deliveries_ = true;
+
+  // Compared in units of disable_after and of its half: in nanoseconds the longest would overflow.
+  const auto age = now - first_;
+  if (failures_ >= enough_failures && of_several_deliveries_ && age / std::chrono::seconds{1} >= disable_after.count()) {
+    is_disabled_ = true;
+    return HealthChange::disabled;
+  }
+  if (is_failing_ || age / std::chrono::milliseconds{500} < disable_after.count()) return HealthChange::none;
+  is_failing_ = true;
+  return HealthChange::failing;
+}
+
+HealthChange Health::succeeded() {
+  const bool was_failing = is_failing_;
+  reset();
+  return was_failing ? HealthChange::recovered : HealthChange::none;
+}
+
+void Health::reset() {
+  *this = {};
+}
+
+}  // namespace flyhook::detail
+
+#endif
+#endif
+
+#endif
 
 #ifndef FLYHOOK_DETAIL_DECIDE_REGISTRY_HPP
 #define FLYHOOK_DETAIL_DECIDE_REGISTRY_HPP
@@ -5262,6 +5810,9 @@ struct Endpoint {
   Endpoint& operator=(const Endpoint&) = delete;
   FLYHOOK_DECL ~Endpoint();  // wipes the secrets
 
+  /// It asked for events like this one.
+  FLYHOOK_DECL bool wants(const Message& message) const;
+
   Subscription subscription;
   std::uint64_t lane;
   std::uint64_t version;
@@ -5273,7 +5824,8 @@ struct Endpoint {
   Encoding encoding;
   std::size_t max_in_flight;
   std::chrono::milliseconds timeout;
-  Headers headers;  ///< of Options and of the subscription, which wins
+  RetryPolicy retry;  ///< of Options where the subscription has none
+  Headers headers;    ///< of Options and of the subscription, which wins
 };
 
 using EndpointPtr = std::shared_ptr<const Endpoint>;
@@ -5390,7 +5942,16 @@ Endpoint::Endpoint(SubscriptionRow row, const Options& options)
       encoding(subscription.encoding.value_or(options.encoding)),
       max_in_flight(subscription.max_in_flight.value_or(options.max_in_flight_per_endpoint)),
       timeout(subscription.timeout.value_or(options.timeout)),
+      retry(subscription.retry.value_or(options.retry)),
       headers(merged(options.headers, subscription.headers)) {}
+
+bool Endpoint::wants(const Message& message) const {
+  FilterInput input{message};
+  return message.tenant == subscription.tenant &&
+         std::any_of(subscription.events.begin(), subscription.events.end(),
+                     [&](const std::string& pattern) { return pattern_matches(pattern, message.type); }) &&
+         filter.matches(input);
+}
 
 Endpoint::~Endpoint() {
   wipe(subscription.secret);
@@ -5610,6 +6171,7 @@ Subscription patched(Subscription base, const SubscriptionPatch& patch) {
   set(base.retry, patch.retry);
   set(base.description, patch.description);
   set(base.metadata, patch.metadata);
+  if (patch.enabled && *patch.enabled != base.enabled) base.disabled_reason.clear();
   set(base.enabled, patch.enabled);
   set(base.paused, patch.paused);
   return base;
@@ -5659,6 +6221,237 @@ Headers merged(Headers base, const Headers& added) {
 
 #endif
 
+#ifndef FLYHOOK_DETAIL_DECIDE_RETRY_HPP
+#define FLYHOOK_DETAIL_DECIDE_RETRY_HPP
+
+#include <chrono>
+#include <cstdint>
+
+// The arithmetic of a retry: how far a delivery is in its schedule, and how its waits are spread. Nothing here draws a
+// random number: whoever asks brings the bits, from `attempt_hash` or elsewhere.
+
+namespace flyhook::detail {
+
+/// How far a delivery is.
+struct Progress {
+  std::uint32_t steps = 0;      ///< attempts that spent a step of the schedule
+  std::uint32_t deferrals = 0;  ///< attempts that a Retry-After of 429 or 503 put off without one
+
+  friend bool operator==(const Progress&, const Progress&) = default;
+};
+
+/// wait × (1 + jitter × u), u uniform in [-1, 1] and made of the 64 random bits: 0 is -1, 2^63 is 0, the largest is 1.
+/// Without jitter it is the wait itself. Never negative, and at most nanoseconds::max().
+FLYHOOK_DECL std::chrono::nanoseconds jittered(std::chrono::nanoseconds wait, double jitter, std::uint64_t random);
+
+/// The same spread upwards only, u in [0, 1]: for waits that somebody asked for and may not be cut.
+FLYHOOK_DECL std::chrono::nanoseconds jittered_up(std::chrono::nanoseconds wait, double jitter, std::uint64_t random);
+
+/// 64 well mixed bits for this attempt, the same for the same input for ever and on every machine.
+FLYHOOK_DECL std::uint64_t attempt_hash(std::uint64_t seed, std::uint64_t sequence, std::uint32_t attempt);
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_DETAIL_DECIDE_RETRY_IPP
+#define FLYHOOK_IMPL_DETAIL_DECIDE_RETRY_IPP
+
+#include <algorithm>
+
+namespace flyhook::detail {
+
+FLYHOOK_DECL std::chrono::nanoseconds lengthened(std::chrono::nanoseconds wait, double share);
+FLYHOOK_DECL std::uint64_t mixed(std::uint64_t bits);
+
+std::chrono::nanoseconds jittered(std::chrono::nanoseconds wait, double jitter, std::uint64_t random) {
+  return lengthened(wait, jitter * (static_cast<double>(random) * 0x1p-63 - 1));
+}
+
+std::chrono::nanoseconds jittered_up(std::chrono::nanoseconds wait, double jitter, std::uint64_t random) {
+  return lengthened(wait, jitter * (static_cast<double>(random) * 0x1p-64));
+}
+
+/// By `share` of itself; only what is added passes through a double, so that a share of 0 changes nothing.
+std::chrono::nanoseconds lengthened(std::chrono::nanoseconds wait, double share) {
+  using std::chrono::nanoseconds;
+  wait = std::max(wait, nanoseconds{0});
+  const double change = static_cast<double>(wait.count()) * share;
+  if (change <= -static_cast<double>(wait.count())) return nanoseconds{0};
+  if (change >= static_cast<double>((nanoseconds::max() - wait).count())) return nanoseconds::max();
+  return wait + nanoseconds{static_cast<nanoseconds::rep>(change)};
+}
+
+std::uint64_t attempt_hash(std::uint64_t seed, std::uint64_t sequence, std::uint32_t attempt) {
+  return mixed(mixed(mixed(seed) ^ sequence) ^ attempt);
+}
+
+/// One step of splitmix64.
+std::uint64_t mixed(std::uint64_t bits) {
+  bits += 0x9E3779B97F4A7C15;
+  bits = (bits ^ (bits >> 30)) * 0xBF58476D1CE4E5B9;
+  bits = (bits ^ (bits >> 27)) * 0x94D049BB133111EB;
+  return bits ^ (bits >> 31);
+}
+
+}  // namespace flyhook::detail
+
+#endif
+#endif
+
+#endif
+
+#ifndef FLYHOOK_DETAIL_DECIDE_TOKEN_BUCKET_HPP
+#define FLYHOOK_DETAIL_DECIDE_TOKEN_BUCKET_HPP
+
+#include <chrono>
+#include <cstdint>
+
+// How soon an endpoint with a rate limit may be called again. A machine: asked before each attempt and told of it. In any
+// span of time at most burst + span × per_second tokens are taken. Whoever takes each one when it comes gets no fewer,
+// however many; with a burst of 1, where there is no room for the rest of a nanosecond, less than one later each time.
+
+namespace flyhook::detail {
+
+/// It keeps what is missing until it is full (the generic cell rate algorithm), without rounding: per_second is a number
+/// of 53 bits times a power of two, so there is a unit of which a nanosecond brings a whole number and a token costs one.
+class TokenBucket {
+ public:
+  /// The limit has passed check_subscription. Not full: it is empty, the first token is there after 1 / per_second. A burst
+  /// that takes more than 2^43 s to come back counts as that.
+  FLYHOOK_DECL explicit TokenBucket(const RateLimit& limit, std::chrono::nanoseconds now, bool full = true);
+
+  FLYHOOK_DECL bool may_take(std::chrono::nanoseconds now) const;
+
+  /// may_take(now) was true. If it was not, the token is owed.
+  FLYHOOK_DECL void take(std::chrono::nanoseconds now);
+
+  /// The earliest time, now or later, at which may_take holds; nanoseconds::max(): beyond what they can say.
+  FLYHOOK_DECL std::chrono::nanoseconds next_at(std::chrono::nanoseconds now) const;
+
+  /// No token is missing.
+  FLYHOOK_DECL bool is_full(std::chrono::nanoseconds now) const;
+
+  /// From now on another limit. The tokens that are missing stay missing, though not more than there can be; they come
+  /// back at the new rate. Where there was no limit none is missing.
+  FLYHOOK_DECL void set(const RateLimit& limit, std::chrono::nanoseconds now);
+
+ private:
+  __extension__ using Wide = unsigned __int128;  // GCC and Clang, on 64 bits
+
+  FLYHOOK_DECL void measure(const RateLimit& limit);
+  FLYHOOK_DECL Wide missing_at(std::chrono::nanoseconds now) const;
+
+  Wide missing_ = 0;     // at since_; at most 2^127
+  Wide slack_ = 0;       // may be missing when a token is taken: burst - 1 of them; at most 2^126
+  Wide token_ = 0;       // what one costs: 10^9 << token_shift_, at most 2^120; 0: no limit
+  Wide nanosecond_ = 0;  // what one brings; 0: nothing in all the time there is
+  std::chrono::nanoseconds since_;
+  int token_shift_ = 0;
+};
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_DETAIL_DECIDE_TOKEN_BUCKET_IPP
+#define FLYHOOK_IMPL_DETAIL_DECIDE_TOKEN_BUCKET_IPP
+
+#include <algorithm>
+#include <cmath>
+
+namespace flyhook::detail {
+
+TokenBucket::TokenBucket(const RateLimit& limit, std::chrono::nanoseconds now, bool full) : since_(now) {
+  measure(limit);
+  if (!full) missing_ = slack_ + token_;
+}
+
+bool TokenBucket::may_take(std::chrono::nanoseconds now) const {
+  return missing_at(now) <= slack_;
+}
+
+void TokenBucket::take(std::chrono::nanoseconds now) {
+  missing_ = std::min(missing_at(now) + token_, Wide{1} << 127);
+  since_ = std::max(since_, now);
+}
+
+std::chrono::nanoseconds TokenBucket::next_at(std::chrono::nanoseconds now) const {
+  using std::chrono::nanoseconds;
+  if (may_take(now)) return now;
+  if (nanosecond_ == 0) return nanoseconds::max();
+  const Wide wait = (missing_ - slack_ - 1) / nanosecond_ + 1;
+  const auto most = nanoseconds::max() - std::max(since_, nanoseconds{0});
+  if (wait > static_cast<Wide>(most.count())) return nanoseconds::max();
+  return since_ + nanoseconds{static_cast<std::int64_t>(wait)};
+}
+
+bool TokenBucket::is_full(std::chrono::nanoseconds now) const {
+  return missing_at(now) == 0;
+}
+
+void TokenBucket::set(const RateLimit& limit, std::chrono::nanoseconds now) {
+  missing_ = missing_at(now);
+  since_ = std::max(since_, now);
+  const bool had_limit = token_ != 0;
+  const int former_shift = token_shift_;
+  measure(limit);
+  if (!had_limit || token_ == 0) {
+    missing_ = 0;
+    return;
+  }
+  // The same number of tokens; a part of a unit counts as a whole one.
+  const Wide most = slack_ + token_;
+  const int shift = token_shift_ - former_shift;
+  if (shift >= 0)
+    missing_ = missing_ <= (most >> shift) ? missing_ << shift : most;
+  else if (missing_ > 0)
+    missing_ = std::min(most, ((missing_ - 1) >> -shift) + 1);
+}
+
+void TokenBucket::measure(const RateLimit& limit) {
+  token_ = slack_ = nanosecond_ = 0;
+  token_shift_ = 0;
+  if (!(limit.per_second > 0)) return;
+
+  // per_second = rate × 2^(exponent - 53), with rate of 53 bits: a nanosecond brings rate, a token costs 10^9 × 2^(53 -
+  // exponent).
+  int exponent = 0;
+  nanosecond_ = static_cast<std::uint64_t>(std::ldexp(std::frexp(limit.per_second, &exponent), 53));
+  token_shift_ = std::clamp(53 - exponent, 0, 90);
+  token_ = Wide{1'000'000'000} << token_shift_;
+  // Beyond either end one of the two loses bits: a token takes more than 8,000 years, or comes in no time.
+  const int excess = exponent - 53 + token_shift_;
+  if (excess < 0)
+    nanosecond_ = excess > -53 ? nanosecond_ >> -excess : 0;
+  else
+    nanosecond_ = excess < 75 ? nanosecond_ << excess : ~Wide{0};
+
+  // In the same way; burst - 1 is 0 or at least 2^-52, so that it is not shifted out.
+  const auto more = static_cast<std::uint64_t>(std::ldexp(std::frexp(limit.burst - 1, &exponent), 53));
+  const Wide product = Wide{more} * 1'000'000'000;
+  const int shift = exponent - 53 + token_shift_;
+  if (shift < 0)
+    slack_ = product >> -shift;
+  else
+    slack_ = shift <= 43 ? product << shift : Wide{1} << 126;
+}
+
+TokenBucket::Wide TokenBucket::missing_at(std::chrono::nanoseconds now) const {
+  if (now <= since_) return missing_;
+  const auto elapsed = static_cast<Wide>(now.count()) - static_cast<Wide>(since_.count());
+  Wide brought = 0;
+  if (__builtin_mul_overflow(elapsed, nanosecond_, &brought)) return 0;
+  return missing_ > brought ? missing_ - brought : 0;
+}
+
+}  // namespace flyhook::detail
+
+#endif
+#endif
+
+#endif
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -5685,6 +6478,24 @@ struct Claimed {
   std::shared_ptr<const Message> message{};
   std::shared_ptr<SharedBodies> bodies{};  ///< null: the event has no other delivery
   std::uint32_t attempts = 0;
+  Progress progress{};
+
+  /// Its next attempt is a schedule's, or the first one of a replay: more were made than the account of this schedule
+  /// knows.
+  AttemptTrigger trigger() const {
+    const bool is_replay = progress.steps == 0 && attempts > progress.deferrals;
+    return is_replay ? AttemptTrigger::replay : AttemptTrigger::schedule;
+  }
+};
+
+/// A request under way.
+struct Flying {
+  std::uint64_t sequence = 0;
+  std::uint64_t epoch = 0;  ///< under which it was claimed: after a take-over the same delivery may be under way twice
+  const Message* message = nullptr;  ///< held by whoever sends it
+  std::chrono::nanoseconds since{0};
+  bool is_probe = false;
+  bool is_cancelled = false;  ///< not to be tried again
 };
 
 /// Addresses of a host, and until when they may be connected to.
@@ -5695,9 +6506,13 @@ struct Resolved {
   std::chrono::nanoseconds refresh_at{0}, expires_at{0};
 };
 
+struct LaneRing;
+
 class Lane {
  public:
-  Lane(std::uint64_t its_number, EndpointPtr its_endpoint) : number(its_number), endpoint(std::move(its_endpoint)) {}
+  using Nanoseconds = std::chrono::nanoseconds;
+
+  FLYHOOK_DECL Lane(EndpointPtr its_endpoint, const BreakerPolicy& its_breaker_policy, Nanoseconds now);
 
   /// Room in the window: twice the in-flight limit and at least 64, less what is claimed and not yet settled.
   FLYHOOK_DECL std::size_t room() const;
@@ -5705,18 +6520,39 @@ class Lane {
   /// A delivery may be claimed while it is appended: the store is known to hold none that waits before it.
   FLYHOOK_DECL bool may_take() const;
 
+  /// Something may be sent, if the time has come.
+  FLYHOOK_DECL bool has_candidate() const;
+
+  /// When the next request may leave, not before `now`; none: the answer to one under way will tell.
+  FLYHOOK_DECL std::optional<Nanoseconds> next_send_at(Nanoseconds now) const;
+
+  /// The end of what its endpoint asked for, or of the breaker's cool-down; none: it is not held.
+  FLYHOOK_DECL std::optional<Nanoseconds> held_until() const;
+
   /// Something may be sent now.
-  FLYHOOK_DECL bool is_ready() const;
+  FLYHOOK_DECL bool is_ready(Nanoseconds now) const;
+
+  /// Its answers take long, or one is overdue, or it was never asked: it may hold what it is given for a while.
+  FLYHOOK_DECL bool seems_slow(Nanoseconds now) const;
+
+  /// A request of that duration has ended.
+  FLYHOOK_DECL void note_duration(Nanoseconds duration);
 
   /// The store has more, and the window is half empty.
   FLYHOOK_DECL bool wants_fetch() const;
 
   /// Nothing to remember: the lane can be forgotten and made anew.
-  FLYHOOK_DECL bool is_idle() const;
+  FLYHOOK_DECL bool is_idle(Nanoseconds now) const;
+
+  /// Another version of the endpoint. What was known of it holds no longer where it has another URL, or is enabled again.
+  FLYHOOK_DECL void set_endpoint(EndpointPtr its_endpoint, Nanoseconds now);
+
+  /// The slot is new to us, and what was sent before is not known: begin with one request, and without credit.
+  FLYHOOK_DECL void take_over(Nanoseconds now);
 
   /// Neither paused nor disabled nor unsubscribed, and its slot is ours.
   bool is_open() const {
-    return owned && endpoint != nullptr && endpoint->subscription.enabled && !endpoint->subscription.paused;
+    return owned && !is_ending && endpoint != nullptr && endpoint->subscription.enabled && !endpoint->subscription.paused;
   }
 
   std::uint64_t number;
@@ -5724,25 +6560,51 @@ class Lane {
   std::uint64_t epoch = 0;  ///< of its slot, valid while `owned`
   bool owned = false;
 
-  std::deque<Claimed> window{};            ///< to be sent, oldest first
-  std::size_t taking = 0;                  ///< being appended and claimed
-  std::vector<std::uint64_t> in_flight{};  ///< their sequences
-  std::size_t unsettled = 0;               ///< judged, not yet in the store
-  bool more = false;                       ///< the store may hold due deliveries that wait
+  std::deque<Claimed> window{};     ///< to be sent, oldest first
+  std::size_t taking = 0;           ///< being appended and claimed
+  std::vector<Flying> in_flight{};  ///< in no order
+  std::size_t unsettled = 0;        ///< judged, not yet in the store
+  bool more = false;                ///< the store may hold due deliveries that wait
   bool fetching = false;
-  std::optional<std::chrono::nanoseconds> due{};  ///< when the store's next waiting delivery is due, in engine time
+  bool is_ordered = false;  ///< what waits may be held back by what was sent: an end may free it, and only a fetch tells
+  std::optional<Nanoseconds> due{};  ///< when the store's next waiting delivery is due, in engine time
+
+  // What holds it back.
+  BreakerPolicy breaker_policy;
+  Breaker breaker;
+  TokenBucket bucket;
+  Concurrency concurrency;
+  Health health{};
+  std::optional<Nanoseconds> hold{};  ///< the endpoint asked to be left alone until then
+  std::optional<Nanoseconds> wake{};  ///< something could be sent but for the time, which is this
+  bool is_ending = false;             ///< it is being disabled: 410, or it failed for too long
 
   std::shared_ptr<const Resolved> resolved{};
-  std::optional<std::chrono::nanoseconds> resolving{};  ///< a look-up is under way, and counts as failed from then on
+  std::optional<Nanoseconds> resolving{};  ///< a look-up is under way, and counts as failed from then on
 
   std::size_t late_failures = 0;  ///< so many attempts share the look-up that came too late
 
-  std::size_t notices = 0;    ///< observer calls that wait or run
-  std::uint64_t changed = 0;  ///< the scheduler's generation when its subscription last changed
-  bool is_queued = false;     ///< in the scheduler's ready ring
-  bool is_wanting = false;    ///< in the scheduler's fetch ring
+  std::size_t notices = 0;                  ///< observer calls that wait or run
+  std::uint64_t changed = 0;                ///< the scheduler's generation when its subscription last changed
+  std::optional<Nanoseconds> answers_in{};  ///< about how long the last answers took; none: it is not known yet
+  bool is_slow = true;                      ///< as its requests under way are counted by the scheduler
+
+  std::optional<Nanoseconds> timer{};  ///< in the scheduler's timers: the earliest of `due`, `resolving` and `wake`
+  LaneRing* ring = nullptr;            ///< the scheduler's, in which it stands ready
+  Lane* ring_before = nullptr;
+  Lane* ring_after = nullptr;
+  bool is_wanting = false;  ///< in the scheduler's fetch ring
 
   static constexpr std::size_t most_notices = 64;
+};
+
+/// Lanes in a row. Each stands in at most one; entering and leaving is cheap wherever it stands.
+struct LaneRing {
+  Lane* first = nullptr;
+  Lane* last = nullptr;
+
+  FLYHOOK_DECL void push_back(Lane& lane);
+  FLYHOOK_DECL void erase(Lane& lane);
 };
 
 }  // namespace flyhook::detail
@@ -5753,8 +6615,19 @@ class Lane {
 #define FLYHOOK_IMPL_DETAIL_DECIDE_LANE_IPP
 
 #include <algorithm>
+#include <utility>
 
 namespace flyhook::detail {
+
+Lane::Lane(EndpointPtr its_endpoint, const BreakerPolicy& its_breaker_policy, Nanoseconds now)
+    : number(its_endpoint->lane),
+      endpoint(std::move(its_endpoint)),
+      breaker_policy(its_breaker_policy),
+      breaker(breaker_policy),
+      bucket(endpoint->subscription.rate_limit, now),
+      concurrency(endpoint->max_in_flight) {
+  is_ordered = endpoint->subscription.ordering != Ordering::none;
+}
 
 std::size_t Lane::room() const {
   const std::size_t capacity = endpoint == nullptr ? 0 : std::max<std::size_t>(64, 2 * endpoint->max_in_flight);
@@ -5766,8 +6639,38 @@ bool Lane::may_take() const {
   return is_open() && !more && !fetching && room() > 0;
 }
 
-bool Lane::is_ready() const {
-  return !window.empty() && !resolving && is_open() && in_flight.size() < endpoint->max_in_flight && notices < most_notices;
+bool Lane::has_candidate() const {
+  return !window.empty() && !resolving && is_open() && in_flight.size() < concurrency.limit() && notices < most_notices;
+}
+
+std::optional<Lane::Nanoseconds> Lane::held_until() const {
+  const auto probe_at = breaker.waits_until();
+  return hold && probe_at ? std::max(hold, probe_at) : (hold ? hold : probe_at);
+}
+
+std::optional<Lane::Nanoseconds> Lane::next_send_at(Nanoseconds now) const {
+  Nanoseconds at = bucket.next_at(now);
+  if (hold) at = std::max(at, *hold);
+  if (!breaker.is_open()) return at;
+  const auto probe_at = breaker.waits_until();
+  return probe_at ? std::optional{std::max(at, *probe_at)} : std::nullopt;
+}
+
+bool Lane::is_ready(Nanoseconds now) const {
+  return has_candidate() && (!hold || *hold <= now) && breaker.may_send(now) && bucket.may_take(now);
+}
+
+// An endpoint that needs longer is slow: far above what a request over the internet costs, far below a timeout.
+inline constexpr std::chrono::milliseconds slow_after{500};
+
+bool Lane::seems_slow(Nanoseconds now) const {
+  if (!answers_in || *answers_in > slow_after) return true;
+  return std::any_of(in_flight.begin(), in_flight.end(), [&](const Flying& each) { return now - each.since > slow_after; });
+}
+
+void Lane::note_duration(Nanoseconds duration) {
+  // The mean of the last few, so that one slow answer among many is forgotten soon, and a change is seen soon.
+  answers_in = answers_in ? *answers_in + (duration - *answers_in) / 4 : duration;
 }
 
 bool Lane::wants_fetch() const {
@@ -5775,11 +6678,57 @@ bool Lane::wants_fetch() const {
   return room() * 2 >= std::max<std::size_t>(64, 2 * endpoint->max_in_flight);
 }
 
-bool Lane::is_idle() const {
+bool Lane::is_idle(Nanoseconds now) const {
   // What waits for an unsubscribed endpoint is closed, not fetched.
   const bool has_waiting = endpoint != nullptr && (more || due);
-  return window.empty() && taking == 0 && in_flight.empty() && unsettled == 0 && !has_waiting && !fetching && !resolving &&
-         notices == 0;
+  const bool is_busy = !window.empty() || taking != 0 || !in_flight.empty() || unsettled != 0 || fetching || resolving ||
+                       notices != 0 || is_ending;
+  if (has_waiting || is_busy) return false;
+  return endpoint == nullptr || (breaker.is_pristine() && bucket.is_full(now) && concurrency.is_full() &&
+                                 health.is_pristine() && (!hold || *hold <= now));
+}
+
+void Lane::set_endpoint(EndpointPtr its_endpoint, Nanoseconds now) {
+  const EndpointPtr before = std::exchange(endpoint, std::move(its_endpoint));
+  if (endpoint == nullptr) {
+    is_ending = false;
+    return;
+  }
+  const bool is_enabled_again = endpoint->subscription.enabled && !before->subscription.enabled;
+  if (is_enabled_again || endpoint->subscription.url != before->subscription.url) {
+    breaker = Breaker{breaker_policy};
+    health.reset();
+    answers_in.reset();
+    hold.reset();
+    is_ending = false;
+    concurrency = Concurrency{endpoint->max_in_flight};
+    is_ending = false;
+    for (auto& each : in_flight) each.is_probe = false;
+  }
+  is_ordered = is_ordered || endpoint->subscription.ordering != Ordering::none;  // what is stored stays as it was
+  bucket.set(endpoint->subscription.rate_limit, now);
+  concurrency.set_most(endpoint->max_in_flight);
+}
+
+void LaneRing::push_back(Lane& lane) {
+  lane.ring = this;
+  lane.ring_before = last;
+  lane.ring_after = nullptr;
+  (last == nullptr ? first : last->ring_after) = &lane;
+  last = &lane;
+}
+
+void LaneRing::erase(Lane& lane) {
+  (lane.ring_before == nullptr ? first : lane.ring_before->ring_after) = lane.ring_after;
+  (lane.ring_after == nullptr ? last : lane.ring_after->ring_before) = lane.ring_before;
+  lane.ring = nullptr;
+  lane.ring_before = lane.ring_after = nullptr;
+}
+
+void Lane::take_over(Nanoseconds now) {
+  breaker.half_open(now);
+  for (auto& each : in_flight) each.is_probe = false;  // of a breaker that is no more
+  bucket = TokenBucket{endpoint->subscription.rate_limit, now, false};
 }
 
 }  // namespace flyhook::detail
@@ -5789,6 +6738,170 @@ bool Lane::is_idle() const {
 
 #endif
 
+#ifndef FLYHOOK_DETAIL_DECIDE_OUTCOME_HPP
+#define FLYHOOK_DETAIL_DECIDE_OUTCOME_HPP
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+// The judge: what an answer means for its delivery, and what it says of the endpoint.
+
+namespace flyhook::detail {
+
+/// The attempt that was answered.
+struct Judged {
+  const RetryPolicy& retry;
+  Progress progress{};       ///< before it
+  std::uint64_t random = 0;  ///< for the jitter, this attempt's own
+  TimePoint now{};           ///< by the wall clock, when the answer was there
+  TimePoint created_at{};    ///< of the delivery's event
+  std::optional<TimePoint> expires_at{};
+};
+
+/// What an attempt says of its endpoint.
+struct Bearing {
+  enum class Breaker { success, failure, none };
+
+  Breaker breaker = Breaker::none;
+  bool overloaded = false;                         ///< send less at a time
+  bool is_gone = false;                            ///< 410: send nothing any more
+  std::optional<std::chrono::nanoseconds> hold{};  ///< send nothing for so long
+};
+
+struct Verdict {
+  DeliveryStatus status = DeliveryStatus::dead;
+  std::string reason{};                            ///< of a dead delivery
+  std::optional<std::chrono::nanoseconds> wait{};  ///< pending: until its next attempt; none: cancelled, nothing was spent
+  Progress progress{};                             ///< after it
+  Bearing bearing{};
+};
+
+/// 2xx is delivered. Anything else, a redirect too, is a failed attempt: tried again as the policy says, and the wait is no
+/// shorter than the endpoint's Retry-After.
+FLYHOOK_DECL Verdict judge(const HttpResponse& response, const Judged& attempt);
+
+/// True for an answer that a cancelled exchange completes with.
+FLYHOOK_DECL bool is_cancelled(const HttpResponse& response);
+
+/// Too old by the policy: it is given up, without an attempt if need be.
+FLYHOOK_DECL bool is_too_old(const RetryPolicy& retry, TimePoint created_at, TimePoint now);
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_DETAIL_DECIDE_OUTCOME_IPP
+#define FLYHOOK_IMPL_DETAIL_DECIDE_OUTCOME_IPP
+
+#include <algorithm>
+#include <cstddef>
+#include <string_view>
+
+namespace flyhook::detail {
+
+// A delivery is put off by Retry-After this often before it costs a step of the schedule.
+inline constexpr std::uint32_t most_deferrals = 6;
+
+// Whatever the cap: what is added to a time must fit it.
+inline constexpr std::chrono::seconds longest_hold = std::chrono::hours{24 * 366};
+
+FLYHOOK_DECL Bearing bearing_of(const HttpResponse& response);
+FLYHOOK_DECL std::optional<std::chrono::nanoseconds> asked_wait(const HttpResponse& response, const Judged& attempt);
+FLYHOOK_DECL void schedule_next(Verdict& verdict, const HttpResponse& response, const Judged& attempt);
+
+bool is_cancelled(const HttpResponse& response) {
+  return response.status == 0 && std::string_view{response.error}.starts_with("cancelled");
+}
+
+bool is_too_old(const RetryPolicy& retry, TimePoint created_at, TimePoint now) {
+  const auto age = now - created_at;
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(age);  // the longest limit does not fit nanoseconds
+  return retry.max_age.count() > 0 && (seconds > retry.max_age || (seconds == retry.max_age && age > seconds));
+}
+
+Bearing bearing_of(const HttpResponse& response) {
+  Bearing bearing;
+  if (is_cancelled(response)) return bearing;
+  const int status = response.status;
+  const bool is_success = status >= 200 && status <= 299;
+  bearing.breaker = is_success ? Bearing::Breaker::success : Bearing::Breaker::failure;
+  bearing.overloaded = status == 429 || (status >= 502 && status <= 504) ||
+                       (status == 0 && std::string_view{response.error}.starts_with("timeout"));
+  bearing.is_gone = status == 410;
+  return bearing;
+}
+
+/// What its Retry-After asks for, bounded and spread upwards.
+std::optional<std::chrono::nanoseconds> asked_wait(const HttpResponse& response, const Judged& attempt) {
+  if (response.status == 0 || attempt.retry.retry_after_cap.count() == 0) return std::nullopt;
+  const std::string* value = find_header(response.headers, "retry-after");
+  if (value == nullptr) return std::nullopt;
+  const auto asked = parse_retry_after(*value, attempt.now);
+  if (!asked) return std::nullopt;
+  const auto bounded = std::min({*asked, attempt.retry.retry_after_cap, longest_hold});
+  return jittered_up(bounded, attempt.retry.jitter, attempt.random);
+}
+
+/// The delivery's next attempt, if it has one.
+void schedule_next(Verdict& verdict, const HttpResponse& response, const Judged& attempt) {
+  const auto& schedule = attempt.retry.schedule;
+  const auto asked = asked_wait(response, attempt);
+  const bool holds = asked && (response.status == 429 || response.status == 503);
+  if (holds) {
+    verdict.bearing.hold = asked;
+    verdict.bearing.breaker = Bearing::Breaker::none;
+  }
+  const auto& stop_on = attempt.retry.stop_on;
+  if (verdict.bearing.is_gone || std::find(stop_on.begin(), stop_on.end(), response.status) != stop_on.end()) return;
+
+  const bool is_deferred = holds && attempt.progress.deferrals < most_deferrals;
+  const std::size_t next = attempt.progress.steps + std::size_t{1};
+  if (next >= schedule.size() && !is_deferred) return;
+  ++(is_deferred ? verdict.progress.deferrals : verdict.progress.steps);
+
+  std::chrono::nanoseconds wait =
+      jittered(schedule[std::min(next, schedule.size() - 1)], attempt.retry.jitter, attempt.random);
+  if (asked) wait = std::max(wait, *asked);
+  const auto then = attempt.now + std::chrono::duration_cast<TimePoint::duration>(wait);
+  if (is_too_old(attempt.retry, attempt.created_at, then)) {
+    verdict.reason = "max_age: " + verdict.reason;
+    return;
+  }
+  // It ends on time, not when it would have been tried again.
+  if (attempt.expires_at && then > *attempt.expires_at) wait = std::max(*attempt.expires_at - attempt.now, {});
+  verdict.status = DeliveryStatus::pending;
+  verdict.reason.clear();
+  verdict.wait = wait;
+}
+
+Verdict judge(const HttpResponse& response, const Judged& attempt) {
+  Verdict verdict;
+  verdict.progress = attempt.progress;
+  verdict.bearing = bearing_of(response);
+  switch (verdict.bearing.breaker) {
+    case Bearing::Breaker::none: verdict.status = DeliveryStatus::pending; return verdict;
+    case Bearing::Breaker::success: verdict.status = DeliveryStatus::delivered; return verdict;
+    case Bearing::Breaker::failure: break;
+  }
+  if (response.status != 0) {
+    verdict.reason = "answered " + std::to_string(response.status);
+  } else {
+    verdict.reason = response.error.empty() ? "the transport gave neither a status nor an error" : response.error;
+  }
+  schedule_next(verdict, response, attempt);
+  return verdict;
+}
+
+}  // namespace flyhook::detail
+
+#endif
+#endif
+
+#endif
+
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -5801,14 +6914,18 @@ bool Lane::is_idle() const {
 #include <vector>
 
 // Which lane sends next. Ready lanes stand in a ring and send one delivery a turn, so that a deep lane costs the others one
-// place. A machine like the lanes: it takes `now` and facts, and is protected by the engine's lock.
+// place. Where sending slots are few (a blocking transport: each is a thread), an endpoint that answers slowly or not at
+// all must not take them all: those are counted, and held to a share of the slots; and of the rest, some are left for lanes
+// that have nothing under way. A machine like the lanes: it takes `now` and facts, and is protected by the engine's lock.
 
 namespace flyhook::detail {
 
 class Scheduler {
  public:
+  using Nanoseconds = std::chrono::nanoseconds;
+
   /// `slots`: requests under way at a time, over all lanes.
-  explicit Scheduler(std::size_t slots) : slots_(slots) {}
+  explicit Scheduler(std::size_t slots, const BreakerPolicy& breaker = {}) : slots_(slots), breaker_(breaker) {}
 
   // Lanes -------------------------------------------------------------------------------------------------------------
 
@@ -5822,6 +6939,9 @@ class Scheduler {
     for (auto& [number, lane] : lanes_) visit(*lane);
   }
 
+  /// What time it is for all that follows. It never goes back.
+  void see(Nanoseconds now) { now_ = std::max(now_, now); }
+
   /// To be called after any fact about the lane changed: enters it where it belongs now.
   FLYHOOK_DECL void update(Lane& lane);
 
@@ -5834,38 +6954,48 @@ class Scheduler {
   FLYHOOK_DECL void set_endpoint(Lane& lane, const EndpointPtr& endpoint);
   /// Takes what the lane has claimed and not sent.
   FLYHOOK_DECL std::vector<Claim> withdraw(Lane& lane);
+  /// Takes what the lanes have claimed of an event and not sent. What is under way is not tried again.
+  FLYHOOK_DECL std::vector<Claim> cancel(const EventId& event);
 
-  /// Which slots this process holds. Lanes of slots that are lost drop what they had claimed.
+  /// Which slots this process holds. Lanes of slots that are lost drop what they had claimed; those of slots that are new
+  /// begin carefully.
   FLYHOOK_DECL void own(const std::vector<Slot>& slots);
 
   /// The lane waits for a look-up, at most until `deadline`; `answered` ends it. `advance` ends it with `timed_out`.
-  FLYHOOK_DECL void resolve(Lane& lane, std::chrono::nanoseconds deadline);
+  FLYHOOK_DECL void resolve(Lane& lane, Nanoseconds deadline);
   FLYHOOK_DECL void answered(Lane& lane, std::shared_ptr<const Resolved> resolved);
 
   // Decisions ---------------------------------------------------------------------------------------------------------
 
-  /// Lets time pass: lanes whose next delivery is due want a fetch, and a look-up that took too long counts as `late`.
-  FLYHOOK_DECL void advance(std::chrono::nanoseconds now, const std::shared_ptr<const Resolved>& late);
+  /// Lets time pass: lanes whose next delivery is due want a fetch, those that were held back are ready, and a look-up that
+  /// took too long counts as `late`.
+  FLYHOOK_DECL void advance(Nanoseconds now, const std::shared_ptr<const Resolved>& late);
 
   /// The next ready lane, if a sending slot is free; it goes to the end of the ring. Null: none.
   FLYHOOK_DECL Lane* next();
+  struct Started {
+    Claimed claimed{};
+    bool is_probe = false;  ///< the one request that an open breaker lets through
+  };
   /// The lane's oldest claimed delivery starts.
-  FLYHOOK_DECL Claimed start(Lane& lane);
-  /// It was judged, or could not be sent after all.
-  FLYHOOK_DECL void end(Lane& lane, std::uint64_t sequence);
+  FLYHOOK_DECL Started start(Lane& lane);
+  /// It was judged, or (a bearing of nothing) could not be sent after all. True: it was cancelled meanwhile.
+  FLYHOOK_DECL bool end(Lane& lane, const Claim& claim, const Bearing& bearing);
 
   /// When the lane's next waiting delivery is due; nullopt: none waits.
-  FLYHOOK_DECL void set_due(Lane& lane, std::optional<std::chrono::nanoseconds> due);
+  FLYHOOK_DECL void set_due(Lane& lane, std::optional<Nanoseconds> due);
+  /// Another one waits until then.
+  FLYHOOK_DECL void add_due(Lane& lane, Nanoseconds due);
 
   /// Takes up to `most` lanes that want a fetch, marks them as fetching.
   FLYHOOK_DECL std::vector<LaneWant> wants(std::size_t most);
 
   // Facts -------------------------------------------------------------------------------------------------------------
 
-  bool has_ready() const { return !ready_.empty() && in_flight_ < slots_; }
+  bool has_ready() const { return first_fast() != nullptr || first_slow() != nullptr; }
   bool has_wants() const { return !wanting_.empty(); }
   std::size_t in_flight() const { return in_flight_; }
-  std::optional<std::chrono::nanoseconds> next_due() const {
+  std::optional<Nanoseconds> next_due() const {
     return timers_.empty() ? std::nullopt : std::optional{timers_.begin()->first};
   }
   bool is_resolving() const { return resolving_ > 0; }
@@ -5873,14 +7003,31 @@ class Scheduler {
  private:
   FLYHOOK_DECL void forget_idle();
   FLYHOOK_DECL void stop_resolving(Lane& lane);
+  FLYHOOK_DECL void retime(Lane& lane);
+  FLYHOOK_DECL void place(Lane& lane);
+  FLYHOOK_DECL void classify(Lane& lane);
+  FLYHOOK_DECL void note_fast();
+  FLYHOOK_DECL std::size_t reserve() const;
+  FLYHOOK_DECL std::size_t slow_share() const;
+  FLYHOOK_DECL Lane* first_fast() const;
+  FLYHOOK_DECL Lane* first_slow() const;
 
-  std::size_t slots_;
+  static constexpr std::size_t unlimited = static_cast<std::size_t>(-1);
+
+  const std::size_t slots_;
+  const BreakerPolicy breaker_;
+  Nanoseconds now_{0};
   std::size_t in_flight_ = 0;
   std::size_t resolving_ = 0;
   std::unordered_map<std::uint64_t, std::unique_ptr<Lane>> lanes_;
-  std::deque<Lane*> ready_;                                              // each lane at most once: Lane::is_queued
-  std::deque<Lane*> wanting_;                                            // each lane at most once: Lane::is_wanting
-  std::set<std::pair<std::chrono::nanoseconds, std::uint64_t>> timers_;  // each lane's `due` and `resolving`
+  // Ready lanes: `starting_` have nothing under way, `unknown_` were never asked, `slow_` are held to their share.
+  LaneRing starting_, going_, unknown_, slow_;
+  bool slow_turn_ = false;  // the rings take turns, too
+  std::size_t slow_in_flight_ = 0;
+  std::size_t fast_peak_ = 0, fast_peak_before_ = 0;  // most requests of fast lanes under way, of this period and the last
+  Nanoseconds peak_until_{0};
+  std::deque<Lane*> wanting_;                               // each lane at most once: Lane::is_wanting
+  std::set<std::pair<Nanoseconds, std::uint64_t>> timers_;  // each lane's `timer`
   std::vector<std::uint64_t> epochs_ = std::vector<std::uint64_t>(slot_count, 0);  // 0: not ours
   std::size_t forget_above_ = 1024;
   std::uint64_t generation_ = 1;
@@ -5910,7 +7057,7 @@ Lane& Scheduler::lane_of(const EndpointPtr& endpoint) {
   }
   if (lanes_.size() >= forget_above_) forget_idle();
   auto& lane = lanes_[endpoint->lane];
-  lane = std::make_unique<Lane>(endpoint->lane, endpoint);
+  lane = std::make_unique<Lane>(endpoint, breaker_, now_);
   lane->epoch = epochs_[endpoint->slot];
   lane->owned = lane->epoch != 0;
   return *lane;
@@ -5919,21 +7066,87 @@ Lane& Scheduler::lane_of(const EndpointPtr& endpoint) {
 void Scheduler::forget_idle() {
   std::erase_if(lanes_, [&](const auto& entry) {
     const Lane& lane = *entry.second;
-    return lane.is_idle() && lane.changed < generation_ && !lane.is_queued && !lane.is_wanting;
+    return !lane.timer && lane.is_idle(now_) && lane.changed < generation_ && lane.ring == nullptr && !lane.is_wanting;
   });
   // Swept again when as many lanes again have come: constant work for each that is made.
   forget_above_ = std::max<std::size_t>(1024, 2 * lanes_.size());
 }
 
 void Scheduler::update(Lane& lane) {
-  if (!lane.is_queued && lane.is_ready()) {
-    lane.is_queued = true;
-    ready_.push_back(&lane);
+  lane.wake.reset();
+  bool is_ready = false;
+  if (lane.has_candidate()) {
+    const auto at = lane.next_send_at(now_);
+    is_ready = at && *at <= now_;
+    if (!is_ready) lane.wake = at;
+  }
+  if (is_ready) {
+    place(lane);
+  } else if (lane.ring != nullptr) {
+    lane.ring->erase(lane);
   }
   if (!lane.is_wanting && lane.wants_fetch()) {
     lane.is_wanting = true;
     wanting_.push_back(&lane);
   }
+  retime(lane);
+}
+
+/// Enters a ready lane in the ring where it belongs, at the end unless it stands there already.
+void Scheduler::place(Lane& lane) {
+  const bool is_first = lane.in_flight.empty();
+  LaneRing& ring = lane.is_slow ? (is_first && !lane.answers_in ? unknown_ : slow_) : (is_first ? starting_ : going_);
+  if (lane.ring == &ring) return;
+  if (lane.ring != nullptr) lane.ring->erase(lane);
+  ring.push_back(lane);
+}
+
+void Scheduler::classify(Lane& lane) {
+  const bool is_slow = lane.seems_slow(now_);
+  if (is_slow == lane.is_slow) return;
+  lane.is_slow = is_slow;
+  if (is_slow) {
+    slow_in_flight_ += lane.in_flight.size();
+  } else {
+    slow_in_flight_ -= lane.in_flight.size();
+  }
+}
+
+/// Slots left for lanes that have nothing under way. One lane alone may have all.
+std::size_t Scheduler::reserve() const {
+  return slots_ == unlimited || lanes_.size() < 2 ? 0 : slots_ / 8;
+}
+
+/// What slow lanes may hold together: half of the slots, and of the other half what the fast ones have not needed lately.
+std::size_t Scheduler::slow_share() const {
+  if (slots_ == unlimited) return unlimited;
+  const auto needed = std::max(reserve(), 2 * std::max(fast_peak_, fast_peak_before_));
+  return std::max<std::size_t>({1, slots_ / 2, slots_ - std::min(slots_, needed)});
+}
+
+/// Of the lanes that answer fast, the one that may send next.
+Lane* Scheduler::first_fast() const {
+  if (in_flight_ >= slots_) return nullptr;
+  if (starting_.first != nullptr) return starting_.first;
+  return in_flight_ < slots_ - reserve() ? going_.first : nullptr;
+}
+
+/// Of the others. One that was never asked is asked once though the slow ones fill their share: it may be a fast one.
+Lane* Scheduler::first_slow() const {
+  if (in_flight_ >= slots_ || (unknown_.first == nullptr && slow_.first == nullptr)) return nullptr;
+  const auto share = slow_share();
+  if (unknown_.first != nullptr && slow_in_flight_ < share + reserve() / 2) return unknown_.first;
+  return slow_in_flight_ < share ? slow_.first : nullptr;
+}
+
+void Scheduler::retime(Lane& lane) {
+  auto at = lane.due;
+  for (const auto& other : {lane.resolving, lane.wake})
+    if (other && (!at || *other < *at)) at = other;
+  if (at == lane.timer) return;
+  if (lane.timer) timers_.erase({*lane.timer, lane.number});
+  lane.timer = at;
+  if (at) timers_.emplace(*at, lane.number);
 }
 
 void Scheduler::set_endpoint(Lane& lane, const EndpointPtr& endpoint) {
@@ -5944,7 +7157,7 @@ void Scheduler::set_endpoint(Lane& lane, const EndpointPtr& endpoint) {
     lane.resolved.reset();
     lane.late_failures = 0;
   }
-  lane.endpoint = endpoint;
+  lane.set_endpoint(endpoint, now_);
   update(lane);
 }
 
@@ -5956,18 +7169,32 @@ std::vector<Claim> Scheduler::withdraw(Lane& lane) {
   return claims;
 }
 
-void Scheduler::resolve(Lane& lane, std::chrono::nanoseconds deadline) {
+std::vector<Claim> Scheduler::cancel(const EventId& event) {
+  std::vector<Claim> claims;
+  each([&](Lane& lane) {
+    for (auto& flying : lane.in_flight)
+      if (flying.message->id == event) flying.is_cancelled = true;
+    std::erase_if(lane.window, [&](const Claimed& claimed) {
+      if (claimed.message->id != event) return false;
+      claims.push_back({claimed.sequence, lane.number, lane.epoch});
+      return true;
+    });
+  });
+  return claims;
+}
+
+void Scheduler::resolve(Lane& lane, Nanoseconds deadline) {
   stop_resolving(lane);
   ++resolving_;
   lane.resolving = deadline;
-  timers_.emplace(deadline, lane.number);
+  retime(lane);
 }
 
 void Scheduler::stop_resolving(Lane& lane) {
   if (!lane.resolving) return;
   --resolving_;
-  if (lane.resolving != lane.due) timers_.erase({*lane.resolving, lane.number});
   lane.resolving.reset();
+  retime(lane);
 }
 
 void Scheduler::answered(Lane& lane, std::shared_ptr<const Resolved> resolved) {
@@ -5995,63 +7222,106 @@ void Scheduler::own(const std::vector<Slot>& slots) {
     lane.epoch = epoch;
     lane.owned = epoch != 0;
     lane.more = lane.owned;
+    if (lane.owned) lane.take_over(now_);
     update(lane);
   });
 }
 
-void Scheduler::advance(std::chrono::nanoseconds now, const std::shared_ptr<const Resolved>& late) {
-  while (!timers_.empty() && timers_.begin()->first <= now) {
-    const auto [at, number] = *timers_.begin();
+void Scheduler::advance(Nanoseconds now, const std::shared_ptr<const Resolved>& late) {
+  see(now);
+  while (!timers_.empty() && timers_.begin()->first <= now_) {
+    Lane* lane = find(timers_.begin()->second);
     timers_.erase(timers_.begin());
-    Lane* lane = find(number);
-    if (lane == nullptr) continue;
-    if (lane->resolving == at) {
+    lane->timer.reset();
+    if (lane->resolving && *lane->resolving <= now_) {
       answered(*lane, late);
       // Only what waits now: a delivery of tomorrow is not to die of today's look-up.
       if (lane->endpoint != nullptr) lane->late_failures = std::min(lane->window.size(), lane->endpoint->max_in_flight);
     }
-    if (lane->due == at) {
+    if (lane->due && *lane->due <= now_) {
       lane->due.reset();
       lane->more = true;
-      update(*lane);
     }
+    update(*lane);
   }
 }
 
 Lane* Scheduler::next() {
-  if (in_flight_ >= slots_) return nullptr;
-  while (!ready_.empty()) {
-    Lane* lane = ready_.front();
-    ready_.pop_front();
-    lane->is_queued = false;
-    if (lane->is_ready()) return lane;
+  for (;;) {
+    Lane* const fast = first_fast();
+    Lane* const slow = first_slow();
+    Lane* const lane = slow != nullptr && (slow_turn_ || fast == nullptr) ? slow : fast;
+    if (lane == nullptr) return nullptr;
+    slow_turn_ = !slow_turn_;
+    classify(*lane);
+    lane->ring->erase(*lane);
+    if (lane->is_ready(now_) && lane->is_slow == (lane == slow)) return lane;
+    update(*lane);
   }
-  return nullptr;
 }
 
-Claimed Scheduler::start(Lane& lane) {
-  Claimed claimed = std::move(lane.window.front());
+Scheduler::Started Scheduler::start(Lane& lane) {
+  Started started{std::move(lane.window.front()), lane.breaker.start()};
   lane.window.pop_front();
-  lane.in_flight.push_back(claimed.sequence);
+  lane.bucket.take(now_);
+  lane.in_flight.push_back({started.claimed.sequence, lane.epoch, started.claimed.message.get(), now_, started.is_probe});
   ++in_flight_;
+  if (lane.is_slow) {
+    ++slow_in_flight_;
+  } else {
+    note_fast();
+  }
   update(lane);
-  return claimed;
+  return started;
 }
 
-void Scheduler::end(Lane& lane, std::uint64_t sequence) {
+void Scheduler::note_fast() {
+  constexpr std::chrono::seconds period{10};
+  if (now_ >= peak_until_) {
+    fast_peak_before_ = now_ < peak_until_ + period ? fast_peak_ : 0;
+    fast_peak_ = 0;
+    peak_until_ = now_ + period;
+  }
+  fast_peak_ = std::max(fast_peak_, in_flight_ - slow_in_flight_);
+}
+
+bool Scheduler::end(Lane& lane, const Claim& claim, const Bearing& bearing) {
   auto& flying = lane.in_flight;
-  const auto ended = std::find(flying.begin(), flying.end(), sequence);
+  const auto ended = std::find_if(flying.begin(), flying.end(), [&](const Flying& each) {
+    return each.sequence == claim.sequence && each.epoch == claim.epoch;
+  });
+  const auto [sequence, epoch, message, since, is_probe, is_cancelled] = *ended;
   std::swap(*ended, flying.back());
   flying.pop_back();
   --in_flight_;
+  if (lane.is_slow) --slow_in_flight_;
+  if (bearing.breaker != Bearing::Breaker::none) lane.note_duration(now_ - since);
+  classify(lane);
+
+  switch (bearing.breaker) {
+    case Bearing::Breaker::none: lane.breaker.uncounted(now_, is_probe); break;
+    case Bearing::Breaker::failure: lane.breaker.failed(now_, is_probe); break;
+    case Bearing::Breaker::success:
+      lane.breaker.succeeded();
+      lane.concurrency.succeeded();
+      break;
+  }
+  if (bearing.overloaded) lane.concurrency.overloaded();
+  if (bearing.hold) lane.hold = std::max(lane.hold.value_or(Nanoseconds{0}), now_ + *bearing.hold);
+  // Of several that say so the first one ends it; nobody would take back what the others set after that.
+  const bool is_enabled = lane.endpoint != nullptr && lane.endpoint->subscription.enabled;
+  lane.is_ending = lane.is_ending || (bearing.is_gone && is_enabled);
   update(lane);
+  return is_cancelled;
 }
 
-void Scheduler::set_due(Lane& lane, std::optional<std::chrono::nanoseconds> due) {
-  if (lane.due == due) return;
-  if (lane.due && lane.due != lane.resolving) timers_.erase({*lane.due, lane.number});
+void Scheduler::set_due(Lane& lane, std::optional<Nanoseconds> due) {
   lane.due = due;
-  if (due) timers_.emplace(*due, lane.number);
+  retime(lane);
+}
+
+void Scheduler::add_due(Lane& lane, Nanoseconds due) {
+  if (!lane.due || due < *lane.due) set_due(lane, due);
 }
 
 std::vector<LaneWant> Scheduler::wants(std::size_t most) {
@@ -6110,11 +7380,18 @@ struct Job {
   std::shared_ptr<SharedBodies> bodies{};
   std::shared_ptr<const Resolved> resolved{};
   std::uint32_t attempts = 0;  ///< made before this one
+  Progress progress{};
+  std::uint64_t random = 0;  ///< this attempt's own
+  AttemptTrigger trigger{};
 };
 
 /// What an attempt came to, for the settle list.
 struct Settling {
   Outcome outcome{};
+  std::optional<std::chrono::nanoseconds> wait{};  ///< pending: until the next attempt; none: nothing was spent
+  Bearing bearing{};
+  std::size_t attempts = 0;    ///< with this one, if it was made
+  bool is_of_another = false;  ///< the endpoint has another URL by now
   EndpointPtr endpoint{};
   std::shared_ptr<const Message> message{};
 };
@@ -6126,11 +7403,16 @@ FLYHOOK_DECL std::shared_ptr<const Encoded> encoded(const Job& job, const Option
 FLYHOOK_DECL HttpRequest make_request(const Job& job, const std::shared_ptr<const Encoded>& body, const Options& options,
                                       TimePoint now, std::chrono::nanoseconds elapsed);
 
-/// Judges the answer to the job's attempt that began at `began`.
-FLYHOOK_DECL Settling conclude(Job job, HttpResponse response, TimePoint began, std::chrono::nanoseconds took);
+/// Judges the answer, which was there at `now`, to the job's attempt that began at `began`.
+FLYHOOK_DECL Settling conclude(Job job, HttpResponse response, TimePoint began, std::chrono::nanoseconds took,
+                               TimePoint now);
 
-/// The job cannot be sent at all: dead, without an attempt.
-FLYHOOK_DECL Settling give_up(Job job, std::string reason);
+/// The job cannot be sent at all: ended, without an attempt.
+FLYHOOK_DECL Settling give_up(Job job, DeliveryStatus status, std::string reason);
+
+/// What ends the job or puts it off instead of an attempt at `now`: its time is over, or has not come. None: it is to be
+/// sent. Takes the job if there is something.
+FLYHOOK_DECL std::optional<Settling> instead_of_sending(Job& job, TimePoint now);
 
 /// What an observer is shown.
 FLYHOOK_DECL DeliveryRecord record_of(const Settling& settling);
@@ -6141,56 +7423,6 @@ FLYHOOK_DECL DeliveryRecord record_of(const Settling& settling);
 
 #ifndef FLYHOOK_IMPL_DETAIL_RUN_DISPATCH_IPP
 #define FLYHOOK_IMPL_DETAIL_RUN_DISPATCH_IPP
-
-#ifndef FLYHOOK_DETAIL_DECIDE_OUTCOME_HPP
-#define FLYHOOK_DETAIL_DECIDE_OUTCOME_HPP
-
-#include <string>
-
-// The judge: what an answer means for its delivery.
-
-namespace flyhook::detail {
-
-struct Verdict {
-  DeliveryStatus status = DeliveryStatus::dead;  ///< pending: the attempt was cancelled and does not count
-  std::string reason{};                          ///< of a dead delivery
-};
-
-/// 2xx is delivered. Anything else, a redirect too, is a failed attempt, and a delivery has one.
-FLYHOOK_DECL Verdict judge(const HttpResponse& response);
-
-/// True for an answer that a cancelled exchange completes with.
-FLYHOOK_DECL bool is_cancelled(const HttpResponse& response);
-
-}  // namespace flyhook::detail
-
-#if defined(FLYHOOK_HEADER_ONLY)
-
-#ifndef FLYHOOK_IMPL_DETAIL_DECIDE_OUTCOME_IPP
-#define FLYHOOK_IMPL_DETAIL_DECIDE_OUTCOME_IPP
-
-#include <string_view>
-
-namespace flyhook::detail {
-
-bool is_cancelled(const HttpResponse& response) {
-  return response.status == 0 && std::string_view{response.error}.starts_with("cancelled");
-}
-
-Verdict judge(const HttpResponse& response) {
-  if (response.status >= 200 && response.status <= 299) return {DeliveryStatus::delivered, {}};
-  if (response.status != 0) return {DeliveryStatus::dead, "answered " + std::to_string(response.status)};
-  if (is_cancelled(response)) return {DeliveryStatus::pending, {}};
-  return {DeliveryStatus::dead,
-          response.error.empty() ? "the transport gave neither a status nor an error" : response.error};
-}
-
-}  // namespace flyhook::detail
-
-#endif
-#endif
-
-#endif
 
 #include <algorithm>
 #include <chrono>
@@ -6235,34 +7467,67 @@ HttpRequest make_request(const Job& job, const std::shared_ptr<const Encoded>& b
   return request;
 }
 
-Settling conclude(Job job, HttpResponse response, TimePoint began, std::chrono::nanoseconds took) {
-  auto verdict = judge(response);
+FLYHOOK_DECL Settling settling_of(Job job);
+
+/// What outlives the job.
+Settling settling_of(Job job) {
   Settling settling;
   settling.outcome.claim = job.claim;
-  settling.outcome.status = verdict.status;
-  settling.outcome.reason = std::move(verdict.reason);
-  if (verdict.status != DeliveryStatus::pending) {
-    auto& attempt = settling.outcome.attempt.emplace();
-    attempt.at = began;
-    attempt.status = response.status;
-    attempt.error = std::move(response.error);
-    attempt.duration = std::chrono::duration_cast<std::chrono::microseconds>(took);
-    attempt.response_body = std::move(response.body);
-    attempt.url = job.endpoint->subscription.url;
-  }
+  settling.outcome.steps = job.progress.steps;
+  settling.outcome.deferrals = job.progress.deferrals;
+  settling.attempts = job.attempts;
   settling.endpoint = std::move(job.endpoint);
   settling.message = std::move(job.message);
   return settling;
 }
 
-Settling give_up(Job job, std::string reason) {
-  Settling settling;
-  settling.outcome.claim = job.claim;
-  settling.outcome.status = DeliveryStatus::dead;
-  settling.outcome.reason = std::move(reason);
-  settling.endpoint = std::move(job.endpoint);
-  settling.message = std::move(job.message);
+Settling conclude(Job job, HttpResponse response, TimePoint began, std::chrono::nanoseconds took, TimePoint now) {
+  const auto& message = *job.message;
+  auto verdict = judge(
+      response, {job.endpoint->retry, job.progress, job.random, now, message.created_at, message.expires_at});
+  const auto trigger = job.trigger;
+  auto settling = settling_of(std::move(job));
+  auto& outcome = settling.outcome;
+  outcome.status = verdict.status;
+  outcome.reason = std::move(verdict.reason);
+  outcome.steps = verdict.progress.steps;
+  outcome.deferrals = verdict.progress.deferrals;
+  settling.wait = verdict.wait;
+  settling.bearing = verdict.bearing;
+  const bool is_cancelled = verdict.status == DeliveryStatus::pending && !verdict.wait;
+  if (is_cancelled) return settling;
+  auto& attempt = outcome.attempt.emplace();
+  ++settling.attempts;
+  attempt.at = began;
+  attempt.status = response.status;
+  attempt.error = std::move(response.error);
+  attempt.duration = std::chrono::duration_cast<std::chrono::microseconds>(took);
+  attempt.response_body = std::move(response.body);
+  attempt.url = settling.endpoint->subscription.url;
+  attempt.trigger = trigger;
   return settling;
+}
+
+Settling give_up(Job job, DeliveryStatus status, std::string reason) {
+  auto settling = settling_of(std::move(job));
+  settling.outcome.status = status;
+  settling.outcome.reason = std::move(reason);
+  return settling;
+}
+
+std::optional<Settling> instead_of_sending(Job& job, TimePoint now) {
+  const auto& message = *job.message;
+  if (message.expires_at && now >= *message.expires_at)
+    return give_up(std::move(job), DeliveryStatus::expired, "expires_at has passed");
+  if (is_too_old(job.endpoint->retry, message.created_at, now))
+    return give_up(std::move(job), DeliveryStatus::dead, "max_age");
+  if (job.attempts == 0 && message.deliver_at && now < *message.deliver_at) {  // the wall clock went back
+    const auto wait = *message.deliver_at - now;
+    auto settling = give_up(std::move(job), DeliveryStatus::pending, {});
+    settling.wait = wait;
+    return settling;
+  }
+  return std::nullopt;
 }
 
 DeliveryRecord record_of(const Settling& settling) {
@@ -6276,6 +7541,7 @@ DeliveryRecord record_of(const Settling& settling) {
   record.created_at = settling.message->created_at;
   record.next_attempt_at = settling.outcome.next_attempt_at;
   record.reason = settling.outcome.reason;
+  record.attempt_count = settling.attempts;
   return record;
 }
 
@@ -7058,6 +8324,7 @@ void Pool::stop() {
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -7071,6 +8338,18 @@ void Pool::stop() {
 // across the store: a change that lost a race is made again on what won.
 
 namespace flyhook::detail {
+
+/// What a store throws reaches the caller of a publisher's member as an Error.
+template <class Call>
+auto ask_store(Call call) {
+  try {
+    return call();
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw Error{ErrorCode::unavailable, "store", error.what()};
+  }
+}
 
 class Subscriptions {
  public:
@@ -7091,6 +8370,8 @@ class Subscriptions {
   FLYHOOK_DECL EndpointPtr update(const SubscriptionId& id, const SubscriptionPatch& patch, TimePoint now);
   /// With a new secret of the same kind; the old one signs for `grace` more.
   FLYHOOK_DECL EndpointPtr rotate(const SubscriptionId& id, std::chrono::seconds grace, TimePoint now);
+  /// Unless it is gone, disabled or has another URL by now: then null.
+  FLYHOOK_DECL EndpointPtr disable(const EndpointPtr& endpoint, const std::string& reason, TimePoint now);
   /// The endpoint as it was.
   FLYHOOK_DECL EndpointPtr remove(const SubscriptionId& id);
 
@@ -7108,8 +8389,6 @@ class Subscriptions {
  private:
   class Change;  // counts changes under way, so that removals are remembered just as long as one could overtake them
 
-  template <class Call>
-  auto ask_store(Call call);
   FLYHOOK_DECL void load_instead_of(const EndpointPtr& known);
   FLYHOOK_DECL void check(const Subscription& subscription) const;
   FLYHOOK_DECL void check_url(const std::string& url, const EndpointPtr& known, std::string& checked) const;
@@ -7172,18 +8451,6 @@ struct RowWipe {
 Subscriptions::Subscriptions(const Options& options, Store& store, const std::array<std::uint64_t, 4>& seed,
                              CheckUrl check_url)
     : options_(options), store_(store), check_url_(std::move(check_url)), registry_(options.event_types), ids_(seed) {}
-
-/// What a store throws reaches the caller of a publisher's member as an Error.
-template <class Call>
-auto Subscriptions::ask_store(Call call) {
-  try {
-    return call();
-  } catch (const Error&) {
-    throw;
-  } catch (const std::exception& error) {
-    throw Error{ErrorCode::unavailable, "store", error.what()};
-  }
-}
 
 void Subscriptions::load() {
   load_instead_of(nullptr);
@@ -7301,6 +8568,25 @@ EndpointPtr Subscriptions::update(const SubscriptionId& id, const SubscriptionPa
   throw Error{ErrorCode::unavailable, "id", "\"" + id.value + "\" is being changed all the time"};
 }
 
+EndpointPtr Subscriptions::disable(const EndpointPtr& endpoint, const std::string& reason, TimePoint now) {
+  const Change change{*this};
+  for (int i = 0; i < most_tries; ++i) {
+    const auto known = find(endpoint->subscription.id);
+    if (known == nullptr || known->lane != endpoint->lane || !known->subscription.enabled ||
+        known->subscription.url != endpoint->subscription.url)
+      return nullptr;
+    auto subscription = known->subscription;
+    subscription.enabled = false;
+    subscription.disabled_reason = reason;
+    if (auto disabled =
+            write(with_secrets(std::move(subscription), known->subscription.secret, known->previous_secrets, now),
+                  known->version))
+      return disabled;
+    load_instead_of(known);
+  }
+  throw Error{ErrorCode::unavailable, "id", "\"" + endpoint->subscription.id.value + "\" is being changed all the time"};
+}
+
 EndpointPtr Subscriptions::rotate(const SubscriptionId& id, std::chrono::seconds grace, TimePoint now) {
   const Change change{*this};
   for (int i = 0; i < most_tries; ++i) {
@@ -7382,6 +8668,7 @@ bool Subscriptions::knows_type(std::string_view type) const {
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -7410,6 +8697,7 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   /// True in a forked child: every lock may be held by a thread that does not exist here.
   bool is_forked() const noexcept { return fork_generation() != fork_generation_; }
   const Options& options() const noexcept { return options_; }
+  TimePoint now() const { return clock_.now(); }
 
   // Publishing ------------------------------------------------------------------------------------------------------------
 
@@ -7426,6 +8714,13 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   FLYHOOK_DECL bool update(const SubscriptionId& id, const SubscriptionPatch& patch);
   FLYHOOK_DECL std::string rotate_secret(const SubscriptionId& id, std::chrono::seconds grace);
   FLYHOOK_DECL bool unsubscribe(const SubscriptionId& id);
+
+  // Deliveries ------------------------------------------------------------------------------------------------------------
+
+  FLYHOOK_DECL std::size_t cancel(const EventId& event);
+  FLYHOOK_DECL bool replay(const DeliveryId& delivery);
+  FLYHOOK_DECL std::size_t recover(const SubscriptionId& id, const RecoverOptions& options);
+  FLYHOOK_DECL bool erase(const EventId& event);
 
   // Looking ---------------------------------------------------------------------------------------------------------------
 
@@ -7448,10 +8743,27 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   using Real = std::chrono::steady_clock;
 
   /// What should a thread do next?
-  enum class Next { nothing, report, notify, send, resolve, finish, fetch, give_back, close, own };
+  enum class Next { nothing, report, notify, send, resolve, finish, fetch, give_back, close, disable, own };
 
+  /// Something an observer is told of a lane.
   struct Notice {
-    DeliveryRecord record{};
+    enum class What { attempted, ended, failing, disabled, recovered };
+    What what = What::attempted;
+    DeliveryRecord record{};  // of the first two; `ended`: without an attempt
+    EndpointPtr endpoint{};   // of the others
+    std::string reason{};
+  };
+
+  /// A subscription that is to be disabled, since its endpoint wants it so or has failed for too long.
+  struct Disabling {
+    EndpointPtr endpoint{};
+    std::string reason{};
+  };
+
+  /// An event whose deliveries end: what a fetch brings that is under way is not to be sent either.
+  struct Cancelling {
+    EventId event{};
+    bool is_done = false;  // but for that fetch
   };
 
   /// What a thread carries from one step to the next.
@@ -7474,6 +8786,8 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
     std::vector<Claim> claims{};
     CloseRequest closing{};
     Closed closed{};
+    Disabling disabling{};
+    EndpointPtr disabled{};  // what it is now; null: it is gone, or another one
     Ownership ownership{};
     std::unordered_map<std::uint64_t, EndpointPtr> endpoints{};
 
@@ -7533,7 +8847,17 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   };
 
   /// Marks a thread as flyhook's while it runs our code or the user's.
-  class OnFlyhookThread;
+  class OnFlyhookThread {
+   public:
+    OnFlyhookThread() : was_(std::exchange(on_flyhook_thread(), true)) {}
+    OnFlyhookThread(const OnFlyhookThread&) = delete;
+    OnFlyhookThread& operator=(const OnFlyhookThread&) = delete;
+    ~OnFlyhookThread() { on_flyhook_thread() = was_; }
+    bool is_nested() const { return was_; }
+
+   private:
+    bool was_;
+  };
 
   FLYHOOK_DECL Engine(Options options, const std::array<std::uint64_t, 12>& seed);
 
@@ -7543,8 +8867,10 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   FLYHOOK_DECL void encode_batch(Accepting& work);
   FLYHOOK_DECL std::size_t encode_one(Accepting& work, std::unique_ptr<QueuedEvent> event, const EndpointIndex& index);
   FLYHOOK_DECL void append_batch(Accepting& work);
+  FLYHOOK_DECL std::chrono::nanoseconds first_wait(const Endpoint& endpoint, const Message& message, TimePoint now) const;
   FLYHOOK_DECL AppendBatch claim_room(Accepting& work);
   FLYHOOK_DECL bool take_result(Accepting& work, const AppendBatch& asked, const AppendResult& result);
+  FLYHOOK_DECL void overflowed(std::vector<DeliveryRecord> records);
   FLYHOOK_DECL std::shared_ptr<SharedBodies> shared_bodies(const std::shared_ptr<const Message>& message,
                                                            std::size_t deliveries);
 
@@ -7567,17 +8893,32 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
 
   // settle
   FLYHOOK_DECL void call_store(Hand& hand, Next next);
-  FLYHOOK_DECL void apply(Hand& hand, Clock_ns now);            // caller holds mutex_
-  FLYHOOK_DECL void apply_finished(Hand& hand, Clock_ns now);   // caller holds mutex_
-  FLYHOOK_DECL void apply_fetched(Hand& hand, Clock_ns now);    // caller holds mutex_
-  FLYHOOK_DECL void apply_ownership(Hand& hand, Clock_ns now);  // caller holds mutex_
-  FLYHOOK_DECL void deposit(Settling settling);                 // caller holds mutex_
-  FLYHOOK_DECL void give_back_window(Lane& lane);               // caller holds mutex_
-  FLYHOOK_DECL void close_if_ended(Lane& lane);                 // caller holds mutex_
+  FLYHOOK_DECL void apply(Hand& hand, Clock_ns now);                                       // caller holds mutex_
+  FLYHOOK_DECL void apply_finished(Hand& hand, Clock_ns now);                              // caller holds mutex_
+  FLYHOOK_DECL void settled(Lane& lane, Settling& settling, Clock_ns now);                 // caller holds mutex_
+  FLYHOOK_DECL void weigh(Lane& lane, const Settling& settling, Clock_ns now);             // caller holds mutex_
+  FLYHOOK_DECL void disable(Lane& lane, const EndpointPtr& endpoint, std::string reason);  // caller holds mutex_
+  FLYHOOK_DECL void cancel_retry(Settling& settling);
+  FLYHOOK_DECL bool is_cancelling(const EventId& event) const;                         // caller holds mutex_
+  FLYHOOK_DECL void apply_closed(Hand& hand);                                          // caller holds mutex_
+  FLYHOOK_DECL void apply_disabled(Hand& hand);                                        // caller holds mutex_
+  FLYHOOK_DECL std::string count_closed(const CloseRequest& request, Closed& closed);  // caller holds mutex_
+  FLYHOOK_DECL void notice(Lane& lane, Notice notice);                                 // caller holds mutex_
+  FLYHOOK_DECL void apply_fetched(Hand& hand, Clock_ns now);                           // caller holds mutex_
+  FLYHOOK_DECL void apply_ownership(Hand& hand, Clock_ns now);                         // caller holds mutex_
+  FLYHOOK_DECL void deposit(Settling settling, Clock_ns now);                          // caller holds mutex_
+  FLYHOOK_DECL void give_back_window(Lane& lane);                                      // caller holds mutex_
+  FLYHOOK_DECL void close_if_ended(Lane& lane);                                        // caller holds mutex_
   FLYHOOK_DECL void changed(const EndpointPtr& endpoint);
+  FLYHOOK_DECL std::size_t close_now(std::vector<Claim> claims, CloseRequest request);
+  FLYHOOK_DECL void take_in();
+  FLYHOOK_DECL void more_in(std::span<const std::uint64_t> lanes);
+  template <class Call>
+  auto change_history(Call call);
   FLYHOOK_DECL void end_lane(const EndpointPtr& endpoint, DeliveryStatus status, const std::string& reason);
   FLYHOOK_DECL void notify(Hand& hand);  // of a lane's outcomes
   FLYHOOK_DECL void report(Hand& hand);  // what was dropped, what failed
+  FLYHOOK_DECL void tell_left(Hand& hand);
   template <class Call>
   void tell(Call call);
   FLYHOOK_DECL void tell_error(const std::string& what);
@@ -7598,6 +8939,7 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   const unsigned fork_generation_;
   const bool sends_in_done_;  // an asynchronous transport's thread goes on sending
   const std::string owner_;
+  const std::uint64_t jitter_seed_;
   const std::shared_ptr<const Resolved> late_;  // what a look-up that took too long counts as
   Transport& transport_;
   Store& store_;
@@ -7628,11 +8970,13 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   std::vector<Settling> outcomes_;  // the settle list
   std::vector<Claim> returns_;      // to be given back
   std::vector<CloseRequest> closings_;
+  std::vector<Disabling> disablings_;
+  std::vector<Cancelling> cancelling_;
   Backoff settle_backoff_, own_backoff_;
   std::optional<Clock_ns> own_at_{};
   std::unordered_map<std::uint64_t, std::deque<Notice>> notices_;  // per lane with Lane::notices
   std::deque<std::uint64_t> notified_;                             // of those, the ones whose notices no thread tells now
-  std::uint64_t attempts_ = 0, failed_attempts_ = 0, delivered_ = 0, dead_ = 0;
+  std::uint64_t attempts_ = 0, failed_attempts_ = 0, delivered_ = 0, dead_ = 0, expired_ = 0;
   Histogram attempt_latency_{}, delivery_latency_{};
   Clock_ns base_{0};       // stored time = base_ + elapsed; written by own, read by fetch: both hold the settle role
   bool stopping_ = false;  // nothing new is sent or fetched
@@ -7653,7 +8997,7 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
 #include <cstring>
 
 // The engine's doors: start, publish, change subscriptions, look. The way of an event goes on in engine/accept.ipp,
-// turn.ipp and settle.ipp; waiting for it, and the end, are in engine/stop.ipp.
+// turn.ipp and settle.ipp; what ends otherwise is in engine/end.ipp; waiting for it, and the end, are in engine/stop.ipp.
 
 #ifndef FLYHOOK_IMPL_DETAIL_RUN_ENGINE_ACCEPT_IPP
 #define FLYHOOK_IMPL_DETAIL_RUN_ENGINE_ACCEPT_IPP
@@ -7673,6 +9017,7 @@ inline constexpr std::chrono::milliseconds batch_time{1};
 
 FLYHOOK_DECL std::uint64_t content_hash(const Message& message);
 FLYHOOK_DECL std::string thrown_text();
+FLYHOOK_DECL std::uint64_t order_of(const Endpoint& endpoint, const Message& message);
 
 /// Tells a repeat from a conflict. Lengths in between, so that no two splits of the same bytes are alike.
 std::uint64_t content_hash(const Message& message) {
@@ -7723,7 +9068,7 @@ bool Engine::accept(Hand& hand) {
 }
 
 void Engine::encode_batch(Accepting& work) {
-  const auto began = Real::now();
+  const auto began = clock_.elapsed();
   std::size_t bytes = 0;
   if (work.rest.count == 0) {
     auto taken = intake_.take(batch_events);
@@ -7742,8 +9087,8 @@ void Engine::encode_batch(Accepting& work) {
     bytes += encode_one(work, std::move(event), *index);
     if (i % 4 != 0) continue;
     // The application's own threads come first: a request that was just answered must not wait for a batch to end.
-    std::this_thread::yield();
-    if (Real::now() - began > batch_time) break;
+    if (!has_no_threads()) std::this_thread::yield();
+    if (clock_.elapsed() - began > batch_time) break;
   }
 }
 
@@ -7774,6 +9119,8 @@ std::size_t Engine::encode_one(Accepting& work, std::unique_ptr<QueuedEvent> eve
     if (!options->key.empty()) message->key = std::move(options->key);
     message->headers = std::move(options->headers);
     message->trace_parent = std::move(options->trace_parent);
+    message->deliver_at = options->deliver_at;
+    message->expires_at = options->expires_at;
     // Ids of our own cannot repeat; the hash of their content would be work for nothing.
     if (!options->id.empty()) planned.content_hash = content_hash(*message);
   }
@@ -7811,25 +9158,50 @@ void Engine::append_batch(Accepting& work) {
   }
 
   const bool is_done = take_result(work, asked, result);
+  if (!result.overflowed.empty()) overflowed(std::move(result.overflowed));
   // Where some went through the store is there: what failed now is a first failure.
   if (work.planned.size() < events) work.backoff.succeeded();
   if (!is_done) work.backoff.failed(clock_.elapsed());
 }
 
+/// Which deliveries of a lane go one after the other: those with the same number, 0 excepted.
+std::uint64_t order_of(const Endpoint& endpoint, const Message& message) {
+  switch (endpoint.subscription.ordering) {
+    case Ordering::none: break;
+    case Ordering::strict: return 1;
+    case Ordering::per_key: return message.key.empty() ? 0 : fnv1a(message.key) | 1;
+  }
+  return 0;
+}
+
+/// Until the first attempt, from now on.
+std::chrono::nanoseconds Engine::first_wait(const Endpoint& endpoint, const Message& message, TimePoint now) const {
+  const auto random = attempt_hash(jitter_seed_ ^ fnv1a(message.id.value), endpoint.lane, 0);
+  const auto wait = jittered(endpoint.retry.schedule.front(), endpoint.retry.jitter, random);
+  return message.deliver_at ? std::max<std::chrono::nanoseconds>(wait, *message.deliver_at - now) : wait;
+}
+
 AppendBatch Engine::claim_room(Accepting& work) {
   AppendBatch batch;
   batch.events.reserve(work.planned.size());
+  batch.max_waiting_per_lane = options_.max_pending_per_endpoint;
   for (const auto& planned : work.planned)
     batch.events.push_back({planned.message, planned.content_hash, 0, planned.targets.size()});
 
+  const auto now = clock_.elapsed();
+  const auto wall = clock_.now();
   const std::lock_guard lock{mutex_};
+  scheduler_.see(now);
   for (std::size_t i = 0; i < work.planned.size(); ++i) {
     batch.events[i].first = batch.deliveries.size();
     for (const auto& target : work.planned[i].targets) {
       Lane& lane = scheduler_.lane_of(target);
       NewDelivery delivery;
       delivery.lane = lane.number;
-      delivery.take = !stopping_ && lane.may_take();
+      delivery.order = order_of(*target, *work.planned[i].message);
+      if (const auto wait = first_wait(*target, *work.planned[i].message, wall); wait.count() > 0)
+        delivery.due = stored_time(now + wait);
+      delivery.take = !delivery.due && !stopping_ && lane.may_take();
       delivery.epoch = lane.epoch;
       // Held until the answer, whatever it is: later deliveries of this batch are behind this one.
       if (delivery.take) ++lane.taking;
@@ -7859,10 +9231,13 @@ bool Engine::take_result(Accepting& work, const AppendBatch& asked, const Append
           counters_.cancelled.fetch_add(1, std::memory_order_relaxed);
         } else if (status == AppendStatus::accepted && made.as == AppendedAs::handed_out) {
           if (lane.is_open() && lane.epoch == wanted.epoch && !stopping_) {
-            lane.window.push_back({made.sequence, planned.message, planned.bodies, 0});
+            lane.window.push_back({made.sequence, planned.message, planned.bodies, 0, {}});
           } else {
             returns_.push_back({made.sequence, lane.number, wanted.epoch});
           }
+        } else if (status == AppendStatus::accepted && wanted.due) {
+          scheduler_.add_due(lane, wanted.due->time_since_epoch() - base_);
+          close_if_ended(lane);
         } else if (status == AppendStatus::accepted || is_known) {
           lane.more = true;
           close_if_ended(lane);
@@ -7908,6 +9283,345 @@ std::shared_ptr<SharedBodies> Engine::shared_bodies(const std::shared_ptr<const 
 
 #endif
 
+#ifndef FLYHOOK_IMPL_DETAIL_RUN_ENGINE_END_IPP
+#define FLYHOOK_IMPL_DETAIL_RUN_ENGINE_END_IPP
+
+#include <algorithm>
+#include <exception>
+#include <thread>
+#include <utility>
+
+// What ends otherwise than by its schedule, and what begins again: endpoints that are disabled or unsubscribed, events that
+// are cancelled or erased, deliveries that are replayed.
+
+namespace flyhook::detail {
+
+/// Of deliveries that end together so many are told to the observer one by one.
+inline constexpr std::size_t most_told = 1'000;
+
+FLYHOOK_DECL CloseRequest ending_of(std::uint64_t lane, DeliveryStatus status, std::string reason);
+FLYHOOK_DECL CloseRequest cancelling_of(const EventId& event);
+FLYHOOK_DECL std::string disabled_reason(const Subscription& subscription);
+FLYHOOK_DECL std::string hours_text(std::chrono::nanoseconds duration);
+
+// Endpoints -------------------------------------------------------------------------------------------------------------
+
+void Engine::close_if_ended(Lane& lane) {
+  if (lane.endpoint == nullptr) {
+    closings_.push_back(ending_of(lane.number, DeliveryStatus::cancelled, "unsubscribed"));
+  } else if (!lane.endpoint->subscription.enabled) {
+    closings_.push_back(ending_of(lane.number, DeliveryStatus::dead, disabled_reason(lane.endpoint->subscription)));
+  }
+}
+
+CloseRequest ending_of(std::uint64_t lane, DeliveryStatus status, std::string reason) {
+  CloseRequest request;
+  request.lane = lane;
+  request.status = status;
+  request.reason = std::move(reason);
+  request.list = status == DeliveryStatus::dead;
+  if (request.list) request.limit = most_told;
+  return request;
+}
+
+CloseRequest cancelling_of(const EventId& event) {
+  CloseRequest request;
+  request.event = event;
+  request.reason = "cancelled";
+  return request;
+}
+
+std::string disabled_reason(const Subscription& subscription) {
+  return subscription.disabled_reason.empty() ? "disabled" : "disabled: " + subscription.disabled_reason;
+}
+
+/// What an attempt says of the endpoint in the long run.
+void Engine::weigh(Lane& lane, const Settling& settling, Clock_ns now) {
+  const auto& endpoint = settling.endpoint;
+  if (settling.is_of_another || lane.endpoint == nullptr || lane.endpoint->subscription.url != endpoint->subscription.url)
+    return;  // it was changed while the store failed, at the latest
+  if (settling.bearing.is_gone) return disable(lane, endpoint, "answered 410");
+  const bool is_success = settling.outcome.status == DeliveryStatus::delivered;
+  switch (is_success ? lane.health.succeeded()
+                     : lane.health.failed(now, settling.outcome.claim.sequence, options_.disable_after)) {
+    case HealthChange::none: break;
+    case HealthChange::recovered: notice(lane, {Notice::What::recovered, {}, lane.endpoint, {}}); break;
+    case HealthChange::failing:
+      notice(lane, {Notice::What::failing,
+                    {},
+                    lane.endpoint,
+                    "no delivery has succeeded for " + hours_text(now - lane.health.failing_since())});
+      break;
+    case HealthChange::disabled:
+      disable(lane, endpoint, "no delivery succeeded for " + hours_text(now - lane.health.failing_since()));
+      break;
+  }
+}
+
+void Engine::disable(Lane& lane, const EndpointPtr& endpoint, std::string reason) {
+  const auto is_same = [&](const Disabling& each) { return each.endpoint->lane == lane.number; };
+  if (std::any_of(disablings_.begin(), disablings_.end(), is_same)) return;
+  if (!lane.endpoint->subscription.enabled) {
+    lane.is_ending = false;
+    return;
+  }
+  lane.is_ending = true;
+  give_back_window(lane);
+  disablings_.push_back({endpoint, std::move(reason)});
+}
+
+/// The oldest of lanes that were full. They are told with their lanes' other outcomes.
+void Engine::overflowed(std::vector<DeliveryRecord> records) {
+  std::vector<EndpointPtr> endpoints;
+  endpoints.reserve(records.size());
+  for (const auto& record : records) endpoints.push_back(subscriptions_.find(record.subscription_id));
+  const std::lock_guard lock{mutex_};
+  dead_ += records.size();
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    if (endpoints[i] == nullptr) continue;
+    Lane& lane = scheduler_.lane_of(endpoints[i]);
+    if (lane.is_ordered) lane.more = true;
+    notice(lane, {Notice::What::ended, std::move(records[i]), {}, {}});
+    scheduler_.update(lane);
+  }
+}
+
+std::string hours_text(std::chrono::nanoseconds duration) {
+  return std::to_string(std::chrono::duration_cast<std::chrono::hours>(duration).count()) + " h";
+}
+
+void Engine::apply_disabled(Hand& hand) {
+  auto disabling = std::exchange(hand.disabling, {});
+  if (hand.failed) {
+    disablings_.push_back(std::move(disabling));
+    return;
+  }
+  const auto endpoint = std::exchange(hand.disabled, nullptr);
+  Lane* known = scheduler_.find(disabling.endpoint->lane);
+  if (known != nullptr) known->is_ending = false;
+  if (endpoint == nullptr) {  // unsubscribed or changed meanwhile
+    if (known != nullptr) scheduler_.update(*known);
+    return;
+  }
+  Lane& lane = scheduler_.lane_of(endpoint);
+  scheduler_.note_change(lane);
+  give_back_window(lane);
+  close_if_ended(lane);
+  notice(lane, {Notice::What::disabled, {}, endpoint, endpoint->subscription.disabled_reason});
+  scheduler_.update(lane);
+}
+
+void Engine::apply_closed(Hand& hand) {
+  if (!hand.failed) {
+    if (auto rest = count_closed(hand.closing, hand.closed); !rest.empty()) hand.errors.push_back(std::move(rest));
+    if (!hand.closed.more) return;
+  }
+  if (!hand.failed) {  // the rest is counted, not told
+    hand.closing.list = false;
+    hand.closing.limit = CloseRequest{}.limit;
+  }
+  closings_.push_back(std::move(hand.closing));
+}
+
+/// What cannot be told one by one, as a sentence; empty: everything could.
+std::string Engine::count_closed(const CloseRequest& request, Closed& closed) {
+  if (request.status == DeliveryStatus::cancelled) {
+    counters_.cancelled.fetch_add(closed.count, std::memory_order_relaxed);
+  } else {
+    dead_ += closed.count;
+  }
+  for (const auto number : closed.lanes)
+    if (Lane* lane = scheduler_.find(number); lane != nullptr && lane->endpoint != nullptr) {
+      if (lane->is_ordered) lane->more = true;
+      for (auto& record : closed.records)
+        if (record.subscription_id == lane->endpoint->subscription.id)
+          notice(*lane, {Notice::What::ended, std::move(record), {}, {}});
+      scheduler_.update(*lane);
+    }
+  const auto told = closed.records.size();
+  closed.records.clear();
+  if (request.status == DeliveryStatus::cancelled || closed.count <= told) return {};
+  return std::to_string(closed.count - told) + " more deliveries of one subscription are dead: " + request.reason;
+}
+
+void Engine::end_lane(const EndpointPtr& endpoint, DeliveryStatus status, const std::string& reason) {
+  auto request = ending_of(endpoint->lane, status, reason);
+  std::vector<Claim> claims;
+  {
+    const std::lock_guard lock{mutex_};
+    if (Lane* lane = scheduler_.find(endpoint->lane)) claims = scheduler_.withdraw(*lane);
+  }
+  close_now(std::move(claims), std::move(request));
+}
+
+std::size_t Engine::close_now(std::vector<Claim> claims, CloseRequest request) {
+  std::size_t count = 0;
+  std::string failure;
+  try {
+    if (!claims.empty()) store_.give_back(claims);
+    claims.clear();
+    for (Closed closed{0, true, {}, {}}; closed.more;) {
+      closed = store_.close(request);
+      count += closed.count;
+      std::string rest;
+      {
+        const std::lock_guard lock{mutex_};
+        rest = count_closed(request, closed);
+      }
+      if (!rest.empty()) tell_error(rest);
+      request.list = false;  // the rest is counted, not told
+      request.limit = CloseRequest{}.limit;
+    }
+  } catch (...) {
+    failure = thrown_text();
+  }
+  {
+    const std::lock_guard lock{mutex_};
+    if (!failure.empty()) {  // the settle role goes on with it
+      returns_.insert(returns_.end(), claims.begin(), claims.end());
+      closings_.push_back(std::move(request));
+    }
+    if (waiters_ > 0) calm_.notify_all();
+  }
+  if (!failure.empty()) counters_.store_errors.fetch_add(1, std::memory_order_relaxed);
+  pool_.ring();
+  return count;
+}
+
+// Deliveries ------------------------------------------------------------------------------------------------------------
+
+std::size_t Engine::cancel(const EventId& event) {
+  take_in();
+  std::vector<Claim> claims;
+  {
+    const std::lock_guard lock{mutex_};
+    claims = scheduler_.cancel(event);
+    cancelling_.push_back({event});
+    for (auto& settling : outcomes_)
+      if (settling.message->id == event) cancel_retry(settling);
+  }
+  const auto count = close_now(std::move(claims), cancelling_of(event));
+  const std::lock_guard lock{mutex_};
+  const auto own = std::find_if(cancelling_.begin(), cancelling_.end(),
+                                [&](const Cancelling& each) { return each.event == event && !each.is_done; });
+  own->is_done = true;
+  if (!settle_held_) cancelling_.erase(own);
+  return count;
+}
+
+/// A failed attempt of an event that is cancelled has no other.
+void Engine::cancel_retry(Settling& settling) {
+  auto& outcome = settling.outcome;
+  if (outcome.status != DeliveryStatus::pending) return;
+  outcome.status = DeliveryStatus::cancelled;
+  outcome.reason = "cancelled";
+  outcome.next_attempt_at.reset();
+  settling.wait.reset();
+}
+
+bool Engine::is_cancelling(const EventId& event) const {
+  return std::any_of(cancelling_.begin(), cancelling_.end(), [&](const Cancelling& each) { return each.event == event; });
+}
+
+/// Lets the intake's events into the store, on this thread if need be.
+void Engine::take_in() {
+  const auto until = Real::now() + std::chrono::milliseconds{100};
+  Hand hand;
+  {
+    const OnFlyhookThread here;
+    while ((wants_accept(clock_.elapsed()) || intake_.is_held()) && Real::now() < until)
+      if (!accept(hand)) std::this_thread::yield();
+  }
+  tell_left(hand);
+}
+
+/// Asks the delivery log for a change. Where it fails, nobody knows whether the change was made: every lane looks.
+template <class Call>
+auto Engine::change_history(Call call) {
+  try {
+    return ask_store(call);
+  } catch (...) {
+    std::vector<std::uint64_t> all;
+    for (const auto& [lane, endpoint] : subscriptions_.by_lane()) all.push_back(lane);
+    more_in(all);
+    throw;
+  }
+}
+
+bool Engine::replay(const DeliveryId& delivery) {
+  const auto sequence = delivery_sequence(delivery.value);
+  if (!sequence) return false;
+  const auto reopened = change_history([&] { return store_.history().reopen(*sequence); });
+  if (reopened.status != ReopenStatus::done) return false;
+  more_in({&reopened.lane, 1});
+  return true;
+}
+
+std::size_t Engine::recover(const SubscriptionId& id, const RecoverOptions& options) {
+  const auto endpoint = subscriptions_.find(id);
+  if (endpoint == nullptr) throw Error{ErrorCode::not_found, "id", "no subscription \"" + id.value.substr(0, 200) + "\""};
+  if (!endpoint->subscription.enabled && !options.dry_run)
+    throw Error{ErrorCode::conflict, "id", "\"" + id.value + "\" is disabled; enable it first"};
+  if (options.until && *options.until <= options.since) throw Error{ErrorCode::invalid, "until", "is not after since"};
+  const auto stop = [&](std::size_t count, const char* why) {
+    more_in({&endpoint->lane, 1});
+    throw Error{ErrorCode::queue_full, "store", std::string{why} + "; " + std::to_string(count) + " were recovered"};
+  };
+
+  std::size_t count = 0;
+  auto& history = store_.history();
+  RecoverQuery dead{endpoint->lane, options.since, options.until, options.dry_run};
+  for (bool more = true; more;) {
+    const auto recovered = change_history([&] { return history.recover(dead); });
+    count += recovered.count;
+    if (recovered.full) stop(count, "has no room for more pending deliveries");
+    dead.after = recovered.after;
+    more = recovered.more;
+  }
+  MissedQuery query{endpoint->lane, endpoint->subscription.tenant, options.since, options.until};
+  for (bool more = options.include_missed; more;) {
+    const auto missed = ask_store([&] { return history.missed(query); });
+    for (const auto& event : missed.events) {
+      if (!endpoint->wants(*event.message)) continue;
+      NewDelivery delivery;
+      delivery.lane = endpoint->lane;
+      delivery.order = order_of(*endpoint, *event.message);
+      if (!options.dry_run && !change_history([&] { return history.add(event.position, delivery); })) continue;
+      ++count;
+    }
+    query.after = missed.after;
+    more = missed.more;
+  }
+  if (!options.dry_run) more_in({&endpoint->lane, 1});
+  return count;
+}
+
+bool Engine::erase(const EventId& event) {
+  cancel(event);
+  return change_history([&] { return store_.history().erase(event); });
+}
+
+/// The store has more for these lanes than they know.
+void Engine::more_in(std::span<const std::uint64_t> lanes) {
+  const auto endpoints = subscriptions_.by_lane();
+  {
+    const std::lock_guard lock{mutex_};
+    for (const auto number : lanes) {
+      const auto endpoint = endpoints.find(number);
+      if (endpoint == endpoints.end()) continue;
+      Lane& lane = scheduler_.lane_of(endpoint->second);
+      lane.more = true;
+      close_if_ended(lane);
+      scheduler_.update(lane);
+    }
+  }
+  pool_.ring();
+}
+
+}  // namespace flyhook::detail
+
+#endif
+
 #ifndef FLYHOOK_IMPL_DETAIL_RUN_ENGINE_SETTLE_IPP
 #define FLYHOOK_IMPL_DETAIL_RUN_ENGINE_SETTLE_IPP
 
@@ -7932,34 +9646,34 @@ void count_duration(Histogram& histogram, std::chrono::nanoseconds duration) {
   histogram.sum_us += value;
 }
 
-void Engine::deposit(Settling settling) {
-  const auto& outcome = settling.outcome;
+void Engine::deposit(Settling settling, Clock_ns now) {
+  auto& outcome = settling.outcome;
   Lane* lane = scheduler_.find(outcome.claim.lane);
   if (outcome.attempt) {
     ++attempts_;
     if (outcome.status != DeliveryStatus::delivered) ++failed_attempts_;
     count_duration(attempt_latency_, outcome.attempt->duration);
   }
-  if (outcome.status == DeliveryStatus::pending) {
+  // What another URL answered says nothing of this one.
+  settling.is_of_another =
+      settling.endpoint != lane->endpoint &&
+      (lane->endpoint == nullptr || settling.endpoint->subscription.url != lane->endpoint->subscription.url);
+  if (settling.is_of_another) settling.bearing = {};
+  const bool is_cancelled = scheduler_.end(*lane, outcome.claim, settling.bearing);
+  if (is_cancelled) cancel_retry(settling);
+  if (settling.wait) outcome.next_attempt_at = stored_time(now + *settling.wait);
+  if (outcome.status == DeliveryStatus::pending && !settling.wait) {
     returns_.push_back(outcome.claim);
   } else {
     ++lane->unsettled;
     outcomes_.push_back(std::move(settling));
   }
-  scheduler_.end(*lane, outcome.claim.sequence);
+  scheduler_.update(*lane);
 }
 
 void Engine::give_back_window(Lane& lane) {
   const auto claims = scheduler_.withdraw(lane);
   returns_.insert(returns_.end(), claims.begin(), claims.end());
-}
-
-void Engine::close_if_ended(Lane& lane) {
-  if (lane.endpoint == nullptr) {
-    closings_.push_back({lane.number, DeliveryStatus::cancelled, "unsubscribed", CloseRequest{}.limit});
-  } else if (!lane.endpoint->subscription.enabled) {
-    closings_.push_back({lane.number, DeliveryStatus::dead, "disabled", CloseRequest{}.limit});
-  }
 }
 
 void Engine::call_store(Hand& hand, Next next) {
@@ -7978,12 +9692,18 @@ void Engine::call_store(Hand& hand, Next next) {
         hand.claimed.assign(hand.fetched.size(), {});
         for (std::size_t i = 0; i < hand.fetched.size(); ++i)
           for (auto& delivery : hand.fetched[i].deliveries)
-            hand.claimed[i].push_back({delivery.sequence, delivery.message,
-                                       shared_bodies(delivery.message, delivery.fan_out), delivery.attempts});
+            hand.claimed[i].push_back({delivery.sequence,
+                                       delivery.message,
+                                       shared_bodies(delivery.message, delivery.fan_out),
+                                       delivery.attempts,
+                                       {delivery.steps, delivery.deferrals}});
         break;
       }
       case Next::give_back: store_.give_back(hand.claims); break;
       case Next::close: hand.closed = store_.close(hand.closing); break;
+      case Next::disable:
+        hand.disabled = subscriptions_.disable(hand.disabling.endpoint, hand.disabling.reason, clock_.now());
+        break;
       case Next::own:
         hand.endpoints = subscriptions_.by_lane();
         hand.ownership = store_.acquire(owner_, clock_.now());
@@ -8010,7 +9730,8 @@ void Engine::apply(Hand& hand, Clock_ns now) {
   } else {
     backoff.succeeded();
   }
-  switch (std::exchange(hand.role_step, Next::nothing)) {
+  const auto step = std::exchange(hand.role_step, Next::nothing);
+  switch (step) {
     case Next::finish: apply_finished(hand, now); break;
     case Next::fetch: apply_fetched(hand, now); break;
     case Next::give_back:
@@ -8023,12 +9744,8 @@ void Engine::apply(Hand& hand, Clock_ns now) {
         }
       hand.claims.clear();
       break;
-    case Next::close:
-      if (!hand.failed && hand.closing.status == DeliveryStatus::dead) dead_ += hand.closed.count;
-      if (!hand.failed && hand.closing.status == DeliveryStatus::cancelled)
-        counters_.cancelled.fetch_add(hand.closed.count, std::memory_order_relaxed);
-      if (hand.failed || hand.closed.more) closings_.push_back(std::move(hand.closing));
-      break;
+    case Next::close: apply_closed(hand); break;
+    case Next::disable: apply_disabled(hand); break;
     case Next::own: apply_ownership(hand, now); break;
     case Next::nothing:
     case Next::report:
@@ -8036,6 +9753,7 @@ void Engine::apply(Hand& hand, Clock_ns now) {
     case Next::send:
     case Next::resolve: break;
   }
+  std::erase_if(cancelling_, [](const Cancelling& each) { return each.is_done; });
 }
 
 void Engine::apply_finished(Hand& hand, Clock_ns now) {
@@ -8054,17 +9772,9 @@ void Engine::apply_finished(Hand& hand, Clock_ns now) {
       own_at_ = now;
       close_if_ended(*lane);  // it waits again, and nobody is to send it
     } else {
-      const bool delivered = settling.outcome.status == DeliveryStatus::delivered;
-      ++(delivered ? delivered_ : dead_);
-      if (delivered && settling.outcome.attempt)
-        count_duration(delivery_latency_,
-                       settling.outcome.attempt->at + settling.outcome.attempt->duration - settling.message->created_at);
-      if (options_.observer != nullptr) {
-        auto& waiting = notices_[lane->number];
-        if (lane->notices++ == 0) notified_.push_back(lane->number);
-        waiting.push_back({record_of(settling)});
-      }
+      settled(*lane, settling, now);
     }
+    if (settling.outcome.attempt) weigh(*lane, settling, now);
     scheduler_.update(*lane);
   }
   // Before what came meanwhile: observers hear of a lane's outcomes in their order.
@@ -8073,6 +9783,37 @@ void Engine::apply_finished(Hand& hand, Clock_ns now) {
   hand.finished.clear();
   // What ended makes room in a store that was full.
   if (accept_is_full_.exchange(false)) accept_not_before_.store(0, std::memory_order_release);
+}
+
+/// An outcome is in the store.
+void Engine::settled(Lane& lane, Settling& settling, Clock_ns now) {
+  const auto& outcome = settling.outcome;
+  const auto& attempt = outcome.attempt;
+  switch (outcome.status) {
+    case DeliveryStatus::pending:
+      scheduler_.add_due(lane, std::max(outcome.next_attempt_at->time_since_epoch() - base_, now));
+      close_if_ended(lane);
+      if (is_cancelling(settling.message->id)) closings_.push_back(cancelling_of(settling.message->id));
+      break;
+    case DeliveryStatus::delivered:
+      ++delivered_;
+      if (attempt) count_duration(delivery_latency_, attempt->at + attempt->duration - settling.message->created_at);
+      break;
+    case DeliveryStatus::expired: ++expired_; break;
+    case DeliveryStatus::cancelled: counters_.cancelled.fetch_add(1, std::memory_order_relaxed); break;
+    case DeliveryStatus::dead:
+    case DeliveryStatus::in_flight: ++dead_; break;
+  }
+  // What it held back is the next one, and only a fetch brings it.
+  if (lane.is_ordered && is_final(outcome.status)) lane.more = true;
+  if (options_.observer != nullptr && (attempt || is_final(outcome.status)))
+    notice(lane, {attempt ? Notice::What::attempted : Notice::What::ended, record_of(settling), {}, {}});
+}
+
+void Engine::notice(Lane& lane, Notice notice) {
+  if (options_.observer == nullptr) return;
+  if (lane.notices++ == 0) notified_.push_back(lane.number);
+  notices_[lane.number].push_back(std::move(notice));
 }
 
 void Engine::apply_fetched(Hand& hand, Clock_ns now) {
@@ -8089,7 +9830,10 @@ void Engine::apply_fetched(Hand& hand, Clock_ns now) {
     if (!fetched.owned) own_at_ = now;
     const bool is_ours = fetched.owned && lane->epoch == want.epoch && lane->is_open() && !stopping_;
     for (auto& claimed : hand.claimed[i]) {
-      if (is_ours) {
+      if (is_cancelling(claimed.message->id)) {
+        returns_.push_back({claimed.sequence, want.lane, want.epoch});
+        closings_.push_back(cancelling_of(claimed.message->id));
+      } else if (is_ours) {
         lane->window.push_back(std::move(claimed));
       } else {
         returns_.push_back({claimed.sequence, want.lane, want.epoch});
@@ -8109,12 +9853,23 @@ void Engine::apply_ownership(Hand& hand, Clock_ns now) {
     own_at_ = own_backoff_.next;
     return;
   }
-  base_ = clock_.now().time_since_epoch() - now;
-  scheduler_.own(hand.ownership.slots);
+  const auto base = clock_.now().time_since_epoch() - now;
+  // Due times are stored by the base of their day: where the wall clock was set, the lanes ask the store anew.
+  if (std::chrono::abs(base - base_) > std::chrono::seconds{1}) {
+    scheduler_.each([&](Lane& lane) {
+      if (!lane.due) return;
+      lane.more = true;
+      scheduler_.update(lane);
+    });
+  }
+  base_ = base;
+  scheduler_.own(hand.ownership.slots);  // before the lanes below are made
   for (const auto& work : hand.ownership.lanes) {
     const auto endpoint = hand.endpoints.find(work.lane);
     if (endpoint == hand.endpoints.end()) continue;
+    const bool is_new = scheduler_.find(work.lane) == nullptr;
     Lane& lane = scheduler_.lane_of(endpoint->second);
+    if (is_new) lane.take_over(now);
     lane.more = true;
     scheduler_.update(lane);
   }
@@ -8143,14 +9898,33 @@ void Engine::notify(Hand& hand) {
   const Pool::Away away{pool_, hand.saw};  // user code takes the time it takes
   for (const auto& notice : hand.notices) {
     const auto& record = notice.record;
-    if (!record.attempts.empty()) tell([&](Observer& observer) { observer.on_attempt(record, record.attempts.back()); });
-    if (record.status == DeliveryStatus::delivered) tell([&](Observer& observer) { observer.on_delivered(record); });
-    if (record.status == DeliveryStatus::dead) tell([&](Observer& observer) { observer.on_dead(record); });
+    switch (notice.what) {
+      case Notice::What::attempted:
+        tell([&](Observer& observer) { observer.on_attempt(record, record.attempts.back()); });
+        [[fallthrough]];
+      case Notice::What::ended:
+        if (record.status == DeliveryStatus::delivered) tell([&](Observer& observer) { observer.on_delivered(record); });
+        if (record.status == DeliveryStatus::dead) tell([&](Observer& observer) { observer.on_dead(record); });
+        break;
+      case Notice::What::failing:
+        tell([&](Observer& observer) { observer.on_failing(masked(notice.endpoint->subscription), notice.reason); });
+        break;
+      case Notice::What::disabled:
+        tell([&](Observer& observer) { observer.on_disabled(masked(notice.endpoint->subscription), notice.reason); });
+        break;
+      case Notice::What::recovered:
+        tell([&](Observer& observer) { observer.on_recovered(masked(notice.endpoint->subscription)); });
+        break;
+    }
   }
 }
 
 void Engine::report(Hand& hand) {
   const Pool::Away away{pool_, hand.saw};
+  tell_left(hand);
+}
+
+void Engine::tell_left(Hand& hand) {
   // No structured binding: clang++ before 16 cannot capture one.
   for (const auto& dropped : std::exchange(hand.dropped, {}))
     tell([&](Observer& observer) { observer.on_dropped(dropped.first, dropped.second); });
@@ -8175,7 +9949,7 @@ namespace flyhook::detail {
 
 bool Engine::is_quiet(Clock_ns now) const {
   return !intake_.has_work() && !intake_.is_held() && !accept_left_.load() && !settle_held_ && outcomes_.empty() &&
-         returns_.empty() && closings_.empty() && scheduler_.in_flight() == 0 && !scheduler_.has_ready() &&
+         returns_.empty() && closings_.empty() && disablings_.empty() && scheduler_.in_flight() == 0 && !scheduler_.has_ready() &&
          !scheduler_.has_wants() && !scheduler_.is_resolving() && notices_.empty() && !(own_at_ && *own_at_ <= now) &&
          !(scheduler_.next_due() && *scheduler_.next_due() <= now);
 }
@@ -8387,18 +10161,6 @@ void Engine::report_pending() {
 
 namespace flyhook::detail {
 
-class Engine::OnFlyhookThread {
- public:
-  OnFlyhookThread() : was_(std::exchange(on_flyhook_thread(), true)) {}
-  OnFlyhookThread(const OnFlyhookThread&) = delete;
-  OnFlyhookThread& operator=(const OnFlyhookThread&) = delete;
-  ~OnFlyhookThread() { on_flyhook_thread() = was_; }
-  bool is_nested() const { return was_; }
-
- private:
-  bool was_;
-};
-
 Worker::Turn Engine::turn(bool may_send) {
   const OnFlyhookThread here;
   Hand hand;
@@ -8448,8 +10210,9 @@ Engine::Next Engine::exchange(Hand& hand, bool may_send, bool may_settle) {
 }
 
 void Engine::hand_in(Hand& hand, Clock_ns now) {
+  scheduler_.see(now);
   if (hand.judged) {
-    deposit(std::move(*hand.judged));
+    deposit(std::move(*hand.judged), now);
     hand.judged.reset();
   }
   if (hand.resolved != nullptr) {
@@ -8487,6 +10250,10 @@ Engine::Next Engine::take_role(Hand& hand, Clock_ns now) {
     hand.role_step = Next::give_back;
   } else if (take_closing(hand)) {
     hand.role_step = Next::close;
+  } else if (!disablings_.empty()) {
+    hand.disabling = std::move(disablings_.back());
+    disablings_.pop_back();
+    hand.role_step = Next::disable;
   } else if (scheduler_.has_wants() && !stopping_) {
     hand.wants = scheduler_.wants(64);
     if (hand.wants.empty()) return Next::nothing;
@@ -8534,18 +10301,21 @@ Engine::Next Engine::take_job(Hand& hand, Clock_ns now) {
     hand.job.claim = {0, lane->number, lane->epoch};
     hand.job.endpoint = lane->endpoint;
     if (!is_late && now >= lane->resolved->refresh_at) hand.resolve_for = lane->endpoint;
-    auto claimed = scheduler_.start(*lane);
+    auto [claimed, is_probe] = scheduler_.start(*lane);
     hand.job.claim.sequence = claimed.sequence;
     hand.job.message = std::move(claimed.message);
     hand.job.bodies = std::move(claimed.bodies);
     hand.job.attempts = claimed.attempts;
+    hand.job.progress = claimed.progress;
+    hand.job.random = attempt_hash(jitter_seed_, claimed.sequence, claimed.attempts);
+    hand.job.trigger = is_probe ? AttemptTrigger::probe : claimed.trigger();
     return Next::send;
   }
   return Next::nothing;
 }
 
 void Engine::look(Hand& hand, Clock_ns now) {
-  const bool can_settle = !settle_held_ && (!outcomes_.empty() || !returns_.empty() || !closings_.empty());
+  const bool can_settle = !settle_held_ && (!outcomes_.empty() || !returns_.empty() || !closings_.empty() || !disablings_.empty());
   const bool can_own = !settle_held_ && !stopping_ && own_at_ && *own_at_ <= now;
   hand.saw.work_left = can_settle || can_own || !notified_.empty() || scheduler_.has_ready() || scheduler_.has_wants() ||
                        ((intake_.has_work() || accept_left_.load()) && now.count() >= accept_not_before_.load());
@@ -8570,6 +10340,7 @@ void Engine::perform(Hand& hand, Next next) {
     case Next::fetch:
     case Next::give_back:
     case Next::close:
+    case Next::disable:
     case Next::own: return call_store(hand, next);
   }
 }
@@ -8608,17 +10379,18 @@ void Engine::send(Hand& hand) {
 
   const auto began = clock_.now();
   const auto began_elapsed = clock_.elapsed();
+  if ((hand.judged = instead_of_sending(job, began))) return;
   if (job.resolved->addresses.empty()) {
     HttpResponse response;
     response.error = job.resolved->error;
-    hand.judged = conclude(std::move(job), std::move(response), began, Clock_ns{0});
+    hand.judged = conclude(std::move(job), std::move(response), began, Clock_ns{0}, began);
     return;
   }
   HttpRequest request;
   try {
     request = make_request(job, encoded(job, options_), options_, began, began_elapsed);
   } catch (const std::exception& error) {
-    hand.judged = give_up(std::move(job), error.what());
+    hand.judged = give_up(std::move(job), DeliveryStatus::dead, error.what());
     return;
   }
 
@@ -8657,7 +10429,7 @@ void Engine::send(Hand& hand) {
   exchange->is_sending = false;
   if (!exchange->is_answered) return;  // under way: its answer comes on another thread, or later on this one
   exchange->engine.reset();
-  hand.judged = conclude(std::move(exchange->job), std::move(exchange->response), began, exchange->took);
+  hand.judged = conclude(std::move(exchange->job), std::move(exchange->response), began, exchange->took, clock_.now());
 }
 
 void Engine::answered(const std::shared_ptr<Exchange>& exchange, HttpResponse response) {
@@ -8669,7 +10441,7 @@ void Engine::answered(const std::shared_ptr<Exchange>& exchange, HttpResponse re
     return;
   }
   Hand hand;
-  hand.judged = conclude(std::move(exchange->job), std::move(response), exchange->began, took);
+  hand.judged = conclude(std::move(exchange->job), std::move(response), exchange->began, took, clock_.now());
   send_on(hand);
 }
 
@@ -8748,6 +10520,7 @@ Engine::Engine(Options options, const std::array<std::uint64_t, 12>& seed)
       fork_generation_(fork_generation()),
       sends_in_done_(!traits_.blocking && options_.threads > 0),
       owner_(ulid_text("eng_", UlidSequence{seed_part(seed, 8)}.next(options_.clock->now()))),
+      jitter_seed_(seed[8]),
       late_([this] {
         auto late = std::make_shared<Resolved>();
         late->error = "dns: no answer within " + std::to_string(options_.connect_timeout.count()) + " ms";
@@ -8761,7 +10534,7 @@ Engine::Engine(Options options, const std::array<std::uint64_t, 12>& seed)
       guard_(options_.url_policy, options_.resolver, options_.clock, options_.threads == 0),
       subscriptions_(options_, store_, seed_part(seed, 4),
                      [this](const Url& url) { guard_.check(url, options_.connect_timeout); }),
-      scheduler_(sending_slots(traits_, options_.threads)) {}
+      scheduler_(sending_slots(traits_, options_.threads), options_.breaker) {}
 
 Engine::~Engine() {
   // Stopped on a thread of flyhook's, where nothing could be waited for: the last one out ends it.
@@ -8779,7 +10552,7 @@ PublishResult Engine::publish(std::unique_ptr<QueuedEvent> event) {
   event->created_at = clock_.now();
   auto own_id = event->options == nullptr ? std::string{} : event->options->id;
   Ulid ulid{};
-  switch (intake_.push(event, ulid, !on_flyhook_thread())) {
+  switch (intake_.push(event, ulid, !on_flyhook_thread() && !has_no_threads())) {
     case Intake::Pushed::stopped: return refuse(PublishStatus::stopped, "the publisher was stopped");
     case Intake::Pushed::full: return refuse(PublishStatus::queue_full, "the queue is full");
     case Intake::Pushed::accepted: break;
@@ -8833,38 +10606,7 @@ void Engine::changed(const EndpointPtr& endpoint) {
     if (!lane.is_open()) give_back_window(lane);
     scheduler_.update(lane);
   }
-  if (!endpoint->subscription.enabled) end_lane(endpoint, DeliveryStatus::dead, "disabled");
-  pool_.ring();
-}
-
-void Engine::end_lane(const EndpointPtr& endpoint, DeliveryStatus status, const std::string& reason) {
-  CloseRequest request{endpoint->lane, status, reason, CloseRequest{}.limit};
-  std::vector<Claim> claims;
-  {
-    const std::lock_guard lock{mutex_};
-    if (Lane* lane = scheduler_.find(endpoint->lane)) claims = scheduler_.withdraw(*lane);
-  }
-  std::size_t count = 0;
-  std::string failure;
-  try {
-    if (!claims.empty()) store_.give_back(claims);
-    claims.clear();
-    for (Closed closed{0, true}; closed.more; count += closed.count) closed = store_.close(request);
-  } catch (...) {
-    failure = thrown_text();
-  }
-  {
-    const std::lock_guard lock{mutex_};
-    if (status == DeliveryStatus::dead) dead_ += count;
-    if (!failure.empty()) {  // the settle role goes on with it
-      returns_.insert(returns_.end(), claims.begin(), claims.end());
-      closings_.push_back(std::move(request));
-    }
-    if (waiters_ > 0) calm_.notify_all();
-  }
-  if (status == DeliveryStatus::cancelled) counters_.cancelled.fetch_add(count, std::memory_order_relaxed);
-  if (failure.empty()) return;
-  counters_.store_errors.fetch_add(1, std::memory_order_relaxed);
+  if (!endpoint->subscription.enabled) end_lane(endpoint, DeliveryStatus::dead, disabled_reason(endpoint->subscription));
   pool_.ring();
 }
 
@@ -8874,9 +10616,15 @@ std::vector<DeliveryRecord> Engine::deliveries(const DeliveryQuery& query) {
   // Whether a request is under way only the lanes know: the store's `pending` is both.
   DeliveryQuery asked = query;
   std::vector<std::uint64_t> flying;
+  std::unordered_map<SubscriptionId, TimePoint> held;  // nothing of it is sent before
   {
+    const auto now = clock_.elapsed();
     const std::lock_guard lock{mutex_};
-    scheduler_.each([&](const Lane& lane) { flying.insert(flying.end(), lane.in_flight.begin(), lane.in_flight.end()); });
+    scheduler_.each([&](const Lane& lane) {
+      for (const auto& each : lane.in_flight) flying.push_back(each.sequence);
+      if (const auto until = lane.held_until(); until && *until > now && lane.endpoint != nullptr)
+        held.emplace(lane.endpoint->subscription.id, stored_time(*until));
+    });
   }
   std::sort(flying.begin(), flying.end());
   const bool by_flight = query.status == DeliveryStatus::in_flight || query.status == DeliveryStatus::pending;
@@ -8888,9 +10636,15 @@ std::vector<DeliveryRecord> Engine::deliveries(const DeliveryQuery& query) {
     const bool is_last = rows.size() < asked.limit;
     if (!rows.empty()) asked.cursor = rows.back().id.value;
     for (auto& row : rows) {
+      row.attempt_count = row.attempts.size();
       const auto sequence = delivery_sequence(row.id.value);
       if (row.status == DeliveryStatus::pending && sequence && std::binary_search(flying.begin(), flying.end(), *sequence))
         row.status = DeliveryStatus::in_flight;
+      if (row.status == DeliveryStatus::pending && !held.empty()) {
+        const auto hold = held.find(row.subscription_id);
+        if (hold != held.end() && row.next_attempt_at.value_or(TimePoint::min()) < hold->second)
+          row.next_attempt_at = hold->second;
+      }
       if (by_flight && row.status != *query.status) continue;
       page.push_back(std::move(row));
       if (page.size() == query.limit) return page;
@@ -8916,6 +10670,7 @@ Stats Engine::stats() {
   stats.failed_attempts = failed_attempts_;
   stats.delivered = delivered_;
   stats.dead = dead_;
+  stats.expired = expired_;
   stats.in_flight = scheduler_.in_flight();
   stats.pending = pending - std::min(pending, stats.in_flight);
   stats.attempt_latency = attempt_latency_;
@@ -8950,7 +10705,8 @@ TimePoint Engine::stored_time(Clock_ns elapsed) const {
 // One owner at a time holds all slots, until it releases them. Ids of events are known for 24 h, the last 100,000 of them;
 // those of events that matched nothing too, though nothing else is kept of these. It has no clock: "now" is the latest time
 // that a call brought (`now`, an attempt's, a message's). What it lets go when room is short, in this order: the bodies of
-// events whose deliveries are all final (their records stay), the oldest finished records, and then it is `full`.
+// events whose deliveries are all final (their records stay, and cannot be opened again), the oldest finished records, and
+// then it is `full`. A delivery added to an event counts the message once more.
 
 namespace flyhook {
 
@@ -8984,6 +10740,11 @@ class MemoryStore final : public Store, private History {
   struct State;
 
   FLYHOOK_DECL std::vector<DeliveryRecord> deliveries(const DeliveryQuery& query) override;
+  FLYHOOK_DECL Reopened reopen(std::uint64_t sequence) override;
+  FLYHOOK_DECL Recovered recover(const RecoverQuery& query) override;
+  FLYHOOK_DECL Missed missed(const MissedQuery& query) override;
+  FLYHOOK_DECL std::optional<AppendedDelivery> add(std::uint64_t position, const NewDelivery& delivery) override;
+  FLYHOOK_DECL bool erase(const EventId& id) override;
 
   std::unique_ptr<State> state_;  // its mutex protects all of it
 };
@@ -8995,6 +10756,12 @@ class MemoryStore final : public Store, private History {
 #ifndef FLYHOOK_IMPL_STORE_MEMORY_IPP
 #define FLYHOOK_IMPL_STORE_MEMORY_IPP
 
+#ifndef FLYHOOK_IMPL_STORE_MEMORY_HISTORY_IPP
+#define FLYHOOK_IMPL_STORE_MEMORY_HISTORY_IPP
+
+#ifndef FLYHOOK_IMPL_STORE_MEMORY_STATE_IPP
+#define FLYHOOK_IMPL_STORE_MEMORY_STATE_IPP
+
 #ifndef FLYHOOK_DETAIL_STORE_MEMORY_LANE_HPP
 #define FLYHOOK_DETAIL_STORE_MEMORY_LANE_HPP
 
@@ -9004,15 +10771,17 @@ class MemoryStore final : public Store, private History {
 #include <set>
 #include <string>
 #include <unordered_map>
-#include <vector>
 
 // MemoryStore's rows and the queue of one lane over them. Plain state under the store's mutex; no step looks at more than
-// the rows that it hands out, however many wait.
+// the rows that it hands out or ends, however many wait.
 //
 //   fresh   appended, never handed out ──────── a list, by sequence ──┐
-//   ready   due at once, but not in line ────── a heap, by sequence ──┼──► next(now): of the three heads that are due the
+//   ready   due at once, but not in line ────── a set, by sequence ───┼──► next(now): of the three heads that are due the
 //   later   with a due time ─────────────────── a set, by due time ───┘    one with the lowest sequence
 //   chains  order number ► its oldest unfinished row (in one of the three, or handed out) ► the rows held back behind it
+//
+// What may end first, the oldest, is known without looking: `timed` has the rows of `later` by sequence, `held_back` the
+// first row of each chain whose head is handed out; behind a head that waits nothing is older.
 
 namespace flyhook::detail {
 
@@ -9028,13 +10797,14 @@ struct MemoryRow {
   TimePoint due = at_once;  // once final, when it was finished
   MemoryLane* lane = nullptr;
   MemoryEvent* event = nullptr;
-  MemoryRow* next = nullptr;           // waiting: in `fresh` or its chain; final: in the list of finished rows
-  MemoryRow* handed_before = nullptr;  // the list of all that is handed out
-  MemoryRow* handed_after = nullptr;
+  MemoryRow* next = nullptr;      // unfinished: in `fresh` or its chain; final: in the list of finished rows
+  MemoryRow* previous = nullptr;  // as `next`, but handed out: in the list of all that is handed out
+  MemoryRow* handed_next = nullptr;
   MemoryRow* older = nullptr;  // the list of its subscription's rows
   MemoryRow* newer = nullptr;
   std::string log{};  // attempts and reason, encoded by MemoryLog
   std::uint32_t attempts = 0;
+  std::uint32_t steps = 0, deferrals = 0;  // Outcome's
   DeliveryStatus status = DeliveryStatus::pending;
   bool handed_out = false;
 };
@@ -9056,6 +10826,11 @@ struct MemoryLater {
   }
 };
 
+struct MemoryOlder {
+  bool operator()(const MemoryRow* a, const MemoryRow* b) const { return a->sequence < b->sequence; }
+};
+using MemoryBySequence = std::set<MemoryRow*, MemoryOlder>;
+
 struct MemoryLane {
   struct Chain {
     MemoryRow* head = nullptr;
@@ -9070,11 +10845,11 @@ struct MemoryLane {
   bool recent = false;  // removed lately: kept for appends that are under way
   MemoryRow* fresh_first = nullptr;
   MemoryRow* fresh_last = nullptr;
-  std::vector<MemoryRow*> ready{};
+  MemoryBySequence ready{};
   std::set<MemoryLater> later{};
+  MemoryBySequence timed{};
+  MemoryBySequence held_back{};
   std::unordered_map<std::uint64_t, Chain> chains{};
-
-  static bool younger(const MemoryRow* a, const MemoryRow* b) { return a->sequence > b->sequence; }
 
   /// True if a row of that order number may be handed out at once.
   bool heads(std::uint64_t order) const { return order == 0 || chains.find(order) == chains.end(); }
@@ -9085,21 +10860,25 @@ struct MemoryLane {
   /// Takes back a row that was handed out.
   FLYHOOK_DECL void wait_again(MemoryRow& row);
 
-  /// The next row that is due, out of the queue; null: none.
+  /// The next row that is due, out of the queue and to be handed out; null: none.
   FLYHOOK_DECL MemoryRow* next(TimePoint now);
 
   FLYHOOK_DECL bool has_due(TimePoint now) const;
 
   FLYHOOK_DECL std::optional<TimePoint> next_due(TimePoint now) const;
 
-  /// A row out of the queue has ended: what it held back is next.
+  /// A row that was handed out has ended: what it held back is next.
   FLYHOOK_DECL void leave(MemoryRow& row);
 
-  /// A row that waits behind one that is handed out, out of its chain; null: none.
-  FLYHOOK_DECL MemoryRow* next_held_back();
+  /// Of all that wait, held back or not, the row with the lowest sequence; null: none.
+  FLYHOOK_DECL MemoryRow* oldest() const;
+
+  /// Takes out a row that waits, wherever it stands.
+  FLYHOOK_DECL void remove(MemoryRow& row);
 
  private:
   FLYHOOK_DECL void enqueue(MemoryRow& row);
+  FLYHOOK_DECL void dequeue(MemoryRow& row);
 };
 
 }  // namespace flyhook::detail
@@ -9118,8 +10897,11 @@ void MemoryLane::enter(MemoryRow& row, bool taken) {
   if (row.order != 0) {
     auto [at, first] = chains.try_emplace(row.order, Chain{&row, &row});
     if (!first) {
-      at->second.tail->next = &row;
-      at->second.tail = &row;
+      Chain& chain = at->second;
+      if (chain.tail == chain.head && chain.head->handed_out) held_back.insert(&row);
+      chain.tail->next = &row;
+      row.previous = chain.tail;
+      chain.tail = &row;
       return;
     }
   }
@@ -9128,26 +10910,19 @@ void MemoryLane::enter(MemoryRow& row, bool taken) {
 
 void MemoryLane::wait_again(MemoryRow& row) {
   ++waiting;
+  if (row.order != 0 && row.next != nullptr) held_back.erase(row.next);
   enqueue(row);
 }
 
 MemoryRow* MemoryLane::next(TimePoint now) {
   MemoryRow* best = fresh_first;
-  if (!ready.empty() && (best == nullptr || ready.front()->sequence < best->sequence)) best = ready.front();
-  if (!later.empty() && later.begin()->due <= now && (best == nullptr || later.begin()->row->sequence < best->sequence)) {
+  if (!ready.empty() && (best == nullptr || (*ready.begin())->sequence < best->sequence)) best = *ready.begin();
+  if (!later.empty() && later.begin()->due <= now && (best == nullptr || later.begin()->sequence < best->sequence)) {
     best = later.begin()->row;
-    later.erase(later.begin());
-  } else if (best == nullptr) {
-    return nullptr;
-  } else if (best == fresh_first) {
-    fresh_first = best->next;
-    if (fresh_first == nullptr) fresh_last = nullptr;
-    best->next = nullptr;
-  } else {
-    std::pop_heap(ready.begin(), ready.end(), younger);
-    ready.pop_back();
-    if (ready.empty() && ready.capacity() > 1024) std::vector<MemoryRow*>{}.swap(ready);
   }
+  if (best == nullptr) return nullptr;
+  dequeue(*best);
+  if (best->order != 0 && best->next != nullptr) held_back.insert(best->next);
   --waiting;
   return best;
 }
@@ -9170,34 +10945,57 @@ void MemoryLane::leave(MemoryRow& row) {
   if (successor == nullptr) {
     chains.erase(at);
   } else {
+    held_back.erase(successor);
+    successor->previous = nullptr;
     at->second.head = successor;
     enqueue(*successor);
   }
 }
 
-MemoryRow* MemoryLane::next_held_back() {
-  for (auto& [order, chain] : chains) {
-    if (!chain.head->handed_out || chain.head->next == nullptr) continue;
-    MemoryRow* row = chain.head->next;
-    chain.head->next = row->next;
-    if (row->next == nullptr) chain.tail = chain.head;
-    row->next = nullptr;
-    --waiting;
-    return row;
+MemoryRow* MemoryLane::oldest() const {
+  MemoryRow* found = fresh_first;
+  for (const MemoryBySequence* set : {&ready, &timed, &held_back}) {
+    if (!set->empty() && (found == nullptr || (*set->begin())->sequence < found->sequence)) found = *set->begin();
   }
-  return nullptr;
+  return found;
+}
+
+void MemoryLane::remove(MemoryRow& row) {
+  --waiting;
+  const auto at = row.order == 0 ? chains.end() : chains.find(row.order);
+  if (at == chains.end() || at->second.head == &row) {
+    dequeue(row);
+    leave(row);
+    return;
+  }
+  if (held_back.erase(&row) != 0 && row.next != nullptr) held_back.insert(row.next);
+  row.previous->next = row.next;
+  (row.next == nullptr ? at->second.tail : row.next->previous) = row.previous;
+  row.next = row.previous = nullptr;
 }
 
 void MemoryLane::enqueue(MemoryRow& row) {
   if (row.due != MemoryRow::at_once) {
     later.insert({row.due, row.sequence, &row});
+    timed.insert(&row);
   } else if (row.order == 0 && (fresh_last == nullptr || fresh_last->sequence < row.sequence)) {
     (fresh_last == nullptr ? fresh_first : fresh_last->next) = &row;
+    row.previous = fresh_last;
     fresh_last = &row;
   } else {
     // A chain's head keeps its link for the chain, so it cannot stand in the list.
-    ready.push_back(&row);
-    std::push_heap(ready.begin(), ready.end(), younger);
+    ready.insert(&row);
+  }
+}
+
+void MemoryLane::dequeue(MemoryRow& row) {
+  if (row.due != MemoryRow::at_once) {
+    later.erase({row.due, row.sequence, &row});
+    timed.erase(&row);
+  } else if (ready.empty() || ready.erase(&row) == 0) {
+    (row.previous == nullptr ? fresh_first : row.previous->next) = row.next;
+    (row.next == nullptr ? fresh_last : row.next->previous) = row.previous;
+    row.next = row.previous = nullptr;
   }
 }
 
@@ -9211,49 +11009,23 @@ void MemoryLane::enqueue(MemoryRow& row) {
 #ifndef FLYHOOK_DETAIL_STORE_MEMORY_LEDGER_HPP
 #define FLYHOOK_DETAIL_STORE_MEMORY_LEDGER_HPP
 
-#include <array>
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <deque>
-#include <map>
-#include <memory>
+#ifndef FLYHOOK_DETAIL_STORE_MEMORY_LOG_HPP
+#define FLYHOOK_DETAIL_STORE_MEMORY_LOG_HPP
+
 #include <string>
 #include <string_view>
-#include <unordered_map>
-#include <vector>
 
-// What MemoryStore remembers: rows by sequence, events, known ids, and which of it goes when room is short. Plain state
-// under the store's mutex. Every call does work in proportion to what it adds; what goes was added before.
+// What happened to one of MemoryStore's rows, in one buffer that the row keeps.
 
 namespace flyhook::detail {
-
-/// Objects that are used again: a million deliveries cost the allocations of those alive at a time.
-template <class T>
-class MemoryPool {
- public:
-  T& take() {
-    if (free_.empty()) {
-      slabs_.push_back(std::make_unique<T[]>(slab_size));
-      free_.reserve(slabs_.size() * slab_size);  // so that put() never allocates
-      for (std::size_t i = slab_size; i-- > 0;) free_.push_back(&slabs_.back()[i]);
-    }
-    T& object = *free_.back();
-    free_.pop_back();
-    return object;
-  }
-  void put(T& object) { free_.push_back(&object); }
-
- private:
-  static constexpr std::size_t slab_size = 256;
-  std::vector<std::unique_ptr<T[]>> slabs_{};
-  std::vector<T*> free_{};
-};
 
 /// The attempts and the reason of a row as bytes, one after the other.
 struct MemoryLog {
   FLYHOOK_DECL static void add(std::string& log, const Attempt& attempt);
   FLYHOOK_DECL static void add_reason(std::string& log, std::string_view reason);
+  /// Leaves the attempts.
+  FLYHOOK_DECL static void drop_reason(std::string& log);
+  FLYHOOK_DECL static void drop_response_bodies(std::string& log);
   FLYHOOK_DECL static void read(std::string_view log, DeliveryRecord& into);
 
  private:
@@ -9267,155 +11039,16 @@ struct MemoryLog {
   FLYHOOK_DECL static std::string get_text(std::string_view& rest);
 };
 
-/// What is known of an event's id.
-struct MemoryKnown {
-  std::uint64_t content_hash = 0;
-  TimePoint at{};
-  bool remembered = false;        // a repeat is recognised
-  MemoryEvent* newest = nullptr;  // of the stored events with this id: after 24 h there may be a second
-};
-using MemoryIds = std::unordered_map<std::string, MemoryKnown>;
-
-/// An event that has rows.
-struct MemoryEvent {
-  std::shared_ptr<const Message> message{};
-  MemoryIds::value_type* known = nullptr;
-  MemoryEvent* older_of_id = nullptr;
-  MemoryEvent* body_before = nullptr;  // the list of finished events that still have their body
-  MemoryEvent* body_after = nullptr;
-  std::uint64_t first = 0;  // its rows have the sequences from here on
-  std::uint32_t count = 0;  // so many
-  std::uint32_t exist = 0;  // of which these have not been dropped,
-  std::uint32_t open = 0;   // and these are not final
-  bool has_body = true;
-  std::size_t bytes = 0;
-};
-
-template <class T>
-struct MemoryList {
-  T* first = nullptr;
-  T* last = nullptr;
-};
-
-class MemoryLedger {
- public:
-  static constexpr std::size_t known_limit = 100'000;
-  static constexpr std::chrono::hours known_for{24};
-
-  FLYHOOK_DECL MemoryLedger(const Retention& retention, std::size_t max_pending, std::size_t max_bytes);
-
-  std::size_t pending() const { return pending_; }
-  std::uint64_t next_sequence() const { return next_sequence_; }
-  void see(TimePoint now) { now_ = now; }
-
-  // Ids --------------------------------------------------------------------------------------------------------------
-
-  /// What is known of an id. What is not `remembered` lasts only until the next call of anything but remember().
-  FLYHOOK_DECL MemoryIds::value_type& known(const std::string& id);
-  FLYHOOK_DECL void remember(MemoryIds::value_type& known, std::uint64_t content_hash);
-  /// Undoes the latest remember().
-  FLYHOOK_DECL void forget_newest();
-
-  FLYHOOK_DECL const MemoryEvent* newest_event(const std::string& id) const;
-
-  // Events and rows --------------------------------------------------------------------------------------------------
-
-  FLYHOOK_DECL static std::size_t bytes_of(const Message& message);
-
-  /// Makes room for an event. False: there is none, even without anything that is finished.
-  FLYHOOK_DECL bool make_room(std::size_t deliveries, std::size_t bytes);
-
-  FLYHOOK_DECL MemoryEvent& add_event(std::shared_ptr<const Message> message, MemoryIds::value_type& known,
-                                      std::size_t bytes, std::size_t count);
-
-  FLYHOOK_DECL MemoryRow& add_row(MemoryEvent& event, MemoryLane& lane, std::uint64_t order);
-
-  FLYHOOK_DECL MemoryRow* find(std::uint64_t sequence);
-
-  /// The youngest row older than `sequence`.
-  FLYHOOK_DECL MemoryRow* before(std::uint64_t sequence);
-
-  /// The youngest row of a subscription older than `sequence`. Usually `sequence` is a row's of it; where that row is
-  /// gone, the search comes from both ends.
-  FLYHOOK_DECL MemoryRow* before(const MemoryEndpoint& endpoint, std::uint64_t sequence);
-
-  FLYHOOK_DECL void hand_out(MemoryRow& row);
-
-  FLYHOOK_DECL void take_back(MemoryRow& row);
-
-  MemoryRow* any_handed_out() const { return handed_out_; }
-
-  FLYHOOK_DECL void add_attempt(MemoryRow& row, const Attempt& attempt);
-
-  /// Ends a row that is in no queue.
-  FLYHOOK_DECL void end(MemoryRow& row, DeliveryStatus status, std::string_view reason);
-
-  /// Drops what retention no longer covers. By age at most some rows a call, so that a clock that leaps stalls nobody.
-  FLYHOOK_DECL void prune();
-
-  /// Lanes that lost their last row since the last call: the store decides whether they go.
-  std::vector<MemoryLane*>& emptied() { return emptied_; }
-
- private:
-  static constexpr std::uint64_t page_size = 64;
-  struct Page {
-    std::array<MemoryRow*, page_size> rows{};
-    std::size_t used = 0;
-  };
-
-  FLYHOOK_DECL bool outlived(const MemoryRow* row, std::chrono::hours keep) const;
-
-  /// Lets go of one finished body, or else of one finished row. False: nothing is finished.
-  FLYHOOK_DECL bool shrink();
-
-  FLYHOOK_DECL bool drop_oldest();
-
-  FLYHOOK_DECL void drop_first(MemoryList<MemoryRow>& list);
-
-  FLYHOOK_DECL void drop_event(MemoryEvent& event);
-
-  FLYHOOK_DECL void unlist_body(MemoryEvent& event);
-
-  FLYHOOK_DECL void forget_oldest();
-
-  FLYHOOK_DECL void forget_if_unused(MemoryIds::value_type& known);
-
-  Retention retention_;
-  const std::size_t max_pending_;
-  const std::size_t max_bytes_;
-  TimePoint now_{};
-
-  MemoryPool<MemoryRow> rows_{};
-  MemoryPool<MemoryEvent> events_{};
-  // Ordered, so that a page of the history starts anywhere; in pages, so that holes cost little and order costs nothing.
-  std::map<std::uint64_t, Page> pages_{};
-  std::map<std::uint64_t, Page>::value_type* newest_page_ = nullptr;
-  std::uint64_t next_sequence_ = 1;
-
-  MemoryIds ids_{};
-  std::deque<MemoryIds::value_type*> recent_ids_{};
-  std::vector<MemoryIds::node_type> spares_{};  // what was forgotten last serves the next ids
-
-  MemoryRow* handed_out_ = nullptr;
-  MemoryList<MemoryRow> delivered_{}, dead_{};  // in the order in which they were finished
-  MemoryList<MemoryEvent> bodies_{};            // finished events with a body, in that order
-  std::uint64_t finish_number_ = 0;
-  std::size_t pending_ = 0, finished_ = 0;
-  std::size_t bytes_ = 0;           // of messages and logs
-  std::size_t finished_bytes_ = 0;  // of which these may go
-  std::vector<MemoryLane*> emptied_{};
-};
-
 }  // namespace flyhook::detail
 
 #if defined(FLYHOOK_HEADER_ONLY)
 
-#ifndef FLYHOOK_IMPL_DETAIL_STORE_MEMORY_LEDGER_IPP
-#define FLYHOOK_IMPL_DETAIL_STORE_MEMORY_LEDGER_IPP
+#ifndef FLYHOOK_IMPL_DETAIL_STORE_MEMORY_LOG_IPP
+#define FLYHOOK_IMPL_DETAIL_STORE_MEMORY_LOG_IPP
 
-#include <algorithm>
+#include <chrono>
+#include <cstdint>
 #include <cstring>
-#include <utility>
 
 namespace flyhook::detail {
 
@@ -9463,6 +11096,24 @@ void MemoryLog::add_reason(std::string& log, std::string_view reason) {
   put_text(log, reason);
 }
 
+void MemoryLog::drop_reason(std::string& log) {
+  DeliveryRecord record;
+  read(log, record);
+  log.clear();
+  for (const Attempt& attempt : record.attempts) add(log, attempt);
+}
+
+void MemoryLog::drop_response_bodies(std::string& log) {
+  DeliveryRecord record;
+  read(log, record);
+  log.clear();
+  for (Attempt& attempt : record.attempts) {
+    attempt.response_body.clear();
+    add(log, attempt);
+  }
+  add_reason(log, record.reason);
+}
+
 void MemoryLog::read(std::string_view log, DeliveryRecord& into) {
   while (!log.empty()) {
     const char tag = log.front();
@@ -9481,6 +11132,237 @@ void MemoryLog::read(std::string_view log, DeliveryRecord& into) {
     attempt.url = get_text(log);
   }
 }
+
+}  // namespace flyhook::detail
+
+#endif
+#endif
+
+#endif
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+// What MemoryStore remembers: rows by sequence, events, known ids, and which of it goes when room is short. Plain state
+// under the store's mutex. Every call does work in proportion to what it adds; what goes was added before.
+
+namespace flyhook::detail {
+
+/// Objects that are used again: a million deliveries cost the allocations of those alive at a time.
+template <class T>
+class MemoryPool {
+ public:
+  T& take() {
+    if (free_.empty()) {
+      slabs_.push_back(std::make_unique<T[]>(slab_size));
+      free_.reserve(slabs_.size() * slab_size);  // so that put() never allocates
+      for (std::size_t i = slab_size; i-- > 0;) free_.push_back(&slabs_.back()[i]);
+    }
+    T& object = *free_.back();
+    free_.pop_back();
+    return object;
+  }
+  void put(T& object) { free_.push_back(&object); }
+
+ private:
+  static constexpr std::size_t slab_size = 256;
+  std::vector<std::unique_ptr<T[]>> slabs_{};
+  std::vector<T*> free_{};
+};
+
+/// What is known of an event's id.
+struct MemoryKnown {
+  std::uint64_t content_hash = 0;
+  TimePoint at{};
+  bool remembered = false;        // a repeat is recognised
+  MemoryEvent* newest = nullptr;  // of the stored events with this id: after 24 h there may be a second
+};
+using MemoryIds = std::unordered_map<std::string, MemoryKnown>;
+
+/// An event that has rows.
+struct MemoryEvent {
+  std::shared_ptr<const Message> message{};
+  MemoryIds::value_type* known = nullptr;
+  MemoryEvent* older_of_id = nullptr;
+  MemoryEvent* body_before = nullptr;  // the list of finished events that still have their body
+  MemoryEvent* body_after = nullptr;
+  std::uint64_t group = 0;  // `first` of the event that was appended: add() makes a further one of the same group
+  std::uint64_t first = 0;  // its rows have the sequences from here on
+  std::uint32_t count = 0;  // so many
+  std::uint32_t exist = 0;  // of which these have not been dropped,
+  std::uint32_t open = 0;   // and these are not final
+  bool has_body = true;
+  bool has_kin = false;  // there may be further ones of the group
+  std::size_t bytes = 0;
+  std::vector<std::uint64_t> past_lanes{};  // of rows that were dropped
+};
+
+template <class T>
+struct MemoryList {
+  T* first = nullptr;
+  T* last = nullptr;
+};
+
+class MemoryLedger {
+ public:
+  static constexpr std::size_t known_limit = 100'000;
+  static constexpr std::chrono::hours known_for{24};
+
+  FLYHOOK_DECL MemoryLedger(const Retention& retention, std::size_t max_pending, std::size_t max_bytes);
+
+  std::size_t pending() const { return pending_; }
+  std::uint64_t next_sequence() const { return next_sequence_; }
+  void see(TimePoint now) { now_ = now; }
+
+  // Ids --------------------------------------------------------------------------------------------------------------
+
+  /// What is known of an id. What is not `remembered` lasts only until the next call of anything but remember().
+  FLYHOOK_DECL MemoryIds::value_type& known(const std::string& id);
+  FLYHOOK_DECL void remember(MemoryIds::value_type& known, std::uint64_t content_hash);
+  /// Undoes the latest remember().
+  FLYHOOK_DECL void forget_newest();
+
+  bool knows(const std::string& id) const { return ids_.find(id) != ids_.end(); }
+
+  /// The newest event with that id; the others follow by `older_of_id`. Null: none is stored.
+  FLYHOOK_DECL MemoryEvent* newest_event(const std::string& id) const;
+
+  // Events and rows --------------------------------------------------------------------------------------------------
+
+  FLYHOOK_DECL static std::size_t bytes_of(const Message& message);
+
+  /// Makes room for an event. False: there is none, even without anything that is finished.
+  FLYHOOK_DECL bool make_room(std::size_t deliveries, std::size_t bytes);
+
+  FLYHOOK_DECL MemoryEvent& add_event(std::shared_ptr<const Message> message, MemoryIds::value_type& known,
+                                      std::size_t bytes, std::size_t count);
+
+  /// A further event of the group of `event`, with that message and one row to come.
+  FLYHOOK_DECL MemoryEvent& add_kin(MemoryEvent& event, std::shared_ptr<const Message> message, std::size_t bytes);
+
+  /// True if the event's group has, or had, a row in the lane; `budget` falls by what was looked at.
+  FLYHOOK_DECL bool has_row_in(const MemoryEvent& event, const MemoryLane& lane, std::size_t& budget);
+
+  /// True if no older event of its group has a body.
+  FLYHOOK_DECL static bool is_first_of_group(const MemoryEvent& event);
+
+  /// Removes the body of an event and the response bodies of its rows.
+  FLYHOOK_DECL void erase(MemoryEvent& event);
+
+  FLYHOOK_DECL MemoryRow& add_row(MemoryEvent& event, MemoryLane& lane, const NewDelivery& wanted);
+
+  FLYHOOK_DECL MemoryRow* find(std::uint64_t sequence);
+
+  /// The youngest row older than `sequence`.
+  FLYHOOK_DECL MemoryRow* before(std::uint64_t sequence);
+
+  /// The youngest row of a subscription older than `sequence`. Usually `sequence` is a row's of it; where that row is
+  /// gone, the search comes from both ends.
+  FLYHOOK_DECL MemoryRow* before(const MemoryEndpoint& endpoint, std::uint64_t sequence);
+
+  /// The oldest row younger than `sequence`.
+  FLYHOOK_DECL MemoryRow* after(std::uint64_t sequence);
+
+  /// The oldest row of a subscription younger than `sequence`; a row of another, if that of `sequence` is not of it.
+  FLYHOOK_DECL MemoryRow* after(const MemoryEndpoint& endpoint, std::uint64_t sequence);
+
+  FLYHOOK_DECL void hand_out(MemoryRow& row);
+
+  FLYHOOK_DECL void take_back(MemoryRow& row);
+
+  MemoryRow* any_handed_out() const { return handed_out_; }
+
+  FLYHOOK_DECL void add_attempt(MemoryRow& row, const Attempt& attempt);
+
+  /// Ends a row that is in no queue.
+  FLYHOOK_DECL void end(MemoryRow& row, DeliveryStatus status, std::string_view reason);
+
+  /// Undoes end(): the row is in no queue yet, due at once, and has no order number. False: there is no room.
+  FLYHOOK_DECL bool reopen(MemoryRow& row);
+
+  /// Drops what retention no longer covers. By age at most some rows a call, so that a clock that leaps stalls nobody.
+  FLYHOOK_DECL void prune();
+
+  /// Lanes that lost their last row since the last call: the store decides whether they go.
+  std::vector<MemoryLane*>& emptied() { return emptied_; }
+
+ private:
+  static constexpr std::uint64_t page_size = 64;
+  struct Page {
+    std::array<MemoryRow*, page_size> rows{};
+    std::size_t used = 0;
+  };
+
+  FLYHOOK_DECL bool outlived(const MemoryRow* row, std::chrono::hours keep) const;
+
+  /// Lets go of one finished body, or else of one finished row. False: nothing is finished.
+  FLYHOOK_DECL bool shrink();
+
+  MemoryList<MemoryRow>& finished_list(DeliveryStatus status) {
+    return status == DeliveryStatus::delivered ? delivered_ : dead_;
+  }
+  FLYHOOK_DECL void unlist(MemoryRow& row);
+
+  FLYHOOK_DECL bool drop_oldest();
+
+  FLYHOOK_DECL void drop_first(MemoryList<MemoryRow>& list);
+
+  FLYHOOK_DECL void drop_event(MemoryEvent& event);
+
+  FLYHOOK_DECL void drop_body(MemoryEvent& event);
+
+  FLYHOOK_DECL void unlist_body(MemoryEvent& event);
+
+  FLYHOOK_DECL void forget_oldest();
+
+  FLYHOOK_DECL void forget_if_unused(MemoryIds::value_type& known);
+
+  Retention retention_;
+  const std::size_t max_pending_;
+  const std::size_t max_bytes_;
+  TimePoint now_{};
+
+  MemoryPool<MemoryRow> rows_{};
+  MemoryPool<MemoryEvent> events_{};
+  // Ordered, so that a page of the history starts anywhere; in pages, so that holes cost little and order costs nothing.
+  std::map<std::uint64_t, Page> pages_{};
+  std::map<std::uint64_t, Page>::value_type* newest_page_ = nullptr;
+  std::uint64_t next_sequence_ = 1;
+
+  MemoryIds ids_{};
+  std::deque<MemoryIds::value_type*> recent_ids_{};
+  std::vector<MemoryIds::node_type> spares_{};  // what was forgotten last serves the next ids
+
+  MemoryRow* handed_out_ = nullptr;
+  MemoryList<MemoryRow> delivered_{}, dead_{};  // in the order in which they were finished
+  MemoryList<MemoryEvent> bodies_{};            // finished events with a body, in that order
+  std::uint64_t finish_number_ = 0;
+  std::size_t pending_ = 0, finished_ = 0;
+  std::size_t bytes_ = 0;           // of messages and logs
+  std::size_t finished_bytes_ = 0;  // of which these may go
+  std::vector<MemoryLane*> emptied_{};
+};
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_DETAIL_STORE_MEMORY_LEDGER_IPP
+#define FLYHOOK_IMPL_DETAIL_STORE_MEMORY_LEDGER_IPP
+
+#include <algorithm>
+#include <utility>
+
+namespace flyhook::detail {
 
 MemoryLedger::MemoryLedger(const Retention& retention, std::size_t max_pending, std::size_t max_bytes)
     : retention_(retention), max_pending_(max_pending), max_bytes_(max_bytes) {
@@ -9508,7 +11390,7 @@ void MemoryLedger::remember(MemoryIds::value_type& known, std::uint64_t content_
   known.second.remembered = true;
 }
 
-const MemoryEvent* MemoryLedger::newest_event(const std::string& id) const {
+MemoryEvent* MemoryLedger::newest_event(const std::string& id) const {
   const auto at = ids_.find(id);
   return at == ids_.end() ? nullptr : at->second.newest;
 }
@@ -9540,7 +11422,7 @@ MemoryEvent& MemoryLedger::add_event(std::shared_ptr<const Message> message, Mem
   event.message = std::move(message);
   event.known = &known;
   event.older_of_id = known.second.newest;
-  event.first = next_sequence_;
+  event.group = event.first = next_sequence_;
   // All at once: the first row may be final before the second is there.
   event.count = event.exist = event.open = static_cast<std::uint32_t>(count);
   event.bytes = bytes;
@@ -9549,18 +11431,57 @@ MemoryEvent& MemoryLedger::add_event(std::shared_ptr<const Message> message, Mem
   return event;
 }
 
-MemoryRow& MemoryLedger::add_row(MemoryEvent& event, MemoryLane& lane, std::uint64_t order) {
+MemoryEvent& MemoryLedger::add_kin(MemoryEvent& event, std::shared_ptr<const Message> message, std::size_t bytes) {
+  MemoryEvent& kin = add_event(std::move(message), *event.known, bytes, 1);
+  kin.group = event.group;
+  kin.has_kin = event.has_kin = true;
+  return kin;
+}
+
+bool MemoryLedger::has_row_in(const MemoryEvent& event, const MemoryLane& lane, std::size_t& budget) {
+  for (const MemoryEvent* kin = event.known->second.newest; kin != nullptr; kin = kin->older_of_id) {
+    budget -= std::min<std::size_t>(budget, kin->count);
+    if (kin->group != event.group) continue;
+    for (std::uint64_t sequence = kin->first; sequence < kin->first + kin->count; ++sequence) {
+      const MemoryRow* row = find(sequence);
+      if (row != nullptr && row->lane == &lane) return true;
+    }
+    if (std::find(kin->past_lanes.begin(), kin->past_lanes.end(), lane.number) != kin->past_lanes.end()) return true;
+  }
+  return false;
+}
+
+bool MemoryLedger::is_first_of_group(const MemoryEvent& event) {
+  for (const MemoryEvent* kin = event.older_of_id; kin != nullptr; kin = kin->older_of_id) {
+    if (kin->group == event.group && kin->has_body) return false;
+  }
+  return true;
+}
+
+void MemoryLedger::erase(MemoryEvent& event) {
+  drop_body(event);
+  for (std::uint64_t sequence = event.first; sequence < event.first + event.count; ++sequence) {
+    MemoryRow* row = find(sequence);
+    if (row == nullptr) continue;
+    const auto size = row->log.size();
+    MemoryLog::drop_response_bodies(row->log);
+    bytes_ -= size - row->log.size();
+    if (is_final(row->status)) finished_bytes_ -= size - row->log.size();
+  }
+}
+
+MemoryRow& MemoryLedger::add_row(MemoryEvent& event, MemoryLane& lane, const NewDelivery& wanted) {
   const std::uint64_t sequence = next_sequence_;
   if (newest_page_ == nullptr || newest_page_->first != sequence / page_size) {
     newest_page_ = &*pages_.try_emplace(pages_.end(), sequence / page_size);
   }
   MemoryRow& row = rows_.take();
   row.sequence = sequence;
-  row.order = order;
-  row.due = event.message->deliver_at.value_or(MemoryRow::at_once);
+  row.order = wanted.order;
+  row.due = wanted.due.value_or(MemoryRow::at_once);
   row.lane = &lane;
   row.event = &event;
-  row.attempts = 0;
+  row.attempts = row.steps = row.deferrals = 0;
   row.status = DeliveryStatus::pending;
   newest_page_->second.rows[sequence % page_size] = &row;
   ++newest_page_->second.used;
@@ -9608,24 +11529,48 @@ MemoryRow* MemoryLedger::before(const MemoryEndpoint& endpoint, std::uint64_t se
   return high == nullptr || high->sequence < sequence ? high : low->older;
 }
 
+MemoryRow* MemoryLedger::after(std::uint64_t sequence) {
+  std::uint64_t at = (sequence + 1) % page_size;
+  auto page = pages_.lower_bound((sequence + 1) / page_size);
+  if (page != pages_.end() && page->first != (sequence + 1) / page_size) at = 0;
+  for (; page != pages_.end(); ++page, at = 0) {
+    for (; at < page_size; ++at) {
+      if (MemoryRow* row = page->second.rows[at]) return row;
+    }
+  }
+  return nullptr;
+}
+
+MemoryRow* MemoryLedger::after(const MemoryEndpoint& endpoint, std::uint64_t sequence) {
+  if (sequence == 0) return endpoint.oldest;
+  const MemoryRow* exact = find(sequence);
+  return exact != nullptr && exact->lane->endpoint == &endpoint ? exact->newer : after(sequence);
+}
+
 void MemoryLedger::hand_out(MemoryRow& row) {
   row.handed_out = true;
-  row.handed_before = nullptr;
-  row.handed_after = handed_out_;
-  if (handed_out_ != nullptr) handed_out_->handed_before = &row;
+  row.previous = nullptr;
+  row.handed_next = handed_out_;
+  if (handed_out_ != nullptr) handed_out_->previous = &row;
   handed_out_ = &row;
 }
 
 void MemoryLedger::take_back(MemoryRow& row) {
   row.handed_out = false;
-  (row.handed_before == nullptr ? handed_out_ : row.handed_before->handed_after) = row.handed_after;
-  if (row.handed_after != nullptr) row.handed_after->handed_before = row.handed_before;
-  row.handed_before = row.handed_after = nullptr;
+  (row.previous == nullptr ? handed_out_ : row.previous->handed_next) = row.handed_next;
+  if (row.handed_next != nullptr) row.handed_next->previous = row.previous;
+  row.previous = row.handed_next = nullptr;
 }
 
 void MemoryLedger::add_attempt(MemoryRow& row, const Attempt& attempt) {
   const auto size = row.log.size();
-  MemoryLog::add(row.log, attempt);
+  if (row.event->has_body) {
+    MemoryLog::add(row.log, attempt);
+  } else {  // erased
+    Attempt rest = attempt;
+    rest.response_body.clear();
+    MemoryLog::add(row.log, rest);
+  }
   ++row.attempts;
   bytes_ += row.log.size() - size;
 }
@@ -9639,7 +11584,8 @@ void MemoryLedger::end(MemoryRow& row, DeliveryStatus status, std::string_view r
   row.due = now_;
   row.order = ++finish_number_;
   row.next = nullptr;
-  MemoryList<MemoryRow>& list = status == DeliveryStatus::delivered ? delivered_ : dead_;
+  MemoryList<MemoryRow>& list = finished_list(status);
+  row.previous = list.last;
   (list.last == nullptr ? list.first : list.last->next) = &row;
   list.last = &row;
   ++finished_;
@@ -9647,9 +11593,37 @@ void MemoryLedger::end(MemoryRow& row, DeliveryStatus status, std::string_view r
   MemoryEvent& event = *row.event;
   if (--event.open > 0) return;
   finished_bytes_ += event.bytes;
+  if (!event.has_body) return;
+  event.body_after = nullptr;
   event.body_before = bodies_.last;
   (bodies_.last == nullptr ? bodies_.first : bodies_.last->body_after) = &event;
   bodies_.last = &event;
+}
+
+bool MemoryLedger::reopen(MemoryRow& row) {
+  MemoryEvent& event = *row.event;
+  const std::size_t bytes = row.log.size() + (event.open == 0 ? event.bytes : 0);
+  if (pending_ > 0 && (pending_ >= max_pending_ || bytes_ - finished_bytes_ + bytes > max_bytes_)) return false;
+  unlist(row);
+  finished_bytes_ -= bytes;
+  ++pending_;
+  if (event.open++ == 0) unlist_body(event);
+  const auto size = row.log.size();
+  MemoryLog::drop_reason(row.log);
+  bytes_ -= size - row.log.size();
+  row.status = DeliveryStatus::pending;
+  row.due = MemoryRow::at_once;
+  row.order = 0;
+  row.steps = row.deferrals = 0;
+  return true;
+}
+
+void MemoryLedger::unlist(MemoryRow& row) {
+  MemoryList<MemoryRow>& list = finished_list(row.status);
+  (row.previous == nullptr ? list.first : row.previous->next) = row.next;
+  (row.next == nullptr ? list.last : row.next->previous) = row.previous;
+  row.next = row.previous = nullptr;
+  --finished_;
 }
 
 void MemoryLedger::prune() {
@@ -9672,8 +11646,14 @@ bool MemoryLedger::outlived(const MemoryRow* row, std::chrono::hours keep) const
 
 bool MemoryLedger::shrink() {
   if (bodies_.first == nullptr) return drop_oldest();
-  MemoryEvent& event = *bodies_.first;
-  unlist_body(event);
+  drop_body(*bodies_.first);
+  return true;
+}
+
+void MemoryLedger::drop_body(MemoryEvent& event) {
+  if (!event.has_body) return;
+  if (event.open == 0) unlist_body(event);
+  event.has_body = false;
   auto rest = std::make_shared<Message>();
   rest->id = event.message->id;
   rest->type = event.message->type;
@@ -9681,10 +11661,9 @@ bool MemoryLedger::shrink() {
   rest->created_at = event.message->created_at;
   const auto bytes = bytes_of(*rest);
   bytes_ -= event.bytes - bytes;
-  finished_bytes_ -= event.bytes - bytes;
+  if (event.open == 0) finished_bytes_ -= event.bytes - bytes;
   event.bytes = bytes;
   event.message = std::move(rest);
-  return true;
 }
 
 bool MemoryLedger::drop_oldest() {
@@ -9697,9 +11676,7 @@ bool MemoryLedger::drop_oldest() {
 
 void MemoryLedger::drop_first(MemoryList<MemoryRow>& list) {
   MemoryRow& row = *list.first;
-  list.first = row.next;
-  if (list.first == nullptr) list.last = nullptr;
-  --finished_;
+  unlist(row);
   bytes_ -= row.log.size();
   finished_bytes_ -= row.log.size();
   MemoryLane& lane = *row.lane;
@@ -9712,8 +11689,10 @@ void MemoryLedger::drop_first(MemoryList<MemoryRow>& list) {
     pages_.erase(page);
   }
   if (--lane.rows == 0 && lane.removed) emptied_.push_back(&lane);
-  if (--row.event->exist == 0) drop_event(*row.event);
-  row.next = row.older = row.newer = nullptr;
+  MemoryEvent& event = *row.event;
+  if (event.count > 1 || event.has_kin) event.past_lanes.push_back(lane.number);
+  if (--event.exist == 0) drop_event(event);
+  row.older = row.newer = nullptr;
   // A small buffer serves the next row; one that held long answers would be kept for nothing.
   if (row.log.capacity() > 256) {
     std::string{}.swap(row.log);
@@ -9730,15 +11709,21 @@ void MemoryLedger::drop_event(MemoryEvent& event) {
   MemoryEvent** link = &event.known->second.newest;
   while (*link != &event) link = &(*link)->older_of_id;
   *link = event.older_of_id;
+  if (event.has_kin) {
+    MemoryEvent* kin = event.known->second.newest;
+    while (kin != nullptr && kin->group != event.group) kin = kin->older_of_id;
+    if (kin != nullptr) kin->past_lanes.insert(kin->past_lanes.end(), event.past_lanes.begin(), event.past_lanes.end());
+  }
+  std::vector<std::uint64_t>{}.swap(event.past_lanes);
   forget_if_unused(*event.known);
   event.message.reset();
   events_.put(event);
 }
 
 void MemoryLedger::unlist_body(MemoryEvent& event) {
-  event.has_body = false;
   (event.body_before == nullptr ? bodies_.first : event.body_before->body_after) = event.body_after;
   (event.body_after == nullptr ? bodies_.last : event.body_after->body_before) = event.body_before;
+  event.body_before = event.body_after = nullptr;
 }
 
 void MemoryLedger::forget_newest() {
@@ -9774,6 +11759,8 @@ void MemoryLedger::forget_if_unused(MemoryIds::value_type& known) {
 #include <mutex>
 #include <unordered_map>
 #include <utility>
+
+// What MemoryStore holds, and the steps on single rows and lanes that its verbs are made of.
 
 namespace flyhook {
 
@@ -9845,7 +11832,8 @@ struct MemoryStore::State {
     ledger.emptied().clear();
   }
 
-  AppendStatus append(NewEvent& event, std::span<const NewDelivery> wanted, std::span<AppendedDelivery> appended) {
+  AppendStatus append(NewEvent& event, std::span<const NewDelivery> wanted, std::span<AppendedDelivery> appended,
+                      std::size_t max_waiting, std::vector<DeliveryRecord>& overflowed) {
     const Message& message = *event.message;
     ledger.see(message.created_at);
     auto& known = ledger.known(message.id.value);
@@ -9860,30 +11848,38 @@ struct MemoryStore::State {
     }
     if (wanted.empty()) return AppendStatus::accepted;  // only its id is kept
     detail::MemoryEvent& stored = ledger.add_event(std::move(event.message), known, bytes, wanted.size());
-    for (std::size_t i = 0; i < wanted.size(); ++i) add(stored, wanted[i], appended[i]);
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      detail::MemoryLane& lane = add(stored, wanted[i], appended[i]);
+      if (max_waiting == 0 || appended[i].closed || lane.waiting <= max_waiting) continue;
+      detail::MemoryRow& oldest = *lane.oldest();
+      close(oldest, DeliveryStatus::dead, "overflow");
+      overflowed.push_back(record_of(oldest));
+    }
     return AppendStatus::accepted;
   }
 
-  void add(detail::MemoryEvent& event, const NewDelivery& wanted, AppendedDelivery& appended) {
+  detail::MemoryLane& add(detail::MemoryEvent& event, const NewDelivery& wanted, AppendedDelivery& appended) {
     detail::MemoryLane* lane = find_lane(wanted.lane);
     if (lane == nullptr) {
       lane = &add_lane(wanted.lane, {});
       mark_removed(*lane);
     }
-    detail::MemoryRow& row = ledger.add_row(event, *lane, wanted.order);
+    detail::MemoryRow& row = ledger.add_row(event, *lane, wanted);
     appended.sequence = row.sequence;
     if (lane->removed) {
       appended.closed = true;
       ledger.end(row, DeliveryStatus::cancelled, "unsubscribed");
-      return;
+      return *lane;
     }
     // Whether a due time has come is fetch's to say: here is no clock.
     const bool taken =
         wanted.take && holds(wanted.epoch) && row.due == detail::MemoryRow::at_once && lane->heads(row.order);
     lane->enter(row, taken);
-    if (!taken) return;
-    ledger.hand_out(row);
-    appended.as = AppendedAs::handed_out;
+    if (taken) {
+      ledger.hand_out(row);
+      appended.as = AppendedAs::handed_out;
+    }
+    return *lane;
   }
 
   /// A delivery that was handed out and still is; null: it ended, it waits, or it never was.
@@ -9894,7 +11890,17 @@ struct MemoryStore::State {
 
   void give_back(detail::MemoryRow& row) {
     ledger.take_back(row);
-    row.lane->wait_again(row);
+    wait_again(row);
+  }
+
+  /// A row that was handed out and comes back. Without its payload it has nothing to wait for.
+  void wait_again(detail::MemoryRow& row) {
+    if (row.event->has_body) {
+      row.lane->wait_again(row);
+    } else {
+      row.lane->leave(row);
+      ledger.end(row, DeliveryStatus::cancelled, "erased");
+    }
   }
 
   void finish(detail::MemoryRow& row, const Outcome& outcome) {
@@ -9909,8 +11915,64 @@ struct MemoryStore::State {
       ledger.end(row, outcome.status, outcome.reason);
     } else {
       row.due = outcome.next_attempt_at.value_or(detail::MemoryRow::at_once);
-      lane.wait_again(row);
+      row.steps = outcome.steps;
+      row.deferrals = outcome.deferrals;
+      wait_again(row);
     }
+  }
+
+  /// Ends a row that waits.
+  void close(detail::MemoryRow& row, DeliveryStatus status, std::string_view reason) {
+    row.lane->remove(row);
+    ledger.end(row, status, reason);
+  }
+
+  void close(detail::MemoryRow& row, const CloseRequest& request, Closed& closed) {
+    close(row, request.status, request.reason);
+    ++closed.count;
+    closed.lanes.push_back(row.lane->number);
+    if (request.list) closed.records.push_back(record_of(row));
+  }
+
+  void close_lane(const CloseRequest& request, Closed& closed) {
+    detail::MemoryLane* lane = find_lane(request.lane);
+    if (lane == nullptr) return;
+    while (detail::MemoryRow* row = lane->oldest()) {
+      closed.more = closed.count == request.limit;
+      if (closed.more) return;
+      close(*row, request, closed);
+      closed.lanes.resize(1);
+    }
+  }
+
+  void close_event(const CloseRequest& request, Closed& closed) {
+    const detail::MemoryEvent* event = ledger.newest_event(request.event.value);
+    for (; event != nullptr; event = event->older_of_id) {
+      for (std::uint64_t sequence = event->first; event->open > 0 && sequence < event->first + event->count; ++sequence) {
+        detail::MemoryRow* row = ledger.find(sequence);
+        if (row == nullptr || is_final(row->status) || row->handed_out ||
+            (request.lane != 0 && row->lane->number != request.lane)) {
+          continue;
+        }
+        closed.more = closed.count == request.limit;
+        if (closed.more) return;
+        close(*row, request, closed);
+      }
+    }
+  }
+
+  ReopenStatus reopen(detail::MemoryRow& row) {
+    if (!is_final(row.status)) return ReopenStatus::not_final;
+    if (row.lane->removed) return ReopenStatus::gone;
+    if (!row.event->has_body) return ReopenStatus::no_payload;
+    if (!ledger.reopen(row)) return ReopenStatus::full;
+    row.lane->enter(row, false);
+    return ReopenStatus::done;
+  }
+
+  static bool created_within(const detail::MemoryEvent& event, TimePoint since, const std::optional<TimePoint>& until) {
+    const TimePoint at = event.message->created_at;
+    return at >= since && (!until || at < *until);
   }
 
   static DeliveryRecord record_of(const detail::MemoryRow& row) {
@@ -9957,6 +12019,145 @@ struct MemoryStore::State {
     return false;
   }
 };
+
+}  // namespace flyhook
+
+#endif
+
+#include <algorithm>
+#include <mutex>
+
+// MemoryStore's log: listing it, and making deliveries of what it holds. A call looks at so many rows at a time, so that
+// the way of deliveries never waits for one.
+
+namespace flyhook {
+
+std::vector<DeliveryRecord> MemoryStore::deliveries(const DeliveryQuery& query) {
+  constexpr std::size_t most_rows = 1000, rows_per_lock = 4096;
+  const std::size_t limit = std::clamp<std::size_t>(query.limit, 1, most_rows);
+  std::optional<std::uint64_t> cursor;
+  if (!query.cursor.empty()) {
+    cursor = detail::delivery_sequence(query.cursor);
+    if (!cursor || *cursor == 0) throw Error{ErrorCode::invalid, "cursor", "is not the id of a delivery"};
+  }
+  std::vector<DeliveryRecord> page;
+  std::uint64_t from = 0;
+  for (bool complete = false; !complete;) {
+    // A rare status is looked for in steps, so that the way of deliveries never waits for a listing.
+    const std::lock_guard lock{state_->mutex};
+    if (from == 0) {
+      from = cursor.value_or(state_->ledger.next_sequence());
+      if (from > state_->ledger.next_sequence() || (cursor && from == state_->ledger.next_sequence())) {
+        throw Error{ErrorCode::invalid, "cursor", "is the id of no delivery of this store"};
+      }
+    }
+    complete = state_->list(query, limit, from, rows_per_lock, page);
+  }
+  return page;
+}
+
+Reopened MemoryStore::reopen(std::uint64_t sequence) {
+  const std::lock_guard lock{state_->mutex};
+  detail::MemoryRow* row = state_->ledger.find(sequence);
+  if (row == nullptr) return {ReopenStatus::not_found, 0};
+  return {state_->reopen(*row), row->lane->number};
+}
+
+Recovered MemoryStore::recover(const RecoverQuery& query) {
+  constexpr std::size_t rows_per_call = 4096;
+  const std::size_t limit = std::max<std::size_t>(query.limit, 1);
+  Recovered answer;
+  answer.after = query.after;
+  const std::lock_guard lock{state_->mutex};
+  const detail::MemoryLane* lane = state_->find_lane(query.lane);
+  if (lane == nullptr || lane->removed) return answer;
+  for (std::size_t budget = rows_per_call;; --budget) {
+    detail::MemoryRow* row = state_->ledger.after(*lane->endpoint, answer.after);
+    answer.more = row != nullptr && (budget == 0 || answer.count == limit);
+    if (row == nullptr || answer.more) return answer;
+    if (row->lane == lane && row->status == DeliveryStatus::dead && row->event->has_body &&
+        State::created_within(*row->event, query.since, query.until)) {
+      answer.full = !query.dry_run && state_->reopen(*row) == ReopenStatus::full;
+      if (answer.full) return answer;
+      ++answer.count;
+    }
+    answer.after = row->sequence;
+  }
+}
+
+Missed MemoryStore::missed(const MissedQuery& query) {
+  const std::size_t limit = std::max<std::size_t>(query.limit, 1);
+  std::size_t budget = 4096;
+  Missed answer;
+  answer.after = query.after;
+  const std::lock_guard lock{state_->mutex};
+  const detail::MemoryLane* lane = state_->find_lane(query.lane);
+  if (lane == nullptr || lane->removed) return answer;
+  for (;;) {
+    const detail::MemoryRow* row = state_->ledger.after(answer.after);
+    answer.more = row != nullptr && (budget == 0 || answer.events.size() == limit);
+    if (row == nullptr || answer.more) return answer;
+    --budget;
+    const detail::MemoryEvent& event = *row->event;
+    if (event.has_body && event.message->tenant == query.tenant && State::created_within(event, query.since, query.until) &&
+        detail::MemoryLedger::is_first_of_group(event) && !state_->ledger.has_row_in(event, *lane, budget)) {
+      answer.events.push_back({event.first, event.message});
+    }
+    answer.after = event.first + event.count - 1;
+  }
+}
+
+std::optional<AppendedDelivery> MemoryStore::add(std::uint64_t position, const NewDelivery& delivery) {
+  const std::lock_guard lock{state_->mutex};
+  const auto find = [&]() -> detail::MemoryEvent* {
+    const detail::MemoryRow* row = position == 0 ? nullptr : state_->ledger.after(position - 1);
+    return row != nullptr && row->event->first == position ? row->event : nullptr;
+  };
+  std::size_t budget = 0;
+  const detail::MemoryLane* lane = state_->find_lane(delivery.lane);
+  detail::MemoryEvent* event = find();
+  if (lane == nullptr || lane->removed || event == nullptr || !event->has_body ||
+      state_->ledger.has_row_in(*event, *lane, budget)) {
+    return std::nullopt;
+  }
+  const auto message = event->message;
+  const auto bytes = event->bytes;
+  const bool room = state_->ledger.make_room(1, bytes);
+  event = find();  // it may have been what had to go
+  std::optional<AppendedDelivery> added;
+  if (room && event != nullptr) {
+    added.emplace();
+    state_->add(state_->ledger.add_kin(*event, message, bytes), delivery, *added);
+  }
+  state_->prune();
+  return added;
+}
+
+bool MemoryStore::erase(const EventId& id) {
+  const std::lock_guard lock{state_->mutex};
+  if (!state_->ledger.knows(id.value)) return false;
+  for (auto* event = state_->ledger.newest_event(id.value); event != nullptr; event = event->older_of_id) {
+    state_->ledger.erase(*event);
+  }
+  CloseRequest request;
+  request.event = id;
+  request.reason = "erased";
+  request.limit = ~std::size_t{0};
+  Closed closed;
+  state_->close_event(request, closed);
+  state_->prune();
+  return true;
+}
+
+}  // namespace flyhook
+
+#endif
+
+#include <algorithm>
+#include <mutex>
+#include <utility>
+
+namespace flyhook {
 
 MemoryStore::MemoryStore(Retention retention, std::size_t max_pending, std::size_t max_bytes)
     : state_(std::make_unique<State>(retention, max_pending, max_bytes)) {}
@@ -10009,7 +12210,8 @@ AppendResult MemoryStore::append(AppendBatch batch) {
   for (std::size_t i = 0; i < batch.events.size(); ++i) {
     NewEvent& event = batch.events[i];
     result.events[i] = state_->append(event, std::span{batch.deliveries}.subspan(event.first, event.count),
-                                      std::span{result.deliveries}.subspan(event.first, event.count));
+                                      std::span{result.deliveries}.subspan(event.first, event.count),
+                                      batch.max_waiting_per_lane, result.overflowed);
     if (result.events[i] == AppendStatus::full) break;
   }
   state_->prune();
@@ -10029,7 +12231,8 @@ std::vector<LaneFetched> MemoryStore::fetch(std::span<const LaneWant> wants, Tim
       detail::MemoryRow* row = lane->next(now);
       if (row == nullptr) break;
       state_->ledger.hand_out(*row);
-      answer.deliveries.push_back({row->sequence, row->event->message, row->attempts, row->event->count});
+      answer.deliveries.push_back(
+          {row->sequence, row->event->message, row->attempts, row->event->count, row->steps, row->deferrals});
     }
     answer.more = lane->has_due(now);
     answer.next_due = lane->next_due(now);
@@ -10061,20 +12264,13 @@ Closed MemoryStore::close(const CloseRequest& request) {
   if (!is_final(request.status)) throw Error{ErrorCode::invalid, "status", "is not a final one"};
   const std::lock_guard lock{state_->mutex};
   Closed closed;
-  detail::MemoryLane* lane = state_->find_lane(request.lane);
-  if (lane == nullptr) return closed;
-  while (closed.count < request.limit) {
-    detail::MemoryRow* row = lane->next(TimePoint::max());
-    if (row != nullptr) {
-      lane->leave(*row);
-    } else {
-      row = lane->next_held_back();
-      if (row == nullptr) break;
-    }
-    state_->ledger.end(*row, request.status, request.reason);
-    ++closed.count;
+  if (request.event.value.empty()) {
+    state_->close_lane(request, closed);
+  } else {
+    state_->close_event(request, closed);
   }
-  closed.more = lane->waiting > 0;
+  std::sort(closed.lanes.begin(), closed.lanes.end());
+  closed.lanes.erase(std::unique(closed.lanes.begin(), closed.lanes.end()), closed.lanes.end());
   state_->prune();
   return closed;
 }
@@ -10131,30 +12327,6 @@ History& MemoryStore::history() {
   return *this;
 }
 
-std::vector<DeliveryRecord> MemoryStore::deliveries(const DeliveryQuery& query) {
-  constexpr std::size_t most_rows = 1000, rows_per_lock = 4096;
-  const std::size_t limit = std::clamp<std::size_t>(query.limit, 1, most_rows);
-  std::optional<std::uint64_t> cursor;
-  if (!query.cursor.empty()) {
-    cursor = detail::delivery_sequence(query.cursor);
-    if (!cursor || *cursor == 0) throw Error{ErrorCode::invalid, "cursor", "is not the id of a delivery"};
-  }
-  std::vector<DeliveryRecord> page;
-  std::uint64_t from = 0;
-  for (bool complete = false; !complete;) {
-    // A rare status is looked for in steps, so that the way of deliveries never waits for a listing.
-    const std::lock_guard lock{state_->mutex};
-    if (from == 0) {
-      from = cursor.value_or(state_->ledger.next_sequence());
-      if (from > state_->ledger.next_sequence() || (cursor && from == state_->ledger.next_sequence())) {
-        throw Error{ErrorCode::invalid, "cursor", "is the id of no delivery of this store"};
-      }
-    }
-    complete = state_->list(query, limit, from, rows_per_lock, page);
-  }
-  return page;
-}
-
 }  // namespace flyhook
 
 #endif
@@ -10193,7 +12365,7 @@ struct Tenure {
 
 FLYHOOK_DECL bool is_trace_parent(std::string_view text);
 FLYHOOK_DECL std::string check_publish(std::string_view type, std::string_view tenant, std::string_view key,
-                                       const PublishOptions& options);
+                                       const PublishOptions& options, TimePoint now);
 FLYHOOK_DECL bool is_default(const PublishOptions& options);
 
 /// W3C Trace Context, 3.2.2: version-format, lower-case hex, neither id all zero.
@@ -10210,7 +12382,7 @@ bool is_trace_parent(std::string_view text) {
 
 /// Empty, or the field and why it is refused.
 std::string check_publish(std::string_view type, std::string_view tenant, std::string_view key,
-                          const PublishOptions& options) {
+                          const PublishOptions& options, TimePoint now) {
   constexpr std::size_t most = 1024;
   if (!is_event_type(type))
     return "type: \"" + std::string{type.substr(0, 200)} +
@@ -10221,6 +12393,9 @@ std::string check_publish(std::string_view type, std::string_view tenant, std::s
     return "id: \"" + options.id.substr(0, 200) + "\" is not [A-Za-z0-9_-]{1,64}";
   if (!options.trace_parent.empty() && !is_trace_parent(options.trace_parent))
     return "trace_parent: is not a W3C traceparent of version 00";
+  if (options.expires_at && *options.expires_at <= now) return "expires_at: is in the past";
+  if (options.expires_at && options.deliver_at && *options.deliver_at >= *options.expires_at)
+    return "deliver_at: is not before expires_at";
   try {
     check_headers(options.headers);
   } catch (const Error& error) {
@@ -10231,7 +12406,7 @@ std::string check_publish(std::string_view type, std::string_view tenant, std::s
 
 bool is_default(const PublishOptions& options) {
   return options.id.empty() && options.tenant.empty() && options.key.empty() && options.headers.empty() &&
-         options.trace_parent.empty();
+         options.trace_parent.empty() && !options.deliver_at && !options.expires_at;
 }
 
 }  // namespace detail
@@ -10270,9 +12445,7 @@ PublishResult PublisherBase::offer(std::unique_ptr<detail::QueuedEvent> event, s
                                    std::string_view tenant, std::string_view key, PublishOptions&& options) {
   auto& engine = *tenure_->engine;
   if (engine.is_forked()) return {{}, PublishStatus::stopped, "this publisher was made before fork()"};
-  if (options.deliver_at) throw Error{ErrorCode::unsupported, "deliver_at", "this version delivers at once"};
-  if (options.expires_at) throw Error{ErrorCode::unsupported, "expires_at", "this version lets nothing expire"};
-  if (auto refusal = detail::check_publish(type, tenant, key, options); !refusal.empty())
+  if (auto refusal = detail::check_publish(type, tenant, key, options, engine.now()); !refusal.empty())
     return engine.refuse(PublishStatus::invalid, std::move(refusal));
   if (!engine.subscriptions().knows_type(type))
     return engine.refuse(PublishStatus::invalid, "type: \"" + std::string{type} + "\" is not in Options::event_types");
@@ -10301,6 +12474,12 @@ bool PublisherBase::pause(const SubscriptionId& id) {
 bool PublisherBase::resume(const SubscriptionId& id) {
   SubscriptionPatch patch;
   patch.paused = false;
+  return update(id, patch);
+}
+
+bool PublisherBase::enable(const SubscriptionId& id) {
+  SubscriptionPatch patch;
+  patch.enabled = true;
   return update(id, patch);
 }
 
@@ -10334,6 +12513,22 @@ std::vector<DeliveryRecord> PublisherBase::deliveries(const DeliveryQuery& query
 
 Stats PublisherBase::stats() const {
   return engine().stats();
+}
+
+bool PublisherBase::replay(const DeliveryId& delivery) {
+  return !tenure_->engine->is_forked() && engine().replay(delivery);
+}
+
+std::size_t PublisherBase::recover(const SubscriptionId& id, const RecoverOptions& options) {
+  return engine().recover(id, options);
+}
+
+std::size_t PublisherBase::cancel(const EventId& event) {
+  return tenure_->engine->is_forked() ? 0 : engine().cancel(event);
+}
+
+bool PublisherBase::erase(const EventId& event) {
+  return !tenure_->engine->is_forked() && engine().erase(event);
 }
 
 bool PublisherBase::drain(std::chrono::milliseconds timeout) {

@@ -5,12 +5,32 @@
 #include <flyhook/verifier.hpp>
 
 #include <algorithm>
+#include <functional>
 #include <map>
 
 using namespace flyhook;
 using contract::EngineSession;
 using namespace std::chrono_literals;
 using Names = std::vector<std::string>;
+
+namespace {
+
+/// Does something while it is encoded.
+struct Busy {
+  static constexpr std::string_view event_type = "busy";
+  std::function<void()> encode{};
+};
+
+}  // namespace
+
+template <>
+struct flyhook::EventTraits<Busy> {
+  static constexpr std::string_view type = Busy::event_type;
+  static void serialize(const Busy& event, std::string& out) {
+    event.encode();
+    out = "1";
+  }
+};
 
 TEST_CASE("an event reaches every subscription whose pattern it matches, and no other") {
   EngineSession session{contract::each_store()};
@@ -34,6 +54,22 @@ TEST_CASE("events of one thread arrive in the order in which they were published
   const auto bodies = session.sent_bodies();
   REQUIRE(bodies.size() == 600);
   for (int i = 0; i < 600; ++i) REQUIRE(bodies[static_cast<std::size_t>(i)]["data"] == i);
+}
+
+TEST_CASE("how many events are appended at once is a matter of the engine's clock, so that a manual one decides it") {
+  EngineSession session{contract::each_exact_store()};
+  session.subscribe("one");
+  Publisher<Busy> busy{*session.publisher};
+  std::vector<std::size_t> appended;
+  const auto encode = [&] {
+    const auto stats = session.publisher->stats();
+    appended.push_back(stats.pending + stats.in_flight + stats.delivered);
+    session.clock->advance(1ms);
+  };
+  for (int i = 0; i < 8; ++i) REQUIRE(busy.publish({encode}));
+  session.settle();
+  // The clock is looked at after every fourth event, and a batch lasts 1 ms.
+  CHECK(appended == std::vector<std::size_t>{0, 0, 0, 0, 4, 4, 4, 4});
 }
 
 TEST_CASE("a request carries the event, signed for its receiver") {
@@ -90,7 +126,7 @@ TEST_CASE("a subscription's encoding and timeout win over the engine's") {
 }
 
 TEST_CASE("a failed attempt is dead after its first try, and says why") {
-  EngineSession session{contract::each_store()};
+  EngineSession session{contract::each_steady_store()};
   session.subscribe("one");
   session.transport->answer(500, {}, "oops").fail_with("connect: refused").answer(302).answer(204);
   for (int i = 0; i < 4; ++i) session.publish();

@@ -25,6 +25,21 @@ void Recorder::on_dead(const DeliveryRecord& delivery) {
   dead_.push_back(delivery);
 }
 
+void Recorder::on_failing(const Subscription& subscription, std::string_view reason) {
+  const std::lock_guard lock{mutex_};
+  health_.push_back("failing " + subscription.id.value + ": " + std::string{reason});
+}
+
+void Recorder::on_disabled(const Subscription& subscription, std::string_view reason) {
+  const std::lock_guard lock{mutex_};
+  health_.push_back("disabled " + subscription.id.value + ": " + std::string{reason});
+}
+
+void Recorder::on_recovered(const Subscription& subscription) {
+  const std::lock_guard lock{mutex_};
+  health_.push_back("recovered " + subscription.id.value);
+}
+
 void Recorder::on_dropped(const EventId& event, std::string_view reason) {
   const std::lock_guard lock{mutex_};
   dropped_.emplace_back(event.value, reason);
@@ -35,6 +50,13 @@ void Recorder::on_error(std::string_view what) {
   errors_.emplace_back(what);
 }
 
+RetryPolicy exact_waits(std::vector<std::chrono::milliseconds> schedule) {
+  RetryPolicy policy;
+  policy.schedule = std::move(schedule);
+  policy.jitter = 0;
+  return policy;
+}
+
 EngineSession::EngineSession(const StoreUnderTest& store, Options options, TransportTraits traits)
     : transport(std::make_shared<RecordingTransport>(clock, traits)) {
   INFO("on " << store.name);
@@ -43,6 +65,7 @@ EngineSession::EngineSession(const StoreUnderTest& store, Options options, Trans
   options.observer = recorder;
   if (options.threads == Options{}.threads) options.threads = 0;
   options.shutdown_timeout = 0ms;
+  if (options.retry == RetryPolicy{}) options.retry = RetryPolicy::none();
   if (options.url_policy.allow.empty()) options.url_policy.allow = internal.allow;
   publisher.emplace(transport, options);
 }

@@ -29,6 +29,9 @@ class Recorder : public flyhook::Observer {
   void on_attempt(const flyhook::DeliveryRecord& delivery, const flyhook::Attempt& attempt) override;
   void on_delivered(const flyhook::DeliveryRecord& delivery) override;
   void on_dead(const flyhook::DeliveryRecord& delivery) override;
+  void on_failing(const flyhook::Subscription& subscription, std::string_view reason) override;
+  void on_disabled(const flyhook::Subscription& subscription, std::string_view reason) override;
+  void on_recovered(const flyhook::Subscription& subscription) override;
   void on_dropped(const flyhook::EventId& event, std::string_view reason) override;
   void on_error(std::string_view what) override;
 
@@ -37,6 +40,7 @@ class Recorder : public flyhook::Observer {
   std::vector<flyhook::DeliveryRecord> dead() const { return copy(dead_); }
   std::vector<std::pair<std::string, std::string>> dropped() const { return copy(dropped_); }
   std::vector<std::string> errors() const { return copy(errors_); }
+  std::vector<std::string> health() const { return copy(health_); }  ///< what it was told of endpoints, as text
 
   std::function<void(const flyhook::DeliveryRecord&)> when_attempted{};  ///< set before the engine starts
 
@@ -50,7 +54,7 @@ class Recorder : public flyhook::Observer {
   mutable std::mutex mutex_;
   std::vector<flyhook::DeliveryRecord> attempted_, delivered_, dead_;
   std::vector<std::pair<std::string, std::string>> dropped_;
-  std::vector<std::string> errors_;
+  std::vector<std::string> errors_, health_;
 };
 
 /// The endpoints of these tests are internal ones.
@@ -59,6 +63,10 @@ inline const flyhook::UrlPolicy internal{.allow = {"127.0.0.0/8"}};
 /// `whsec_` and the base64 of 24 bytes.
 inline const std::string secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
+/// Waits that are exact, for tests that tell the time.
+flyhook::RetryPolicy exact_waits(std::vector<std::chrono::milliseconds> schedule);
+
+/// With `threads = 0`; one attempt per delivery, unless `options.retry` is another than the default.
 class EngineSession {
  public:
   explicit EngineSession(const StoreUnderTest& store, flyhook::Options options = {}, flyhook::TransportTraits traits = {});

@@ -98,7 +98,12 @@ Subscription to(const std::string& name, std::vector<std::string> events = {"*"}
 }
 
 Options on(const StoreUnderTest& store, std::size_t threads) {
-  return {.threads = threads, .shutdown_timeout = 0ms, .url_policy = contract::internal, .store = store.make()};
+  return {.threads = threads,
+          .shutdown_timeout = 0ms,
+          .retry = RetryPolicy::none(),
+          .breaker = {.consecutive_failures = 1'000'000, .cool_down = 1ms},
+          .url_policy = contract::internal,
+          .store = store.make()};
 }
 
 }  // namespace
@@ -173,7 +178,7 @@ TEST_CASE("a publisher with hung requests goes within its shutdown_timeout and h
     Publisher publisher{transport, options};
     for (int i = 0; i < 64; ++i) publisher.subscribe(to("hang" + std::to_string(i)));
     publisher.publish(Event{"a", 1, {}, {}});
-    REQUIRE(eventually([&] { return transport->hanging() == 64; }));
+    REQUIRE(eventually([&] { return transport->hanging() == 60; }));  // four slots are left for those that answer
     began = std::chrono::steady_clock::now();
   }
   CHECK(std::chrono::steady_clock::now() - began < 600ms + 5s);  // joining 64 threads takes a loaded machine a while

@@ -360,6 +360,16 @@ TEST_CASE("drain says at once that what a paused subscription holds cannot becom
   CHECK(std::chrono::steady_clock::now() - began < 3s);
 }
 
+TEST_CASE("without threads a full queue is never waited for: nobody would empty it") {
+  Options options;
+  options.threads = 0;
+  options.queue_capacity = 1;
+  options.overflow = Overflow::block;
+  Publisher<> publisher{std::make_shared<RecordingTransport>(std::make_shared<ManualClock>()), options};
+  CHECK(publisher.publish({.type = "a"}));
+  CHECK(publisher.publish({.type = "a"}).status == PublishStatus::queue_full);
+}
+
 TEST_CASE("an id that was forgotten and comes again carries its own data, whatever is still held of the first") {
   const auto clock = std::make_shared<ManualClock>();
   const auto transport = std::make_shared<RecordingTransport>(clock);

@@ -3,6 +3,7 @@
 
 #include <flyhook/observer.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <string>
 #include <utility>
@@ -20,7 +21,7 @@ LogObserver::LogObserver(std::function<void(std::string_view)> write) : write_(s
 
 void LogObserver::on_attempt(const DeliveryRecord& delivery, const Attempt& attempt) {
   write_(delivery.event_type + " " + delivery.event_id.value + " to " + delivery.subscription_id.value + " " + attempt.url +
-         " attempt " + std::to_string(delivery.attempts.size()) + ": " +
+         " attempt " + std::to_string(std::max(delivery.attempt_count, delivery.attempts.size())) + ": " +
          (attempt.status != 0 ? std::to_string(attempt.status) : attempt.error) + " in " +
          std::to_string(attempt.duration.count()) + " us, " + std::string{to_string(delivery.status)});
 }

@@ -37,7 +37,7 @@ struct Tenure {
 
 FLYHOOK_DECL bool is_trace_parent(std::string_view text);
 FLYHOOK_DECL std::string check_publish(std::string_view type, std::string_view tenant, std::string_view key,
-                                       const PublishOptions& options);
+                                       const PublishOptions& options, TimePoint now);
 FLYHOOK_DECL bool is_default(const PublishOptions& options);
 
 /// W3C Trace Context, 3.2.2: version-format, lower-case hex, neither id all zero.
@@ -54,7 +54,7 @@ bool is_trace_parent(std::string_view text) {
 
 /// Empty, or the field and why it is refused.
 std::string check_publish(std::string_view type, std::string_view tenant, std::string_view key,
-                          const PublishOptions& options) {
+                          const PublishOptions& options, TimePoint now) {
   constexpr std::size_t most = 1024;
   if (!is_event_type(type))
     return "type: \"" + std::string{type.substr(0, 200)} +
@@ -65,6 +65,9 @@ std::string check_publish(std::string_view type, std::string_view tenant, std::s
     return "id: \"" + options.id.substr(0, 200) + "\" is not [A-Za-z0-9_-]{1,64}";
   if (!options.trace_parent.empty() && !is_trace_parent(options.trace_parent))
     return "trace_parent: is not a W3C traceparent of version 00";
+  if (options.expires_at && *options.expires_at <= now) return "expires_at: is in the past";
+  if (options.expires_at && options.deliver_at && *options.deliver_at >= *options.expires_at)
+    return "deliver_at: is not before expires_at";
   try {
     check_headers(options.headers);
   } catch (const Error& error) {
@@ -75,7 +78,7 @@ std::string check_publish(std::string_view type, std::string_view tenant, std::s
 
 bool is_default(const PublishOptions& options) {
   return options.id.empty() && options.tenant.empty() && options.key.empty() && options.headers.empty() &&
-         options.trace_parent.empty();
+         options.trace_parent.empty() && !options.deliver_at && !options.expires_at;
 }
 
 }  // namespace detail
@@ -114,9 +117,7 @@ PublishResult PublisherBase::offer(std::unique_ptr<detail::QueuedEvent> event, s
                                    std::string_view tenant, std::string_view key, PublishOptions&& options) {
   auto& engine = *tenure_->engine;
   if (engine.is_forked()) return {{}, PublishStatus::stopped, "this publisher was made before fork()"};
-  if (options.deliver_at) throw Error{ErrorCode::unsupported, "deliver_at", "this version delivers at once"};
-  if (options.expires_at) throw Error{ErrorCode::unsupported, "expires_at", "this version lets nothing expire"};
-  if (auto refusal = detail::check_publish(type, tenant, key, options); !refusal.empty())
+  if (auto refusal = detail::check_publish(type, tenant, key, options, engine.now()); !refusal.empty())
     return engine.refuse(PublishStatus::invalid, std::move(refusal));
   if (!engine.subscriptions().knows_type(type))
     return engine.refuse(PublishStatus::invalid, "type: \"" + std::string{type} + "\" is not in Options::event_types");
@@ -145,6 +146,12 @@ bool PublisherBase::pause(const SubscriptionId& id) {
 bool PublisherBase::resume(const SubscriptionId& id) {
   SubscriptionPatch patch;
   patch.paused = false;
+  return update(id, patch);
+}
+
+bool PublisherBase::enable(const SubscriptionId& id) {
+  SubscriptionPatch patch;
+  patch.enabled = true;
   return update(id, patch);
 }
 
@@ -178,6 +185,22 @@ std::vector<DeliveryRecord> PublisherBase::deliveries(const DeliveryQuery& query
 
 Stats PublisherBase::stats() const {
   return engine().stats();
+}
+
+bool PublisherBase::replay(const DeliveryId& delivery) {
+  return !tenure_->engine->is_forked() && engine().replay(delivery);
+}
+
+std::size_t PublisherBase::recover(const SubscriptionId& id, const RecoverOptions& options) {
+  return engine().recover(id, options);
+}
+
+std::size_t PublisherBase::cancel(const EventId& event) {
+  return tenure_->engine->is_forked() ? 0 : engine().cancel(event);
+}
+
+bool PublisherBase::erase(const EventId& event) {
+  return !tenure_->engine->is_forked() && engine().erase(event);
 }
 
 bool PublisherBase::drain(std::chrono::milliseconds timeout) {

@@ -34,6 +34,9 @@ struct Endpoint {
   Endpoint& operator=(const Endpoint&) = delete;
   FLYHOOK_DECL ~Endpoint();  // wipes the secrets
 
+  /// It asked for events like this one.
+  FLYHOOK_DECL bool wants(const Message& message) const;
+
   Subscription subscription;
   std::uint64_t lane;
   std::uint64_t version;
@@ -45,7 +48,8 @@ struct Endpoint {
   Encoding encoding;
   std::size_t max_in_flight;
   std::chrono::milliseconds timeout;
-  Headers headers;  ///< of Options and of the subscription, which wins
+  RetryPolicy retry;  ///< of Options where the subscription has none
+  Headers headers;    ///< of Options and of the subscription, which wins
 };
 
 using EndpointPtr = std::shared_ptr<const Endpoint>;

@@ -17,7 +17,7 @@ namespace flyhook::detail {
 /// What a masked value reads back as. No secret and no sensible header value is made of stars alone.
 inline constexpr std::string_view mask = "********";
 
-/// Throws Error naming the member that is wrong, or not built yet. `id`, `enabled`, `paused` and what is read back only
+/// Throws Error naming the member that is wrong. `id`, `enabled`, `paused` and what is read back only
 /// are taken as they are.
 FLYHOOK_DECL void check_subscription(const Subscription& subscription);
 

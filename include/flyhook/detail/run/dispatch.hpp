@@ -3,6 +3,7 @@
 
 #include <flyhook/detail/config.hpp>
 #include <flyhook/detail/decide/lane.hpp>
+#include <flyhook/detail/decide/outcome.hpp>
 #include <flyhook/encoding.hpp>
 #include <flyhook/http.hpp>
 #include <flyhook/options.hpp>
@@ -39,11 +40,18 @@ struct Job {
   std::shared_ptr<SharedBodies> bodies{};
   std::shared_ptr<const Resolved> resolved{};
   std::uint32_t attempts = 0;  ///< made before this one
+  Progress progress{};
+  std::uint64_t random = 0;  ///< this attempt's own
+  AttemptTrigger trigger{};
 };
 
 /// What an attempt came to, for the settle list.
 struct Settling {
   Outcome outcome{};
+  std::optional<std::chrono::nanoseconds> wait{};  ///< pending: until the next attempt; none: nothing was spent
+  Bearing bearing{};
+  std::size_t attempts = 0;    ///< with this one, if it was made
+  bool is_of_another = false;  ///< the endpoint has another URL by now
   EndpointPtr endpoint{};
   std::shared_ptr<const Message> message{};
 };
@@ -55,11 +63,16 @@ FLYHOOK_DECL std::shared_ptr<const Encoded> encoded(const Job& job, const Option
 FLYHOOK_DECL HttpRequest make_request(const Job& job, const std::shared_ptr<const Encoded>& body, const Options& options,
                                       TimePoint now, std::chrono::nanoseconds elapsed);
 
-/// Judges the answer to the job's attempt that began at `began`.
-FLYHOOK_DECL Settling conclude(Job job, HttpResponse response, TimePoint began, std::chrono::nanoseconds took);
+/// Judges the answer, which was there at `now`, to the job's attempt that began at `began`.
+FLYHOOK_DECL Settling conclude(Job job, HttpResponse response, TimePoint began, std::chrono::nanoseconds took,
+                               TimePoint now);
 
-/// The job cannot be sent at all: dead, without an attempt.
-FLYHOOK_DECL Settling give_up(Job job, std::string reason);
+/// The job cannot be sent at all: ended, without an attempt.
+FLYHOOK_DECL Settling give_up(Job job, DeliveryStatus status, std::string reason);
+
+/// What ends the job or puts it off instead of an attempt at `now`: its time is over, or has not come. None: it is to be
+/// sent. Takes the job if there is something.
+FLYHOOK_DECL std::optional<Settling> instead_of_sending(Job& job, TimePoint now);
 
 /// What an observer is shown.
 FLYHOOK_DECL DeliveryRecord record_of(const Settling& settling);

@@ -22,6 +22,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -50,6 +51,7 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   /// True in a forked child: every lock may be held by a thread that does not exist here.
   bool is_forked() const noexcept { return fork_generation() != fork_generation_; }
   const Options& options() const noexcept { return options_; }
+  TimePoint now() const { return clock_.now(); }
 
   // Publishing ------------------------------------------------------------------------------------------------------------
 
@@ -66,6 +68,13 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   FLYHOOK_DECL bool update(const SubscriptionId& id, const SubscriptionPatch& patch);
   FLYHOOK_DECL std::string rotate_secret(const SubscriptionId& id, std::chrono::seconds grace);
   FLYHOOK_DECL bool unsubscribe(const SubscriptionId& id);
+
+  // Deliveries ------------------------------------------------------------------------------------------------------------
+
+  FLYHOOK_DECL std::size_t cancel(const EventId& event);
+  FLYHOOK_DECL bool replay(const DeliveryId& delivery);
+  FLYHOOK_DECL std::size_t recover(const SubscriptionId& id, const RecoverOptions& options);
+  FLYHOOK_DECL bool erase(const EventId& event);
 
   // Looking ---------------------------------------------------------------------------------------------------------------
 
@@ -88,10 +97,27 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   using Real = std::chrono::steady_clock;
 
   /// What should a thread do next?
-  enum class Next { nothing, report, notify, send, resolve, finish, fetch, give_back, close, own };
+  enum class Next { nothing, report, notify, send, resolve, finish, fetch, give_back, close, disable, own };
 
+  /// Something an observer is told of a lane.
   struct Notice {
-    DeliveryRecord record{};
+    enum class What { attempted, ended, failing, disabled, recovered };
+    What what = What::attempted;
+    DeliveryRecord record{};  // of the first two; `ended`: without an attempt
+    EndpointPtr endpoint{};   // of the others
+    std::string reason{};
+  };
+
+  /// A subscription that is to be disabled, since its endpoint wants it so or has failed for too long.
+  struct Disabling {
+    EndpointPtr endpoint{};
+    std::string reason{};
+  };
+
+  /// An event whose deliveries end: what a fetch brings that is under way is not to be sent either.
+  struct Cancelling {
+    EventId event{};
+    bool is_done = false;  // but for that fetch
   };
 
   /// What a thread carries from one step to the next.
@@ -114,6 +140,8 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
     std::vector<Claim> claims{};
     CloseRequest closing{};
     Closed closed{};
+    Disabling disabling{};
+    EndpointPtr disabled{};  // what it is now; null: it is gone, or another one
     Ownership ownership{};
     std::unordered_map<std::uint64_t, EndpointPtr> endpoints{};
 
@@ -173,7 +201,17 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   };
 
   /// Marks a thread as flyhook's while it runs our code or the user's.
-  class OnFlyhookThread;
+  class OnFlyhookThread {
+   public:
+    OnFlyhookThread() : was_(std::exchange(on_flyhook_thread(), true)) {}
+    OnFlyhookThread(const OnFlyhookThread&) = delete;
+    OnFlyhookThread& operator=(const OnFlyhookThread&) = delete;
+    ~OnFlyhookThread() { on_flyhook_thread() = was_; }
+    bool is_nested() const { return was_; }
+
+   private:
+    bool was_;
+  };
 
   FLYHOOK_DECL Engine(Options options, const std::array<std::uint64_t, 12>& seed);
 
@@ -183,8 +221,10 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   FLYHOOK_DECL void encode_batch(Accepting& work);
   FLYHOOK_DECL std::size_t encode_one(Accepting& work, std::unique_ptr<QueuedEvent> event, const EndpointIndex& index);
   FLYHOOK_DECL void append_batch(Accepting& work);
+  FLYHOOK_DECL std::chrono::nanoseconds first_wait(const Endpoint& endpoint, const Message& message, TimePoint now) const;
   FLYHOOK_DECL AppendBatch claim_room(Accepting& work);
   FLYHOOK_DECL bool take_result(Accepting& work, const AppendBatch& asked, const AppendResult& result);
+  FLYHOOK_DECL void overflowed(std::vector<DeliveryRecord> records);
   FLYHOOK_DECL std::shared_ptr<SharedBodies> shared_bodies(const std::shared_ptr<const Message>& message,
                                                            std::size_t deliveries);
 
@@ -207,17 +247,32 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
 
   // settle
   FLYHOOK_DECL void call_store(Hand& hand, Next next);
-  FLYHOOK_DECL void apply(Hand& hand, Clock_ns now);            // caller holds mutex_
-  FLYHOOK_DECL void apply_finished(Hand& hand, Clock_ns now);   // caller holds mutex_
-  FLYHOOK_DECL void apply_fetched(Hand& hand, Clock_ns now);    // caller holds mutex_
-  FLYHOOK_DECL void apply_ownership(Hand& hand, Clock_ns now);  // caller holds mutex_
-  FLYHOOK_DECL void deposit(Settling settling);                 // caller holds mutex_
-  FLYHOOK_DECL void give_back_window(Lane& lane);               // caller holds mutex_
-  FLYHOOK_DECL void close_if_ended(Lane& lane);                 // caller holds mutex_
+  FLYHOOK_DECL void apply(Hand& hand, Clock_ns now);                                       // caller holds mutex_
+  FLYHOOK_DECL void apply_finished(Hand& hand, Clock_ns now);                              // caller holds mutex_
+  FLYHOOK_DECL void settled(Lane& lane, Settling& settling, Clock_ns now);                 // caller holds mutex_
+  FLYHOOK_DECL void weigh(Lane& lane, const Settling& settling, Clock_ns now);             // caller holds mutex_
+  FLYHOOK_DECL void disable(Lane& lane, const EndpointPtr& endpoint, std::string reason);  // caller holds mutex_
+  FLYHOOK_DECL void cancel_retry(Settling& settling);
+  FLYHOOK_DECL bool is_cancelling(const EventId& event) const;                         // caller holds mutex_
+  FLYHOOK_DECL void apply_closed(Hand& hand);                                          // caller holds mutex_
+  FLYHOOK_DECL void apply_disabled(Hand& hand);                                        // caller holds mutex_
+  FLYHOOK_DECL std::string count_closed(const CloseRequest& request, Closed& closed);  // caller holds mutex_
+  FLYHOOK_DECL void notice(Lane& lane, Notice notice);                                 // caller holds mutex_
+  FLYHOOK_DECL void apply_fetched(Hand& hand, Clock_ns now);                           // caller holds mutex_
+  FLYHOOK_DECL void apply_ownership(Hand& hand, Clock_ns now);                         // caller holds mutex_
+  FLYHOOK_DECL void deposit(Settling settling, Clock_ns now);                          // caller holds mutex_
+  FLYHOOK_DECL void give_back_window(Lane& lane);                                      // caller holds mutex_
+  FLYHOOK_DECL void close_if_ended(Lane& lane);                                        // caller holds mutex_
   FLYHOOK_DECL void changed(const EndpointPtr& endpoint);
+  FLYHOOK_DECL std::size_t close_now(std::vector<Claim> claims, CloseRequest request);
+  FLYHOOK_DECL void take_in();
+  FLYHOOK_DECL void more_in(std::span<const std::uint64_t> lanes);
+  template <class Call>
+  auto change_history(Call call);
   FLYHOOK_DECL void end_lane(const EndpointPtr& endpoint, DeliveryStatus status, const std::string& reason);
   FLYHOOK_DECL void notify(Hand& hand);  // of a lane's outcomes
   FLYHOOK_DECL void report(Hand& hand);  // what was dropped, what failed
+  FLYHOOK_DECL void tell_left(Hand& hand);
   template <class Call>
   void tell(Call call);
   FLYHOOK_DECL void tell_error(const std::string& what);
@@ -238,6 +293,7 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   const unsigned fork_generation_;
   const bool sends_in_done_;  // an asynchronous transport's thread goes on sending
   const std::string owner_;
+  const std::uint64_t jitter_seed_;
   const std::shared_ptr<const Resolved> late_;  // what a look-up that took too long counts as
   Transport& transport_;
   Store& store_;
@@ -268,11 +324,13 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   std::vector<Settling> outcomes_;  // the settle list
   std::vector<Claim> returns_;      // to be given back
   std::vector<CloseRequest> closings_;
+  std::vector<Disabling> disablings_;
+  std::vector<Cancelling> cancelling_;
   Backoff settle_backoff_, own_backoff_;
   std::optional<Clock_ns> own_at_{};
   std::unordered_map<std::uint64_t, std::deque<Notice>> notices_;  // per lane with Lane::notices
   std::deque<std::uint64_t> notified_;                             // of those, the ones whose notices no thread tells now
-  std::uint64_t attempts_ = 0, failed_attempts_ = 0, delivered_ = 0, dead_ = 0;
+  std::uint64_t attempts_ = 0, failed_attempts_ = 0, delivered_ = 0, dead_ = 0, expired_ = 0;
   Histogram attempt_latency_{}, delivery_latency_{};
   Clock_ns base_{0};       // stored time = base_ + elapsed; written by own, read by fetch: both hold the settle role
   bool stopping_ = false;  // nothing new is sent or fetched

@@ -3,6 +3,7 @@
 
 #include <flyhook/detail/config.hpp>
 #include <flyhook/detail/decide/registry.hpp>
+#include <flyhook/error.hpp>
 #include <flyhook/id.hpp>
 #include <flyhook/options.hpp>
 
@@ -10,6 +11,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -23,6 +25,18 @@
 // across the store: a change that lost a race is made again on what won.
 
 namespace flyhook::detail {
+
+/// What a store throws reaches the caller of a publisher's member as an Error.
+template <class Call>
+auto ask_store(Call call) {
+  try {
+    return call();
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw Error{ErrorCode::unavailable, "store", error.what()};
+  }
+}
 
 class Subscriptions {
  public:
@@ -43,6 +57,8 @@ class Subscriptions {
   FLYHOOK_DECL EndpointPtr update(const SubscriptionId& id, const SubscriptionPatch& patch, TimePoint now);
   /// With a new secret of the same kind; the old one signs for `grace` more.
   FLYHOOK_DECL EndpointPtr rotate(const SubscriptionId& id, std::chrono::seconds grace, TimePoint now);
+  /// Unless it is gone, disabled or has another URL by now: then null.
+  FLYHOOK_DECL EndpointPtr disable(const EndpointPtr& endpoint, const std::string& reason, TimePoint now);
   /// The endpoint as it was.
   FLYHOOK_DECL EndpointPtr remove(const SubscriptionId& id);
 
@@ -60,8 +76,6 @@ class Subscriptions {
  private:
   class Change;  // counts changes under way, so that removals are remembered just as long as one could overtake them
 
-  template <class Call>
-  auto ask_store(Call call);
   FLYHOOK_DECL void load_instead_of(const EndpointPtr& known);
   FLYHOOK_DECL void check(const Subscription& subscription) const;
   FLYHOOK_DECL void check_url(const std::string& url, const EndpointPtr& known, std::string& checked) const;

@@ -5,6 +5,8 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <vector>
 
 using namespace flyhook;
 using namespace flyhook::detail;
@@ -13,10 +15,16 @@ using namespace std::chrono_literals;
 namespace {
 
 Lane open_lane(std::size_t max_in_flight = 2) {
-  Lane lane{7, unit::endpoint_of(7, max_in_flight)};
+  Lane lane{unit::endpoint_of(7, max_in_flight), BreakerPolicy{}, 0s};
   lane.owned = true;
   lane.epoch = 1;
   return lane;
+}
+
+std::vector<Flying> flying(const std::vector<std::uint64_t>& sequences) {
+  std::vector<Flying> all;
+  for (const auto sequence : sequences) all.push_back({sequence, 1, nullptr, 0s, false, false});
+  return all;
 }
 
 void fill(Lane& lane, std::size_t count) {
@@ -44,7 +52,7 @@ TEST_CASE("whatever is claimed and not yet settled takes room") {
   auto lane = open_lane();
   fill(lane, 10);
   lane.taking = 20;
-  lane.in_flight = {11, 12};
+  lane.in_flight = flying({11, 12});
   lane.unsettled = 30;
   CHECK(lane.room() == 2);
   lane.unsettled = 32;
@@ -72,31 +80,31 @@ TEST_CASE("a lane is open while its subscription is there, enabled, not paused, 
 
 TEST_CASE("a lane is ready when it has something to send, may send, and nothing holds it") {
   auto lane = open_lane(2);
-  CHECK_FALSE(lane.is_ready());
+  CHECK_FALSE(lane.is_ready(0s));
   fill(lane, 3);
-  CHECK(lane.is_ready());
+  CHECK(lane.is_ready(0s));
 
-  lane.in_flight = {10};
-  CHECK(lane.is_ready());
-  lane.in_flight = {10, 11};
-  CHECK_FALSE(lane.is_ready());
+  lane.in_flight = flying({10});
+  CHECK(lane.is_ready(0s));
+  lane.in_flight = flying({10, 11});
+  CHECK_FALSE(lane.is_ready(0s));
   lane.in_flight.clear();
 
   lane.resolving = 5s;
-  CHECK_FALSE(lane.is_ready());
+  CHECK_FALSE(lane.is_ready(0s));
   lane.resolving.reset();
 
   lane.notices = Lane::most_notices - 1;
-  CHECK(lane.is_ready());
+  CHECK(lane.is_ready(0s));
   lane.notices = Lane::most_notices;
-  CHECK_FALSE(lane.is_ready());
+  CHECK_FALSE(lane.is_ready(0s));
   lane.notices = 0;
 
   lane.owned = false;
-  CHECK_FALSE(lane.is_ready());
+  CHECK_FALSE(lane.is_ready(0s));
   lane.owned = true;
   lane.endpoint = nullptr;
-  CHECK_FALSE(lane.is_ready());
+  CHECK_FALSE(lane.is_ready(0s));
 }
 
 TEST_CASE("a delivery is taken while it is appended only if none can wait before it") {
@@ -139,12 +147,12 @@ TEST_CASE("a lane can be forgotten only when there is nothing to remember") {
   const auto remembers = [](auto change) {
     auto lane = open_lane();
     change(lane);
-    return !lane.is_idle();
+    return !lane.is_idle(0s);
   };
-  CHECK(open_lane().is_idle());
+  CHECK(open_lane().is_idle(0s));
   CHECK(remembers([](Lane& lane) { lane.window.push_back({1}); }));
   CHECK(remembers([](Lane& lane) { lane.taking = 1; }));
-  CHECK(remembers([](Lane& lane) { lane.in_flight = {1}; }));
+  CHECK(remembers([](Lane& lane) { lane.in_flight = flying({1}); }));
   CHECK(remembers([](Lane& lane) { lane.unsettled = 1; }));
   CHECK(remembers([](Lane& lane) { lane.more = true; }));
   CHECK(remembers([](Lane& lane) { lane.fetching = true; }));

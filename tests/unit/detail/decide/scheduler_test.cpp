@@ -22,6 +22,13 @@ std::vector<Slot> all_slots(std::uint64_t epoch = 1) {
   return slots;
 }
 
+Claim claim_of(const Lane& lane, std::uint64_t sequence) {
+  for (const auto& flying : lane.in_flight)
+    if (flying.sequence == sequence) return {sequence, lane.number, flying.epoch};
+  FAIL("delivery " << sequence << " is not under way");
+  return {};
+}
+
 /// A scheduler that holds all slots.
 struct Session {
   explicit Session(std::size_t slots = 64) : scheduler(slots) { scheduler.own(all_slots()); }
@@ -44,7 +51,7 @@ struct Session {
     }
     return turns;
   }
-  void end_one(Lane& lane) { scheduler.end(lane, lane.in_flight.front()); }
+  void end_one(Lane& lane) { scheduler.end(lane, claim_of(lane, lane.in_flight.front().sequence), {}); }
 
   Scheduler scheduler;
   std::uint64_t sequence = 0;
@@ -94,7 +101,7 @@ TEST_CASE("within a lane the oldest goes first") {
   Lane& lane = session.lane(1, 3, 3);
   for (std::uint64_t expected = 1; expected <= 3; ++expected) {
     REQUIRE(session.scheduler.next() == &lane);
-    CHECK(session.scheduler.start(lane).sequence == expected);
+    CHECK(session.scheduler.start(lane).claimed.sequence == expected);
   }
 }
 
@@ -137,10 +144,12 @@ TEST_CASE("the end of one request ends that one, in whatever order they end") {
   Session session;
   Lane& lane = session.lane(1, 3, 3);
   session.start_all();
-  session.scheduler.end(lane, 2);
-  CHECK(lane.in_flight == std::vector<std::uint64_t>{1, 3});
-  session.scheduler.end(lane, 1);
-  session.scheduler.end(lane, 3);
+  session.scheduler.end(lane, claim_of(lane, 2), {});
+  REQUIRE(lane.in_flight.size() == 2);
+  CHECK(lane.in_flight[0].sequence == 1);
+  CHECK(lane.in_flight[1].sequence == 3);
+  session.scheduler.end(lane, claim_of(lane, 1), {});
+  session.scheduler.end(lane, claim_of(lane, 3), {});
   CHECK(lane.in_flight.empty());
   CHECK(session.scheduler.in_flight() == 0);
 }
@@ -397,4 +406,192 @@ TEST_CASE("a lane whose subscription changed is remembered while an older matchi
   scheduler.forget_changes();
   crowd();
   CHECK(scheduler.find(1) == nullptr);
+}
+
+// Isolation ---------------------------------------------------------------------------------------------------------------
+
+namespace {
+
+constexpr Bearing good{Bearing::Breaker::success, false, false, {}};
+
+/// 64 slots, and lanes that answer at once or never.
+struct Isolation : Session {
+  /// A lane that has answered a request within `duration`.
+  Lane& known(std::uint64_t number, std::chrono::nanoseconds duration, std::size_t max_in_flight = 8) {
+    Lane& made = lane(number, 1, max_in_flight);
+    REQUIRE(scheduler.next() == &made);
+    const auto sent = scheduler.start(made).claimed.sequence;
+    now += duration;
+    scheduler.see(now);
+    scheduler.end(made, claim_of(made, sent), good);
+    return made;
+  }
+  std::size_t under_way(const std::vector<Lane*>& lanes) const {
+    std::size_t count = 0;
+    for (const Lane* lane : lanes) count += lane->in_flight.size();
+    return count;
+  }
+  std::chrono::nanoseconds now{0};
+};
+
+}  // namespace
+
+TEST_CASE("eight endpoints that hang with eight requests each leave a slot for the ninth, known or not") {
+  Isolation session;
+  const bool is_known = GENERATE(true, false);
+  Lane& ninth = is_known ? session.known(9, 1ms) : session.lane(9, 0, 8);
+  std::vector<Lane*> hanging;
+  for (std::uint64_t i = 1; i <= 8; ++i) hanging.push_back(&session.lane(i, 100, 8));
+  session.start_all();
+  CHECK(session.under_way(hanging) == 56);
+  session.claim(ninth, 1);
+  CHECK(session.start_all() == std::vector<std::uint64_t>{9});
+}
+
+TEST_CASE("known endpoints that begin to hang are held to their share as soon as it shows") {
+  Isolation session;
+  Lane& healthy = session.known(9, 1ms);
+  std::vector<Lane*> hanging;
+  for (std::uint64_t i = 1; i <= 20; ++i) hanging.push_back(&session.known(i + 100, 1ms));
+  for (Lane* lane : hanging) session.claim(*lane, 2);
+  session.start_all();  // two each
+  CHECK(session.under_way(hanging) == 40);
+  session.now += 501ms;
+  session.scheduler.see(session.now);
+  for (Lane* lane : hanging) session.claim(*lane, 100);
+  session.start_all();
+  CHECK(session.under_way(hanging) <= 56);
+  for (int i = 0; i < 8; ++i) {
+    session.claim(healthy, 1);
+    REQUIRE(session.start_all() == std::vector<std::uint64_t>{9});
+    session.end_one(healthy);
+  }
+}
+
+TEST_CASE("where many fast requests were under way lately, the slow get no more than half") {
+  Isolation session;
+  std::vector<Lane*> fast;
+  for (std::uint64_t i = 1; i <= 10; ++i) fast.push_back(&session.known(i, 1ms));
+  std::vector<Lane*> slow;
+  for (std::uint64_t i = 101; i <= 110; ++i) slow.push_back(&session.known(i, 1s));
+  for (Lane* lane : fast) session.claim(*lane, 3);
+  session.start_all();
+  for (Lane* lane : fast)
+    while (!lane->in_flight.empty()) session.end_one(*lane);
+  for (Lane* lane : slow) session.claim(*lane, 100);
+  session.start_all();
+  CHECK(session.under_way(slow) == 32);
+  session.now += 21s;  // and when nobody has needed them for a while, more
+  session.scheduler.see(session.now);
+  session.claim(*fast[0], 1);
+  session.start_all();
+  CHECK(session.under_way(slow) == 56);
+}
+
+TEST_CASE("endpoints never asked cannot take what is left for those that answer") {
+  Isolation session;
+  std::vector<Lane*> healthy;
+  for (std::uint64_t i = 1'001; i <= 1'004; ++i) healthy.push_back(&session.known(i, 1ms));
+  std::vector<Lane*> unknown;
+  for (std::uint64_t i = 1; i <= 100; ++i) unknown.push_back(&session.lane(i, 1, 8));
+  session.start_all();
+  CHECK(session.under_way(unknown) == 60);
+  for (Lane* lane : healthy) session.claim(*lane, 1);
+  CHECK(session.start_all().size() == 4);
+}
+
+TEST_CASE("one endpoint alone may have every slot") {
+  Session session;
+  session.lane(1, 100, 100);
+  CHECK(session.start_all().size() == 64);
+}
+
+TEST_CASE("a slow endpoint that has become fast is counted as one again, and a fast one that has become slow too") {
+  Isolation session;
+  Lane& lane = session.known(1, 2s);
+  CHECK(lane.is_slow);
+  for (int i = 0; i < 8; ++i) {
+    session.claim(lane, 1);
+    session.start_all();
+    session.now += 1ms;
+    session.scheduler.see(session.now);
+    session.scheduler.end(lane, claim_of(lane, lane.in_flight[0].sequence), good);
+  }
+  CHECK_FALSE(lane.is_slow);
+  session.claim(lane, 1);
+  session.start_all();
+  session.now += 5s;
+  session.scheduler.see(session.now);
+  session.scheduler.end(lane, claim_of(lane, lane.in_flight[0].sequence), good);
+  CHECK(lane.is_slow);
+}
+
+// What holds a lane back
+// ----------------------------------------------------------------------------------------------------
+
+TEST_CASE("a lane that is asked to wait is ready again at its time, and one timer says when") {
+  Isolation session;
+  Lane& lane = session.known(1, 1ms);
+  session.claim(lane, 1);
+  session.start_all();
+  session.claim(lane, 3);
+  session.scheduler.end(lane, claim_of(lane, lane.in_flight[0].sequence), {Bearing::Breaker::none, true, false, 60s});
+  CHECK_FALSE(session.scheduler.has_ready());
+  CHECK(session.scheduler.next_due() == session.now + 60s);
+  session.scheduler.advance(session.now + 60s - 1ns, too_late());
+  CHECK_FALSE(session.scheduler.has_ready());
+  session.scheduler.advance(session.now + 60s, too_late());
+  CHECK(session.start_all().size() == 3);
+  CHECK_FALSE(session.scheduler.next_due());
+}
+
+TEST_CASE("an open breaker lets one request through after its cool-down, and all after a success") {
+  Session session;
+  Lane& lane = session.lane(1, 20, 8);
+  const Bearing bad{Bearing::Breaker::failure, false, false, {}};
+  for (int i = 0; i < 10; ++i) {
+    REQUIRE(session.scheduler.next() == &lane);
+    session.scheduler.end(lane, claim_of(lane, session.scheduler.start(lane).claimed.sequence), bad);
+  }
+  CHECK(session.scheduler.next() == nullptr);
+  session.scheduler.advance(30s, too_late());
+  REQUIRE(session.scheduler.next() == &lane);
+  const auto probe = session.scheduler.start(lane);
+  CHECK(probe.is_probe);
+  CHECK(session.scheduler.next() == nullptr);
+  CHECK_FALSE(session.scheduler.next_due());
+  session.scheduler.end(lane, claim_of(lane, probe.claimed.sequence), good);
+  REQUIRE(session.scheduler.next() == &lane);
+  CHECK_FALSE(session.scheduler.start(lane).is_probe);
+}
+
+TEST_CASE("a lane that has nothing left to send is no longer ready") {
+  Session session;
+  Lane& lane = session.lane(1, 5, 8);
+  CHECK(session.scheduler.has_ready());
+  session.scheduler.withdraw(lane);
+  session.scheduler.update(lane);
+  CHECK_FALSE(session.scheduler.has_ready());
+}
+
+TEST_CASE("an event that is cancelled leaves every window, and what is under way is marked") {
+  Session session;
+  const auto message = [](const char* id) {
+    auto made = std::make_shared<Message>();
+    made->id = {id};
+    return made;
+  };
+  Lane& one = session.lane(1, 0, 1);
+  Lane& two = session.lane(2, 0, 1);
+  std::uint64_t sequence = 0;
+  for (Lane* lane : {&one, &two}) {
+    for (const char* id : {"msg_a", "msg_b", "msg_a"}) lane->window.push_back({++sequence, message(id), nullptr, 0, {}});
+    session.scheduler.update(*lane);
+  }
+  session.start_all();
+  CHECK(session.scheduler.cancel({"msg_a"}).size() == 2);
+  CHECK(one.window.size() == 1);
+  CHECK(session.scheduler.end(one, claim_of(one, 1), good));
+  session.start_all();
+  CHECK_FALSE(session.scheduler.end(one, claim_of(one, 2), good));
 }

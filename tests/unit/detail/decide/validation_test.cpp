@@ -8,9 +8,11 @@
 #include <chrono>
 #include <functional>
 #include <initializer_list>
+#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 using namespace flyhook;
 using namespace flyhook::detail;
@@ -61,6 +63,9 @@ std::string url_refusal(const std::string& url) {
 }
 
 const std::string most_id(64, 'a');
+
+constexpr auto not_a_number = std::numeric_limits<double>::quiet_NaN();
+constexpr auto infinity = std::numeric_limits<double>::infinity();
 
 }  // namespace
 
@@ -197,22 +202,93 @@ TEST_CASE("the user agent is a header's value") {
   CHECK(invalid(of(Options{.user_agent = "shop/1.0 (flyhook)"})) == "accepted");
 }
 
-TEST_CASE("what this version has not built is refused by name, and its defaults are not") {
-  const auto empty = RetryPolicy{.schedule = {}}, other = RetryPolicy{.schedule = {0ms, 1s}};
-  CHECK(invalid(of(Subscription{.retry = empty})) == "retry");
-  CHECK(invalid(of(Options{.retry = empty})) == "retry");
-  CHECK(unsupported(of(Subscription{.retry = other})) == "retry");
-  CHECK(unsupported(of(Options{.retry = other})) == "retry");
-  for (const auto& retry : {RetryPolicy{}, RetryPolicy::none()}) {
-    CHECK(unsupported(of(Subscription{.retry = retry})) == "accepted");
-    CHECK(unsupported(of(Options{.retry = retry})) == "accepted");
+TEST_CASE("a retry policy has 1 to 1,000 steps, each of 0 to a year") {
+  const auto checked = [](std::vector<std::chrono::milliseconds> schedule) {
+    const RetryPolicy retry{.schedule = std::move(schedule)};
+    const auto verdict = invalid(of(Subscription{.retry = retry}));
+    CHECK(invalid(of(Options{.retry = retry})) == verdict);
+    return verdict;
+  };
+  CHECK(checked({}) == "retry");
+  CHECK(checked({0ms}) == "accepted");
+  CHECK(checked(std::vector<std::chrono::milliseconds>(1000, 1s)) == "accepted");
+  CHECK(checked(std::vector<std::chrono::milliseconds>(1001, 1s)) == "retry");
+  CHECK(checked({0ms, std::chrono::years{1}}) == "accepted");
+  CHECK(checked({0ms, std::chrono::years{1} + 1ms, 0ms}) == "retry");
+  CHECK(checked({0ms, 1s, std::chrono::milliseconds::max()}) == "retry");
+  CHECK(checked({-1ms}) == "retry");
+  CHECK(checked({0ms, std::chrono::milliseconds::min()}) == "retry");
+  CHECK(checked(RetryPolicy::exponential(1s, 2, 1h, 20).schedule) == "accepted");
+}
+
+TEST_CASE("what else a retry policy says is in its range") {
+  const auto checked = [](RetryPolicy retry) {
+    const auto verdict = invalid(of(Subscription{.retry = retry}));
+    CHECK(invalid(of(Options{.retry = retry})) == verdict);
+    return verdict;
+  };
+  CHECK(checked(RetryPolicy{}) == "accepted");
+  CHECK(checked(RetryPolicy::none()) == "accepted");
+  for (const double jitter : {0., 1., 0.5}) CHECK(checked({.jitter = jitter}) == "accepted");
+  for (const double jitter : {-0.001, 1.001, not_a_number, infinity, -infinity})
+    CHECK(checked({.jitter = jitter}) == "retry");
+  CHECK(checked({.max_age = 1s}) == "accepted");
+  CHECK(checked({.max_age = -1s}) == "retry");
+  CHECK(checked({.stop_on = {100, 404, 599}}) == "accepted");
+  for (const int status : {99, 600, 0, -404}) CHECK(checked({.stop_on = {404, status, 410}}) == "retry");
+  CHECK(checked({.retry_after_cap = 0s}) == "accepted");
+  CHECK(checked({.retry_after_cap = 24h}) == "accepted");
+  CHECK(checked({.retry_after_cap = -1s}) == "retry");
+}
+
+TEST_CASE("a rate limit is of finite numbers, not negative, with a burst of at least one") {
+  const auto checked = [](double per_second, double burst) {
+    return invalid(of(Subscription{.rate_limit = {.per_second = per_second, .burst = burst}}));
+  };
+  for (const double per_second : {0., 1e-300, 5., 1e300}) CHECK(checked(per_second, 1) == "accepted");
+  for (const double per_second : {-1e-300, -5., not_a_number, infinity, -infinity})
+    CHECK(checked(per_second, 1) == "rate_limit");
+  for (const double burst : {1., 1.5, 1e300}) CHECK(checked(5, burst) == "accepted");
+  for (const double burst : {0.999, 0., -1., not_a_number, infinity, -infinity}) {
+    CHECK(checked(5, burst) == "rate_limit");
+    CHECK(checked(0, burst) == "rate_limit");
   }
-  CHECK(unsupported(of(Subscription{.rate_limit = {.per_second = 5}})) == "rate_limit");
-  CHECK(unsupported(of(Subscription{.ordering = Ordering::strict})) == "ordering");
-  CHECK(unsupported(of(Options{.breaker = {.consecutive_failures = 3}})) == "breaker");
-  CHECK(unsupported(of(Options{.disable_after = 1s})) == "disable_after");
+}
+
+TEST_CASE("an ordering is one of the three") {
+  for (const auto ordering : {Ordering::none, Ordering::per_key, Ordering::strict})
+    CHECK(invalid(of(Subscription{.ordering = ordering})) == "accepted");
+  for (const int ordering : {-1, 3})
+    CHECK(invalid(of(Subscription{.ordering = static_cast<Ordering>(ordering)})) == "ordering");
+}
+
+TEST_CASE("a breaker opens after at least one failure, for 1 ms to 24 h") {
+  const auto checked = [](unsigned failures, std::chrono::milliseconds cool_down) {
+    return invalid(of(Options{.breaker = {.consecutive_failures = failures, .cool_down = cool_down}}));
+  };
+  CHECK(checked(0, 30s) == "breaker");
+  CHECK(checked(1, 30s) == "accepted");
+  CHECK(checked(std::numeric_limits<unsigned>::max(), 30s) == "accepted");
+  for (const auto cool_down : {std::chrono::milliseconds{1}, std::chrono::milliseconds{24h}})
+    CHECK(checked(3, cool_down) == "accepted");
+  for (const auto cool_down : {0ms, -1ms, 24h + 1ms, std::chrono::milliseconds::max(), std::chrono::milliseconds::min()})
+    CHECK(checked(3, cool_down) == "breaker");
+}
+
+TEST_CASE("the time after which an endpoint is disabled is not negative") {
+  CHECK(invalid(of(Options{.disable_after = -1s})) == "disable_after");
+  CHECK(invalid(of(Options{.disable_after = 0s})) == "accepted");
+  CHECK(invalid(of(Options{.disable_after = 1s})) == "accepted");
+}
+
+TEST_CASE("an endpoint may have one delivery waiting at least") {
+  CHECK(invalid(of(Options{.max_pending_per_endpoint = 0})) == "max_pending_per_endpoint");
+  CHECK(invalid(of(Options{.max_pending_per_endpoint = 1})) == "accepted");
+}
+
+TEST_CASE("what this version has not built is refused by name") {
   CHECK(unsupported(of(Options{.role = Role::deliver})) == "role");
-  CHECK(unsupported(of(Options{.max_pending_per_endpoint = 5})) == "max_pending_per_endpoint");
+  CHECK(unsupported(of(Options{.role = Role::publish})) == "role");
 }
 
 TEST_CASE("no refusal tells a secret or a header's value") {

@@ -31,7 +31,16 @@ Endpoint::Endpoint(SubscriptionRow row, const Options& options)
       encoding(subscription.encoding.value_or(options.encoding)),
       max_in_flight(subscription.max_in_flight.value_or(options.max_in_flight_per_endpoint)),
       timeout(subscription.timeout.value_or(options.timeout)),
+      retry(subscription.retry.value_or(options.retry)),
       headers(merged(options.headers, subscription.headers)) {}
+
+bool Endpoint::wants(const Message& message) const {
+  FilterInput input{message};
+  return message.tenant == subscription.tenant &&
+         std::any_of(subscription.events.begin(), subscription.events.end(),
+                     [&](const std::string& pattern) { return pattern_matches(pattern, message.type); }) &&
+         filter.matches(input);
+}
 
 Endpoint::~Endpoint() {
   wipe(subscription.secret);
@@ -251,6 +260,7 @@ Subscription patched(Subscription base, const SubscriptionPatch& patch) {
   set(base.retry, patch.retry);
   set(base.description, patch.description);
   set(base.metadata, patch.metadata);
+  if (patch.enabled && *patch.enabled != base.enabled) base.disabled_reason.clear();
   set(base.enabled, patch.enabled);
   set(base.paused, patch.paused);
   return base;

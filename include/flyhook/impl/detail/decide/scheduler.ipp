@@ -20,7 +20,7 @@ Lane& Scheduler::lane_of(const EndpointPtr& endpoint) {
   }
   if (lanes_.size() >= forget_above_) forget_idle();
   auto& lane = lanes_[endpoint->lane];
-  lane = std::make_unique<Lane>(endpoint->lane, endpoint);
+  lane = std::make_unique<Lane>(endpoint, breaker_, now_);
   lane->epoch = epochs_[endpoint->slot];
   lane->owned = lane->epoch != 0;
   return *lane;
@@ -29,21 +29,87 @@ Lane& Scheduler::lane_of(const EndpointPtr& endpoint) {
 void Scheduler::forget_idle() {
   std::erase_if(lanes_, [&](const auto& entry) {
     const Lane& lane = *entry.second;
-    return lane.is_idle() && lane.changed < generation_ && !lane.is_queued && !lane.is_wanting;
+    return !lane.timer && lane.is_idle(now_) && lane.changed < generation_ && lane.ring == nullptr && !lane.is_wanting;
   });
   // Swept again when as many lanes again have come: constant work for each that is made.
   forget_above_ = std::max<std::size_t>(1024, 2 * lanes_.size());
 }
 
 void Scheduler::update(Lane& lane) {
-  if (!lane.is_queued && lane.is_ready()) {
-    lane.is_queued = true;
-    ready_.push_back(&lane);
+  lane.wake.reset();
+  bool is_ready = false;
+  if (lane.has_candidate()) {
+    const auto at = lane.next_send_at(now_);
+    is_ready = at && *at <= now_;
+    if (!is_ready) lane.wake = at;
+  }
+  if (is_ready) {
+    place(lane);
+  } else if (lane.ring != nullptr) {
+    lane.ring->erase(lane);
   }
   if (!lane.is_wanting && lane.wants_fetch()) {
     lane.is_wanting = true;
     wanting_.push_back(&lane);
   }
+  retime(lane);
+}
+
+/// Enters a ready lane in the ring where it belongs, at the end unless it stands there already.
+void Scheduler::place(Lane& lane) {
+  const bool is_first = lane.in_flight.empty();
+  LaneRing& ring = lane.is_slow ? (is_first && !lane.answers_in ? unknown_ : slow_) : (is_first ? starting_ : going_);
+  if (lane.ring == &ring) return;
+  if (lane.ring != nullptr) lane.ring->erase(lane);
+  ring.push_back(lane);
+}
+
+void Scheduler::classify(Lane& lane) {
+  const bool is_slow = lane.seems_slow(now_);
+  if (is_slow == lane.is_slow) return;
+  lane.is_slow = is_slow;
+  if (is_slow) {
+    slow_in_flight_ += lane.in_flight.size();
+  } else {
+    slow_in_flight_ -= lane.in_flight.size();
+  }
+}
+
+/// Slots left for lanes that have nothing under way. One lane alone may have all.
+std::size_t Scheduler::reserve() const {
+  return slots_ == unlimited || lanes_.size() < 2 ? 0 : slots_ / 8;
+}
+
+/// What slow lanes may hold together: half of the slots, and of the other half what the fast ones have not needed lately.
+std::size_t Scheduler::slow_share() const {
+  if (slots_ == unlimited) return unlimited;
+  const auto needed = std::max(reserve(), 2 * std::max(fast_peak_, fast_peak_before_));
+  return std::max<std::size_t>({1, slots_ / 2, slots_ - std::min(slots_, needed)});
+}
+
+/// Of the lanes that answer fast, the one that may send next.
+Lane* Scheduler::first_fast() const {
+  if (in_flight_ >= slots_) return nullptr;
+  if (starting_.first != nullptr) return starting_.first;
+  return in_flight_ < slots_ - reserve() ? going_.first : nullptr;
+}
+
+/// Of the others. One that was never asked is asked once though the slow ones fill their share: it may be a fast one.
+Lane* Scheduler::first_slow() const {
+  if (in_flight_ >= slots_ || (unknown_.first == nullptr && slow_.first == nullptr)) return nullptr;
+  const auto share = slow_share();
+  if (unknown_.first != nullptr && slow_in_flight_ < share + reserve() / 2) return unknown_.first;
+  return slow_in_flight_ < share ? slow_.first : nullptr;
+}
+
+void Scheduler::retime(Lane& lane) {
+  auto at = lane.due;
+  for (const auto& other : {lane.resolving, lane.wake})
+    if (other && (!at || *other < *at)) at = other;
+  if (at == lane.timer) return;
+  if (lane.timer) timers_.erase({*lane.timer, lane.number});
+  lane.timer = at;
+  if (at) timers_.emplace(*at, lane.number);
 }
 
 void Scheduler::set_endpoint(Lane& lane, const EndpointPtr& endpoint) {
@@ -54,7 +120,7 @@ void Scheduler::set_endpoint(Lane& lane, const EndpointPtr& endpoint) {
     lane.resolved.reset();
     lane.late_failures = 0;
   }
-  lane.endpoint = endpoint;
+  lane.set_endpoint(endpoint, now_);
   update(lane);
 }
 
@@ -66,18 +132,32 @@ std::vector<Claim> Scheduler::withdraw(Lane& lane) {
   return claims;
 }
 
-void Scheduler::resolve(Lane& lane, std::chrono::nanoseconds deadline) {
+std::vector<Claim> Scheduler::cancel(const EventId& event) {
+  std::vector<Claim> claims;
+  each([&](Lane& lane) {
+    for (auto& flying : lane.in_flight)
+      if (flying.message->id == event) flying.is_cancelled = true;
+    std::erase_if(lane.window, [&](const Claimed& claimed) {
+      if (claimed.message->id != event) return false;
+      claims.push_back({claimed.sequence, lane.number, lane.epoch});
+      return true;
+    });
+  });
+  return claims;
+}
+
+void Scheduler::resolve(Lane& lane, Nanoseconds deadline) {
   stop_resolving(lane);
   ++resolving_;
   lane.resolving = deadline;
-  timers_.emplace(deadline, lane.number);
+  retime(lane);
 }
 
 void Scheduler::stop_resolving(Lane& lane) {
   if (!lane.resolving) return;
   --resolving_;
-  if (lane.resolving != lane.due) timers_.erase({*lane.resolving, lane.number});
   lane.resolving.reset();
+  retime(lane);
 }
 
 void Scheduler::answered(Lane& lane, std::shared_ptr<const Resolved> resolved) {
@@ -105,63 +185,106 @@ void Scheduler::own(const std::vector<Slot>& slots) {
     lane.epoch = epoch;
     lane.owned = epoch != 0;
     lane.more = lane.owned;
+    if (lane.owned) lane.take_over(now_);
     update(lane);
   });
 }
 
-void Scheduler::advance(std::chrono::nanoseconds now, const std::shared_ptr<const Resolved>& late) {
-  while (!timers_.empty() && timers_.begin()->first <= now) {
-    const auto [at, number] = *timers_.begin();
+void Scheduler::advance(Nanoseconds now, const std::shared_ptr<const Resolved>& late) {
+  see(now);
+  while (!timers_.empty() && timers_.begin()->first <= now_) {
+    Lane* lane = find(timers_.begin()->second);
     timers_.erase(timers_.begin());
-    Lane* lane = find(number);
-    if (lane == nullptr) continue;
-    if (lane->resolving == at) {
+    lane->timer.reset();
+    if (lane->resolving && *lane->resolving <= now_) {
       answered(*lane, late);
       // Only what waits now: a delivery of tomorrow is not to die of today's look-up.
       if (lane->endpoint != nullptr) lane->late_failures = std::min(lane->window.size(), lane->endpoint->max_in_flight);
     }
-    if (lane->due == at) {
+    if (lane->due && *lane->due <= now_) {
       lane->due.reset();
       lane->more = true;
-      update(*lane);
     }
+    update(*lane);
   }
 }
 
 Lane* Scheduler::next() {
-  if (in_flight_ >= slots_) return nullptr;
-  while (!ready_.empty()) {
-    Lane* lane = ready_.front();
-    ready_.pop_front();
-    lane->is_queued = false;
-    if (lane->is_ready()) return lane;
+  for (;;) {
+    Lane* const fast = first_fast();
+    Lane* const slow = first_slow();
+    Lane* const lane = slow != nullptr && (slow_turn_ || fast == nullptr) ? slow : fast;
+    if (lane == nullptr) return nullptr;
+    slow_turn_ = !slow_turn_;
+    classify(*lane);
+    lane->ring->erase(*lane);
+    if (lane->is_ready(now_) && lane->is_slow == (lane == slow)) return lane;
+    update(*lane);
   }
-  return nullptr;
 }
 
-Claimed Scheduler::start(Lane& lane) {
-  Claimed claimed = std::move(lane.window.front());
+Scheduler::Started Scheduler::start(Lane& lane) {
+  Started started{std::move(lane.window.front()), lane.breaker.start()};
   lane.window.pop_front();
-  lane.in_flight.push_back(claimed.sequence);
+  lane.bucket.take(now_);
+  lane.in_flight.push_back({started.claimed.sequence, lane.epoch, started.claimed.message.get(), now_, started.is_probe});
   ++in_flight_;
+  if (lane.is_slow) {
+    ++slow_in_flight_;
+  } else {
+    note_fast();
+  }
   update(lane);
-  return claimed;
+  return started;
 }
 
-void Scheduler::end(Lane& lane, std::uint64_t sequence) {
+void Scheduler::note_fast() {
+  constexpr std::chrono::seconds period{10};
+  if (now_ >= peak_until_) {
+    fast_peak_before_ = now_ < peak_until_ + period ? fast_peak_ : 0;
+    fast_peak_ = 0;
+    peak_until_ = now_ + period;
+  }
+  fast_peak_ = std::max(fast_peak_, in_flight_ - slow_in_flight_);
+}
+
+bool Scheduler::end(Lane& lane, const Claim& claim, const Bearing& bearing) {
   auto& flying = lane.in_flight;
-  const auto ended = std::find(flying.begin(), flying.end(), sequence);
+  const auto ended = std::find_if(flying.begin(), flying.end(), [&](const Flying& each) {
+    return each.sequence == claim.sequence && each.epoch == claim.epoch;
+  });
+  const auto [sequence, epoch, message, since, is_probe, is_cancelled] = *ended;
   std::swap(*ended, flying.back());
   flying.pop_back();
   --in_flight_;
+  if (lane.is_slow) --slow_in_flight_;
+  if (bearing.breaker != Bearing::Breaker::none) lane.note_duration(now_ - since);
+  classify(lane);
+
+  switch (bearing.breaker) {
+    case Bearing::Breaker::none: lane.breaker.uncounted(now_, is_probe); break;
+    case Bearing::Breaker::failure: lane.breaker.failed(now_, is_probe); break;
+    case Bearing::Breaker::success:
+      lane.breaker.succeeded();
+      lane.concurrency.succeeded();
+      break;
+  }
+  if (bearing.overloaded) lane.concurrency.overloaded();
+  if (bearing.hold) lane.hold = std::max(lane.hold.value_or(Nanoseconds{0}), now_ + *bearing.hold);
+  // Of several that say so the first one ends it; nobody would take back what the others set after that.
+  const bool is_enabled = lane.endpoint != nullptr && lane.endpoint->subscription.enabled;
+  lane.is_ending = lane.is_ending || (bearing.is_gone && is_enabled);
   update(lane);
+  return is_cancelled;
 }
 
-void Scheduler::set_due(Lane& lane, std::optional<std::chrono::nanoseconds> due) {
-  if (lane.due == due) return;
-  if (lane.due && lane.due != lane.resolving) timers_.erase({*lane.due, lane.number});
+void Scheduler::set_due(Lane& lane, std::optional<Nanoseconds> due) {
   lane.due = due;
-  if (due) timers_.emplace(*due, lane.number);
+  retime(lane);
+}
+
+void Scheduler::add_due(Lane& lane, Nanoseconds due) {
+  if (!lane.due || due < *lane.due) set_due(lane, due);
 }
 
 std::vector<LaneWant> Scheduler::wants(std::size_t most) {

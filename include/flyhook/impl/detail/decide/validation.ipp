@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cmath>
 #include <string>
 #include <utility>
 #include <variant>
@@ -18,6 +19,9 @@ namespace flyhook::detail {
 FLYHOOK_DECL bool is_reserved_header(std::string_view name);
 FLYHOOK_DECL void check_range(std::chrono::milliseconds value, const char* field);
 FLYHOOK_DECL void check_retry(const RetryPolicy& retry);
+FLYHOOK_DECL void check_rate_limit(const RateLimit& limit);
+FLYHOOK_DECL void check_ordering(Ordering ordering);
+FLYHOOK_DECL void check_breaker(const BreakerPolicy& breaker);
 FLYHOOK_DECL void check_encoding(Encoding encoding);
 FLYHOOK_DECL bool is_uri_reference(std::string_view text);
 
@@ -64,8 +68,46 @@ void check_range(std::chrono::milliseconds value, const char* field) {
 void check_retry(const RetryPolicy& retry) {
   if (retry.schedule.empty())
     throw Error{ErrorCode::invalid, "retry", "its schedule is empty; RetryPolicy::none() is one attempt"};
-  if (retry != RetryPolicy{} && retry != RetryPolicy::none())
-    throw Error{ErrorCode::unsupported, "retry", "this version makes one attempt; leave it out or use RetryPolicy::none()"};
+  if (retry.schedule.size() > 1000)
+    throw Error{ErrorCode::invalid, "retry",
+                "its schedule has " + std::to_string(retry.schedule.size()) + " steps; 1,000 are the most"};
+  for (const auto wait : retry.schedule)
+    if (wait < std::chrono::milliseconds{0} || wait > std::chrono::years{1})
+      throw Error{ErrorCode::invalid, "retry",
+                  "its schedule has a wait of " + std::to_string(wait.count()) + " ms, outside 0 to a year"};
+  if (!(retry.jitter >= 0 && retry.jitter <= 1))
+    throw Error{ErrorCode::invalid, "retry", "its jitter of " + std::to_string(retry.jitter) + " is outside 0 to 1"};
+  if (retry.max_age < std::chrono::seconds{0})
+    throw Error{ErrorCode::invalid, "retry", "its max_age is negative; 0 is no limit"};
+  for (const int status : retry.stop_on)
+    if (status < 100 || status > 599)
+      throw Error{ErrorCode::invalid, "retry", "its stop_on has " + std::to_string(status) + ", outside 100 to 599"};
+  if (retry.retry_after_cap < std::chrono::seconds{0})
+    throw Error{ErrorCode::invalid, "retry", "its retry_after_cap is negative; 0 ignores Retry-After"};
+}
+
+void check_rate_limit(const RateLimit& limit) {
+  if (!(std::isfinite(limit.per_second) && limit.per_second >= 0))
+    throw Error{ErrorCode::invalid, "rate_limit", "its per_second is negative or not finite; 0 is no limit"};
+  if (!(std::isfinite(limit.burst) && limit.burst >= 1))
+    throw Error{ErrorCode::invalid, "rate_limit", "its burst is below 1 or not finite; 1 lets one attempt go at a time"};
+}
+
+void check_ordering(Ordering ordering) {
+  switch (ordering) {
+    case Ordering::none:
+    case Ordering::per_key:
+    case Ordering::strict: return;
+  }
+  throw Error{ErrorCode::invalid, "ordering", "is none of the three that there are"};
+}
+
+void check_breaker(const BreakerPolicy& breaker) {
+  if (breaker.consecutive_failures == 0)
+    throw Error{ErrorCode::invalid, "breaker", "its consecutive_failures must be at least 1"};
+  if (breaker.cool_down < std::chrono::milliseconds{1} || breaker.cool_down > std::chrono::hours{24})
+    throw Error{ErrorCode::invalid, "breaker",
+                "its cool_down of " + std::to_string(breaker.cool_down.count()) + " ms is outside 1 ms to 24 h"};
 }
 
 void check_encoding(Encoding encoding) {
@@ -107,12 +149,10 @@ void check_subscription(const Subscription& subscription) {
   }
   check_headers(subscription.headers);
   if (subscription.encoding) check_encoding(*subscription.encoding);
-  if (subscription.rate_limit != RateLimit{})
-    throw Error{ErrorCode::unsupported, "rate_limit", "this version has no rate limits"};
+  check_rate_limit(subscription.rate_limit);
   if (subscription.max_in_flight && *subscription.max_in_flight == 0)
     throw Error{ErrorCode::invalid, "max_in_flight", "must be at least 1"};
-  if (subscription.ordering != Ordering::none)
-    throw Error{ErrorCode::unsupported, "ordering", "this version keeps no order"};
+  check_ordering(subscription.ordering);
   if (subscription.timeout) check_range(*subscription.timeout, "timeout");
   if (subscription.retry) check_retry(*subscription.retry);
   if (!subscription.id.value.empty() && !is_id(subscription.id.value))
@@ -132,16 +172,15 @@ void check_options(const Options& options) {
   if (options.shutdown_timeout < std::chrono::milliseconds{0})
     throw Error{ErrorCode::invalid, "shutdown_timeout", "must not be negative"};
   check_retry(options.retry);
-  if (options.breaker != BreakerPolicy{}) throw Error{ErrorCode::unsupported, "breaker", "this version has no breaker"};
-  if (options.disable_after != Options{}.disable_after)
-    throw Error{ErrorCode::unsupported, "disable_after", "this version disables nothing by itself"};
+  check_breaker(options.breaker);
+  if (options.disable_after < std::chrono::seconds{0})
+    throw Error{ErrorCode::invalid, "disable_after", "must not be negative; 0 is never"};
   check_encoding(options.encoding);
   if (!is_uri_reference(options.source))
     throw Error{ErrorCode::invalid, "source",
                 "is empty, or no URI-reference (RFC 3986): what is not ASCII, and spaces, must be percent-encoded"};
   if (options.role != Role::all) throw Error{ErrorCode::unsupported, "role", "this version publishes and delivers"};
-  if (options.max_pending_per_endpoint != Options{}.max_pending_per_endpoint)
-    throw Error{ErrorCode::unsupported, "max_pending_per_endpoint", "this version bounds the store as a whole"};
+  at_least_one(options.max_pending_per_endpoint, "max_pending_per_endpoint");
   check_headers(options.headers);
   if (!is_header_value(options.user_agent))
     throw Error{ErrorCode::invalid, "user_agent", "holds CR, LF, NUL or another control character"};

@@ -47,34 +47,67 @@ HttpRequest make_request(const Job& job, const std::shared_ptr<const Encoded>& b
   return request;
 }
 
-Settling conclude(Job job, HttpResponse response, TimePoint began, std::chrono::nanoseconds took) {
-  auto verdict = judge(response);
+FLYHOOK_DECL Settling settling_of(Job job);
+
+/// What outlives the job.
+Settling settling_of(Job job) {
   Settling settling;
   settling.outcome.claim = job.claim;
-  settling.outcome.status = verdict.status;
-  settling.outcome.reason = std::move(verdict.reason);
-  if (verdict.status != DeliveryStatus::pending) {
-    auto& attempt = settling.outcome.attempt.emplace();
-    attempt.at = began;
-    attempt.status = response.status;
-    attempt.error = std::move(response.error);
-    attempt.duration = std::chrono::duration_cast<std::chrono::microseconds>(took);
-    attempt.response_body = std::move(response.body);
-    attempt.url = job.endpoint->subscription.url;
-  }
+  settling.outcome.steps = job.progress.steps;
+  settling.outcome.deferrals = job.progress.deferrals;
+  settling.attempts = job.attempts;
   settling.endpoint = std::move(job.endpoint);
   settling.message = std::move(job.message);
   return settling;
 }
 
-Settling give_up(Job job, std::string reason) {
-  Settling settling;
-  settling.outcome.claim = job.claim;
-  settling.outcome.status = DeliveryStatus::dead;
-  settling.outcome.reason = std::move(reason);
-  settling.endpoint = std::move(job.endpoint);
-  settling.message = std::move(job.message);
+Settling conclude(Job job, HttpResponse response, TimePoint began, std::chrono::nanoseconds took, TimePoint now) {
+  const auto& message = *job.message;
+  auto verdict = judge(
+      response, {job.endpoint->retry, job.progress, job.random, now, message.created_at, message.expires_at});
+  const auto trigger = job.trigger;
+  auto settling = settling_of(std::move(job));
+  auto& outcome = settling.outcome;
+  outcome.status = verdict.status;
+  outcome.reason = std::move(verdict.reason);
+  outcome.steps = verdict.progress.steps;
+  outcome.deferrals = verdict.progress.deferrals;
+  settling.wait = verdict.wait;
+  settling.bearing = verdict.bearing;
+  const bool is_cancelled = verdict.status == DeliveryStatus::pending && !verdict.wait;
+  if (is_cancelled) return settling;
+  auto& attempt = outcome.attempt.emplace();
+  ++settling.attempts;
+  attempt.at = began;
+  attempt.status = response.status;
+  attempt.error = std::move(response.error);
+  attempt.duration = std::chrono::duration_cast<std::chrono::microseconds>(took);
+  attempt.response_body = std::move(response.body);
+  attempt.url = settling.endpoint->subscription.url;
+  attempt.trigger = trigger;
   return settling;
+}
+
+Settling give_up(Job job, DeliveryStatus status, std::string reason) {
+  auto settling = settling_of(std::move(job));
+  settling.outcome.status = status;
+  settling.outcome.reason = std::move(reason);
+  return settling;
+}
+
+std::optional<Settling> instead_of_sending(Job& job, TimePoint now) {
+  const auto& message = *job.message;
+  if (message.expires_at && now >= *message.expires_at)
+    return give_up(std::move(job), DeliveryStatus::expired, "expires_at has passed");
+  if (is_too_old(job.endpoint->retry, message.created_at, now))
+    return give_up(std::move(job), DeliveryStatus::dead, "max_age");
+  if (job.attempts == 0 && message.deliver_at && now < *message.deliver_at) {  // the wall clock went back
+    const auto wait = *message.deliver_at - now;
+    auto settling = give_up(std::move(job), DeliveryStatus::pending, {});
+    settling.wait = wait;
+    return settling;
+  }
+  return std::nullopt;
 }
 
 DeliveryRecord record_of(const Settling& settling) {
@@ -88,6 +121,7 @@ DeliveryRecord record_of(const Settling& settling) {
   record.created_at = settling.message->created_at;
   record.next_attempt_at = settling.outcome.next_attempt_at;
   record.reason = settling.outcome.reason;
+  record.attempt_count = settling.attempts;
   return record;
 }
 

@@ -9,9 +9,10 @@
 #include <cstring>
 
 // The engine's doors: start, publish, change subscriptions, look. The way of an event goes on in engine/accept.ipp,
-// turn.ipp and settle.ipp; waiting for it, and the end, are in engine/stop.ipp.
+// turn.ipp and settle.ipp; what ends otherwise is in engine/end.ipp; waiting for it, and the end, are in engine/stop.ipp.
 
 #include <flyhook/impl/detail/run/engine/accept.ipp>
+#include <flyhook/impl/detail/run/engine/end.ipp>
 #include <flyhook/impl/detail/run/engine/settle.ipp>
 #include <flyhook/impl/detail/run/engine/stop.ipp>
 #include <flyhook/impl/detail/run/engine/turn.ipp>
@@ -70,6 +71,7 @@ Engine::Engine(Options options, const std::array<std::uint64_t, 12>& seed)
       fork_generation_(fork_generation()),
       sends_in_done_(!traits_.blocking && options_.threads > 0),
       owner_(ulid_text("eng_", UlidSequence{seed_part(seed, 8)}.next(options_.clock->now()))),
+      jitter_seed_(seed[8]),
       late_([this] {
         auto late = std::make_shared<Resolved>();
         late->error = "dns: no answer within " + std::to_string(options_.connect_timeout.count()) + " ms";
@@ -83,7 +85,7 @@ Engine::Engine(Options options, const std::array<std::uint64_t, 12>& seed)
       guard_(options_.url_policy, options_.resolver, options_.clock, options_.threads == 0),
       subscriptions_(options_, store_, seed_part(seed, 4),
                      [this](const Url& url) { guard_.check(url, options_.connect_timeout); }),
-      scheduler_(sending_slots(traits_, options_.threads)) {}
+      scheduler_(sending_slots(traits_, options_.threads), options_.breaker) {}
 
 Engine::~Engine() {
   // Stopped on a thread of flyhook's, where nothing could be waited for: the last one out ends it.
@@ -101,7 +103,7 @@ PublishResult Engine::publish(std::unique_ptr<QueuedEvent> event) {
   event->created_at = clock_.now();
   auto own_id = event->options == nullptr ? std::string{} : event->options->id;
   Ulid ulid{};
-  switch (intake_.push(event, ulid, !on_flyhook_thread())) {
+  switch (intake_.push(event, ulid, !on_flyhook_thread() && !has_no_threads())) {
     case Intake::Pushed::stopped: return refuse(PublishStatus::stopped, "the publisher was stopped");
     case Intake::Pushed::full: return refuse(PublishStatus::queue_full, "the queue is full");
     case Intake::Pushed::accepted: break;
@@ -155,38 +157,7 @@ void Engine::changed(const EndpointPtr& endpoint) {
     if (!lane.is_open()) give_back_window(lane);
     scheduler_.update(lane);
   }
-  if (!endpoint->subscription.enabled) end_lane(endpoint, DeliveryStatus::dead, "disabled");
-  pool_.ring();
-}
-
-void Engine::end_lane(const EndpointPtr& endpoint, DeliveryStatus status, const std::string& reason) {
-  CloseRequest request{endpoint->lane, status, reason, CloseRequest{}.limit};
-  std::vector<Claim> claims;
-  {
-    const std::lock_guard lock{mutex_};
-    if (Lane* lane = scheduler_.find(endpoint->lane)) claims = scheduler_.withdraw(*lane);
-  }
-  std::size_t count = 0;
-  std::string failure;
-  try {
-    if (!claims.empty()) store_.give_back(claims);
-    claims.clear();
-    for (Closed closed{0, true}; closed.more; count += closed.count) closed = store_.close(request);
-  } catch (...) {
-    failure = thrown_text();
-  }
-  {
-    const std::lock_guard lock{mutex_};
-    if (status == DeliveryStatus::dead) dead_ += count;
-    if (!failure.empty()) {  // the settle role goes on with it
-      returns_.insert(returns_.end(), claims.begin(), claims.end());
-      closings_.push_back(std::move(request));
-    }
-    if (waiters_ > 0) calm_.notify_all();
-  }
-  if (status == DeliveryStatus::cancelled) counters_.cancelled.fetch_add(count, std::memory_order_relaxed);
-  if (failure.empty()) return;
-  counters_.store_errors.fetch_add(1, std::memory_order_relaxed);
+  if (!endpoint->subscription.enabled) end_lane(endpoint, DeliveryStatus::dead, disabled_reason(endpoint->subscription));
   pool_.ring();
 }
 
@@ -196,9 +167,15 @@ std::vector<DeliveryRecord> Engine::deliveries(const DeliveryQuery& query) {
   // Whether a request is under way only the lanes know: the store's `pending` is both.
   DeliveryQuery asked = query;
   std::vector<std::uint64_t> flying;
+  std::unordered_map<SubscriptionId, TimePoint> held;  // nothing of it is sent before
   {
+    const auto now = clock_.elapsed();
     const std::lock_guard lock{mutex_};
-    scheduler_.each([&](const Lane& lane) { flying.insert(flying.end(), lane.in_flight.begin(), lane.in_flight.end()); });
+    scheduler_.each([&](const Lane& lane) {
+      for (const auto& each : lane.in_flight) flying.push_back(each.sequence);
+      if (const auto until = lane.held_until(); until && *until > now && lane.endpoint != nullptr)
+        held.emplace(lane.endpoint->subscription.id, stored_time(*until));
+    });
   }
   std::sort(flying.begin(), flying.end());
   const bool by_flight = query.status == DeliveryStatus::in_flight || query.status == DeliveryStatus::pending;
@@ -210,9 +187,15 @@ std::vector<DeliveryRecord> Engine::deliveries(const DeliveryQuery& query) {
     const bool is_last = rows.size() < asked.limit;
     if (!rows.empty()) asked.cursor = rows.back().id.value;
     for (auto& row : rows) {
+      row.attempt_count = row.attempts.size();
       const auto sequence = delivery_sequence(row.id.value);
       if (row.status == DeliveryStatus::pending && sequence && std::binary_search(flying.begin(), flying.end(), *sequence))
         row.status = DeliveryStatus::in_flight;
+      if (row.status == DeliveryStatus::pending && !held.empty()) {
+        const auto hold = held.find(row.subscription_id);
+        if (hold != held.end() && row.next_attempt_at.value_or(TimePoint::min()) < hold->second)
+          row.next_attempt_at = hold->second;
+      }
       if (by_flight && row.status != *query.status) continue;
       page.push_back(std::move(row));
       if (page.size() == query.limit) return page;
@@ -238,6 +221,7 @@ Stats Engine::stats() {
   stats.failed_attempts = failed_attempts_;
   stats.delivered = delivered_;
   stats.dead = dead_;
+  stats.expired = expired_;
   stats.in_flight = scheduler_.in_flight();
   stats.pending = pending - std::min(pending, stats.in_flight);
   stats.attempt_latency = attempt_latency_;

@@ -45,18 +45,6 @@ Subscriptions::Subscriptions(const Options& options, Store& store, const std::ar
                              CheckUrl check_url)
     : options_(options), store_(store), check_url_(std::move(check_url)), registry_(options.event_types), ids_(seed) {}
 
-/// What a store throws reaches the caller of a publisher's member as an Error.
-template <class Call>
-auto Subscriptions::ask_store(Call call) {
-  try {
-    return call();
-  } catch (const Error&) {
-    throw;
-  } catch (const std::exception& error) {
-    throw Error{ErrorCode::unavailable, "store", error.what()};
-  }
-}
-
 void Subscriptions::load() {
   load_instead_of(nullptr);
 }
@@ -171,6 +159,25 @@ EndpointPtr Subscriptions::update(const SubscriptionId& id, const SubscriptionPa
     load_instead_of(known);
   }
   throw Error{ErrorCode::unavailable, "id", "\"" + id.value + "\" is being changed all the time"};
+}
+
+EndpointPtr Subscriptions::disable(const EndpointPtr& endpoint, const std::string& reason, TimePoint now) {
+  const Change change{*this};
+  for (int i = 0; i < most_tries; ++i) {
+    const auto known = find(endpoint->subscription.id);
+    if (known == nullptr || known->lane != endpoint->lane || !known->subscription.enabled ||
+        known->subscription.url != endpoint->subscription.url)
+      return nullptr;
+    auto subscription = known->subscription;
+    subscription.enabled = false;
+    subscription.disabled_reason = reason;
+    if (auto disabled =
+            write(with_secrets(std::move(subscription), known->subscription.secret, known->previous_secrets, now),
+                  known->version))
+      return disabled;
+    load_instead_of(known);
+  }
+  throw Error{ErrorCode::unavailable, "id", "\"" + endpoint->subscription.id.value + "\" is being changed all the time"};
 }
 
 EndpointPtr Subscriptions::rotate(const SubscriptionId& id, std::chrono::seconds grace, TimePoint now) {

@@ -18,6 +18,7 @@ inline constexpr std::chrono::milliseconds batch_time{1};
 
 FLYHOOK_DECL std::uint64_t content_hash(const Message& message);
 FLYHOOK_DECL std::string thrown_text();
+FLYHOOK_DECL std::uint64_t order_of(const Endpoint& endpoint, const Message& message);
 
 /// Tells a repeat from a conflict. Lengths in between, so that no two splits of the same bytes are alike.
 std::uint64_t content_hash(const Message& message) {
@@ -68,7 +69,7 @@ bool Engine::accept(Hand& hand) {
 }
 
 void Engine::encode_batch(Accepting& work) {
-  const auto began = Real::now();
+  const auto began = clock_.elapsed();
   std::size_t bytes = 0;
   if (work.rest.count == 0) {
     auto taken = intake_.take(batch_events);
@@ -87,8 +88,8 @@ void Engine::encode_batch(Accepting& work) {
     bytes += encode_one(work, std::move(event), *index);
     if (i % 4 != 0) continue;
     // The application's own threads come first: a request that was just answered must not wait for a batch to end.
-    std::this_thread::yield();
-    if (Real::now() - began > batch_time) break;
+    if (!has_no_threads()) std::this_thread::yield();
+    if (clock_.elapsed() - began > batch_time) break;
   }
 }
 
@@ -119,6 +120,8 @@ std::size_t Engine::encode_one(Accepting& work, std::unique_ptr<QueuedEvent> eve
     if (!options->key.empty()) message->key = std::move(options->key);
     message->headers = std::move(options->headers);
     message->trace_parent = std::move(options->trace_parent);
+    message->deliver_at = options->deliver_at;
+    message->expires_at = options->expires_at;
     // Ids of our own cannot repeat; the hash of their content would be work for nothing.
     if (!options->id.empty()) planned.content_hash = content_hash(*message);
   }
@@ -156,25 +159,50 @@ void Engine::append_batch(Accepting& work) {
   }
 
   const bool is_done = take_result(work, asked, result);
+  if (!result.overflowed.empty()) overflowed(std::move(result.overflowed));
   // Where some went through the store is there: what failed now is a first failure.
   if (work.planned.size() < events) work.backoff.succeeded();
   if (!is_done) work.backoff.failed(clock_.elapsed());
 }
 
+/// Which deliveries of a lane go one after the other: those with the same number, 0 excepted.
+std::uint64_t order_of(const Endpoint& endpoint, const Message& message) {
+  switch (endpoint.subscription.ordering) {
+    case Ordering::none: break;
+    case Ordering::strict: return 1;
+    case Ordering::per_key: return message.key.empty() ? 0 : fnv1a(message.key) | 1;
+  }
+  return 0;
+}
+
+/// Until the first attempt, from now on.
+std::chrono::nanoseconds Engine::first_wait(const Endpoint& endpoint, const Message& message, TimePoint now) const {
+  const auto random = attempt_hash(jitter_seed_ ^ fnv1a(message.id.value), endpoint.lane, 0);
+  const auto wait = jittered(endpoint.retry.schedule.front(), endpoint.retry.jitter, random);
+  return message.deliver_at ? std::max<std::chrono::nanoseconds>(wait, *message.deliver_at - now) : wait;
+}
+
 AppendBatch Engine::claim_room(Accepting& work) {
   AppendBatch batch;
   batch.events.reserve(work.planned.size());
+  batch.max_waiting_per_lane = options_.max_pending_per_endpoint;
   for (const auto& planned : work.planned)
     batch.events.push_back({planned.message, planned.content_hash, 0, planned.targets.size()});
 
+  const auto now = clock_.elapsed();
+  const auto wall = clock_.now();
   const std::lock_guard lock{mutex_};
+  scheduler_.see(now);
   for (std::size_t i = 0; i < work.planned.size(); ++i) {
     batch.events[i].first = batch.deliveries.size();
     for (const auto& target : work.planned[i].targets) {
       Lane& lane = scheduler_.lane_of(target);
       NewDelivery delivery;
       delivery.lane = lane.number;
-      delivery.take = !stopping_ && lane.may_take();
+      delivery.order = order_of(*target, *work.planned[i].message);
+      if (const auto wait = first_wait(*target, *work.planned[i].message, wall); wait.count() > 0)
+        delivery.due = stored_time(now + wait);
+      delivery.take = !delivery.due && !stopping_ && lane.may_take();
       delivery.epoch = lane.epoch;
       // Held until the answer, whatever it is: later deliveries of this batch are behind this one.
       if (delivery.take) ++lane.taking;
@@ -204,10 +232,13 @@ bool Engine::take_result(Accepting& work, const AppendBatch& asked, const Append
           counters_.cancelled.fetch_add(1, std::memory_order_relaxed);
         } else if (status == AppendStatus::accepted && made.as == AppendedAs::handed_out) {
           if (lane.is_open() && lane.epoch == wanted.epoch && !stopping_) {
-            lane.window.push_back({made.sequence, planned.message, planned.bodies, 0});
+            lane.window.push_back({made.sequence, planned.message, planned.bodies, 0, {}});
           } else {
             returns_.push_back({made.sequence, lane.number, wanted.epoch});
           }
+        } else if (status == AppendStatus::accepted && wanted.due) {
+          scheduler_.add_due(lane, wanted.due->time_since_epoch() - base_);
+          close_if_ended(lane);
         } else if (status == AppendStatus::accepted || is_known) {
           lane.more = true;
           close_if_ended(lane);

@@ -24,34 +24,34 @@ void count_duration(Histogram& histogram, std::chrono::nanoseconds duration) {
   histogram.sum_us += value;
 }
 
-void Engine::deposit(Settling settling) {
-  const auto& outcome = settling.outcome;
+void Engine::deposit(Settling settling, Clock_ns now) {
+  auto& outcome = settling.outcome;
   Lane* lane = scheduler_.find(outcome.claim.lane);
   if (outcome.attempt) {
     ++attempts_;
     if (outcome.status != DeliveryStatus::delivered) ++failed_attempts_;
     count_duration(attempt_latency_, outcome.attempt->duration);
   }
-  if (outcome.status == DeliveryStatus::pending) {
+  // What another URL answered says nothing of this one.
+  settling.is_of_another =
+      settling.endpoint != lane->endpoint &&
+      (lane->endpoint == nullptr || settling.endpoint->subscription.url != lane->endpoint->subscription.url);
+  if (settling.is_of_another) settling.bearing = {};
+  const bool is_cancelled = scheduler_.end(*lane, outcome.claim, settling.bearing);
+  if (is_cancelled) cancel_retry(settling);
+  if (settling.wait) outcome.next_attempt_at = stored_time(now + *settling.wait);
+  if (outcome.status == DeliveryStatus::pending && !settling.wait) {
     returns_.push_back(outcome.claim);
   } else {
     ++lane->unsettled;
     outcomes_.push_back(std::move(settling));
   }
-  scheduler_.end(*lane, outcome.claim.sequence);
+  scheduler_.update(*lane);
 }
 
 void Engine::give_back_window(Lane& lane) {
   const auto claims = scheduler_.withdraw(lane);
   returns_.insert(returns_.end(), claims.begin(), claims.end());
-}
-
-void Engine::close_if_ended(Lane& lane) {
-  if (lane.endpoint == nullptr) {
-    closings_.push_back({lane.number, DeliveryStatus::cancelled, "unsubscribed", CloseRequest{}.limit});
-  } else if (!lane.endpoint->subscription.enabled) {
-    closings_.push_back({lane.number, DeliveryStatus::dead, "disabled", CloseRequest{}.limit});
-  }
 }
 
 void Engine::call_store(Hand& hand, Next next) {
@@ -70,12 +70,18 @@ void Engine::call_store(Hand& hand, Next next) {
         hand.claimed.assign(hand.fetched.size(), {});
         for (std::size_t i = 0; i < hand.fetched.size(); ++i)
           for (auto& delivery : hand.fetched[i].deliveries)
-            hand.claimed[i].push_back({delivery.sequence, delivery.message,
-                                       shared_bodies(delivery.message, delivery.fan_out), delivery.attempts});
+            hand.claimed[i].push_back({delivery.sequence,
+                                       delivery.message,
+                                       shared_bodies(delivery.message, delivery.fan_out),
+                                       delivery.attempts,
+                                       {delivery.steps, delivery.deferrals}});
         break;
       }
       case Next::give_back: store_.give_back(hand.claims); break;
       case Next::close: hand.closed = store_.close(hand.closing); break;
+      case Next::disable:
+        hand.disabled = subscriptions_.disable(hand.disabling.endpoint, hand.disabling.reason, clock_.now());
+        break;
       case Next::own:
         hand.endpoints = subscriptions_.by_lane();
         hand.ownership = store_.acquire(owner_, clock_.now());
@@ -102,7 +108,8 @@ void Engine::apply(Hand& hand, Clock_ns now) {
   } else {
     backoff.succeeded();
   }
-  switch (std::exchange(hand.role_step, Next::nothing)) {
+  const auto step = std::exchange(hand.role_step, Next::nothing);
+  switch (step) {
     case Next::finish: apply_finished(hand, now); break;
     case Next::fetch: apply_fetched(hand, now); break;
     case Next::give_back:
@@ -115,12 +122,8 @@ void Engine::apply(Hand& hand, Clock_ns now) {
         }
       hand.claims.clear();
       break;
-    case Next::close:
-      if (!hand.failed && hand.closing.status == DeliveryStatus::dead) dead_ += hand.closed.count;
-      if (!hand.failed && hand.closing.status == DeliveryStatus::cancelled)
-        counters_.cancelled.fetch_add(hand.closed.count, std::memory_order_relaxed);
-      if (hand.failed || hand.closed.more) closings_.push_back(std::move(hand.closing));
-      break;
+    case Next::close: apply_closed(hand); break;
+    case Next::disable: apply_disabled(hand); break;
     case Next::own: apply_ownership(hand, now); break;
     case Next::nothing:
     case Next::report:
@@ -128,6 +131,7 @@ void Engine::apply(Hand& hand, Clock_ns now) {
     case Next::send:
     case Next::resolve: break;
   }
+  std::erase_if(cancelling_, [](const Cancelling& each) { return each.is_done; });
 }
 
 void Engine::apply_finished(Hand& hand, Clock_ns now) {
@@ -146,17 +150,9 @@ void Engine::apply_finished(Hand& hand, Clock_ns now) {
       own_at_ = now;
       close_if_ended(*lane);  // it waits again, and nobody is to send it
     } else {
-      const bool delivered = settling.outcome.status == DeliveryStatus::delivered;
-      ++(delivered ? delivered_ : dead_);
-      if (delivered && settling.outcome.attempt)
-        count_duration(delivery_latency_,
-                       settling.outcome.attempt->at + settling.outcome.attempt->duration - settling.message->created_at);
-      if (options_.observer != nullptr) {
-        auto& waiting = notices_[lane->number];
-        if (lane->notices++ == 0) notified_.push_back(lane->number);
-        waiting.push_back({record_of(settling)});
-      }
+      settled(*lane, settling, now);
     }
+    if (settling.outcome.attempt) weigh(*lane, settling, now);
     scheduler_.update(*lane);
   }
   // Before what came meanwhile: observers hear of a lane's outcomes in their order.
@@ -165,6 +161,37 @@ void Engine::apply_finished(Hand& hand, Clock_ns now) {
   hand.finished.clear();
   // What ended makes room in a store that was full.
   if (accept_is_full_.exchange(false)) accept_not_before_.store(0, std::memory_order_release);
+}
+
+/// An outcome is in the store.
+void Engine::settled(Lane& lane, Settling& settling, Clock_ns now) {
+  const auto& outcome = settling.outcome;
+  const auto& attempt = outcome.attempt;
+  switch (outcome.status) {
+    case DeliveryStatus::pending:
+      scheduler_.add_due(lane, std::max(outcome.next_attempt_at->time_since_epoch() - base_, now));
+      close_if_ended(lane);
+      if (is_cancelling(settling.message->id)) closings_.push_back(cancelling_of(settling.message->id));
+      break;
+    case DeliveryStatus::delivered:
+      ++delivered_;
+      if (attempt) count_duration(delivery_latency_, attempt->at + attempt->duration - settling.message->created_at);
+      break;
+    case DeliveryStatus::expired: ++expired_; break;
+    case DeliveryStatus::cancelled: counters_.cancelled.fetch_add(1, std::memory_order_relaxed); break;
+    case DeliveryStatus::dead:
+    case DeliveryStatus::in_flight: ++dead_; break;
+  }
+  // What it held back is the next one, and only a fetch brings it.
+  if (lane.is_ordered && is_final(outcome.status)) lane.more = true;
+  if (options_.observer != nullptr && (attempt || is_final(outcome.status)))
+    notice(lane, {attempt ? Notice::What::attempted : Notice::What::ended, record_of(settling), {}, {}});
+}
+
+void Engine::notice(Lane& lane, Notice notice) {
+  if (options_.observer == nullptr) return;
+  if (lane.notices++ == 0) notified_.push_back(lane.number);
+  notices_[lane.number].push_back(std::move(notice));
 }
 
 void Engine::apply_fetched(Hand& hand, Clock_ns now) {
@@ -181,7 +208,10 @@ void Engine::apply_fetched(Hand& hand, Clock_ns now) {
     if (!fetched.owned) own_at_ = now;
     const bool is_ours = fetched.owned && lane->epoch == want.epoch && lane->is_open() && !stopping_;
     for (auto& claimed : hand.claimed[i]) {
-      if (is_ours) {
+      if (is_cancelling(claimed.message->id)) {
+        returns_.push_back({claimed.sequence, want.lane, want.epoch});
+        closings_.push_back(cancelling_of(claimed.message->id));
+      } else if (is_ours) {
         lane->window.push_back(std::move(claimed));
       } else {
         returns_.push_back({claimed.sequence, want.lane, want.epoch});
@@ -201,12 +231,23 @@ void Engine::apply_ownership(Hand& hand, Clock_ns now) {
     own_at_ = own_backoff_.next;
     return;
   }
-  base_ = clock_.now().time_since_epoch() - now;
-  scheduler_.own(hand.ownership.slots);
+  const auto base = clock_.now().time_since_epoch() - now;
+  // Due times are stored by the base of their day: where the wall clock was set, the lanes ask the store anew.
+  if (std::chrono::abs(base - base_) > std::chrono::seconds{1}) {
+    scheduler_.each([&](Lane& lane) {
+      if (!lane.due) return;
+      lane.more = true;
+      scheduler_.update(lane);
+    });
+  }
+  base_ = base;
+  scheduler_.own(hand.ownership.slots);  // before the lanes below are made
   for (const auto& work : hand.ownership.lanes) {
     const auto endpoint = hand.endpoints.find(work.lane);
     if (endpoint == hand.endpoints.end()) continue;
+    const bool is_new = scheduler_.find(work.lane) == nullptr;
     Lane& lane = scheduler_.lane_of(endpoint->second);
+    if (is_new) lane.take_over(now);
     lane.more = true;
     scheduler_.update(lane);
   }
@@ -235,14 +276,33 @@ void Engine::notify(Hand& hand) {
   const Pool::Away away{pool_, hand.saw};  // user code takes the time it takes
   for (const auto& notice : hand.notices) {
     const auto& record = notice.record;
-    if (!record.attempts.empty()) tell([&](Observer& observer) { observer.on_attempt(record, record.attempts.back()); });
-    if (record.status == DeliveryStatus::delivered) tell([&](Observer& observer) { observer.on_delivered(record); });
-    if (record.status == DeliveryStatus::dead) tell([&](Observer& observer) { observer.on_dead(record); });
+    switch (notice.what) {
+      case Notice::What::attempted:
+        tell([&](Observer& observer) { observer.on_attempt(record, record.attempts.back()); });
+        [[fallthrough]];
+      case Notice::What::ended:
+        if (record.status == DeliveryStatus::delivered) tell([&](Observer& observer) { observer.on_delivered(record); });
+        if (record.status == DeliveryStatus::dead) tell([&](Observer& observer) { observer.on_dead(record); });
+        break;
+      case Notice::What::failing:
+        tell([&](Observer& observer) { observer.on_failing(masked(notice.endpoint->subscription), notice.reason); });
+        break;
+      case Notice::What::disabled:
+        tell([&](Observer& observer) { observer.on_disabled(masked(notice.endpoint->subscription), notice.reason); });
+        break;
+      case Notice::What::recovered:
+        tell([&](Observer& observer) { observer.on_recovered(masked(notice.endpoint->subscription)); });
+        break;
+    }
   }
 }
 
 void Engine::report(Hand& hand) {
   const Pool::Away away{pool_, hand.saw};
+  tell_left(hand);
+}
+
+void Engine::tell_left(Hand& hand) {
   // No structured binding: clang++ before 16 cannot capture one.
   for (const auto& dropped : std::exchange(hand.dropped, {}))
     tell([&](Observer& observer) { observer.on_dropped(dropped.first, dropped.second); });

@@ -11,18 +11,6 @@
 
 namespace flyhook::detail {
 
-class Engine::OnFlyhookThread {
- public:
-  OnFlyhookThread() : was_(std::exchange(on_flyhook_thread(), true)) {}
-  OnFlyhookThread(const OnFlyhookThread&) = delete;
-  OnFlyhookThread& operator=(const OnFlyhookThread&) = delete;
-  ~OnFlyhookThread() { on_flyhook_thread() = was_; }
-  bool is_nested() const { return was_; }
-
- private:
-  bool was_;
-};
-
 Worker::Turn Engine::turn(bool may_send) {
   const OnFlyhookThread here;
   Hand hand;
@@ -72,8 +60,9 @@ Engine::Next Engine::exchange(Hand& hand, bool may_send, bool may_settle) {
 }
 
 void Engine::hand_in(Hand& hand, Clock_ns now) {
+  scheduler_.see(now);
   if (hand.judged) {
-    deposit(std::move(*hand.judged));
+    deposit(std::move(*hand.judged), now);
     hand.judged.reset();
   }
   if (hand.resolved != nullptr) {
@@ -111,6 +100,10 @@ Engine::Next Engine::take_role(Hand& hand, Clock_ns now) {
     hand.role_step = Next::give_back;
   } else if (take_closing(hand)) {
     hand.role_step = Next::close;
+  } else if (!disablings_.empty()) {
+    hand.disabling = std::move(disablings_.back());
+    disablings_.pop_back();
+    hand.role_step = Next::disable;
   } else if (scheduler_.has_wants() && !stopping_) {
     hand.wants = scheduler_.wants(64);
     if (hand.wants.empty()) return Next::nothing;
@@ -158,18 +151,21 @@ Engine::Next Engine::take_job(Hand& hand, Clock_ns now) {
     hand.job.claim = {0, lane->number, lane->epoch};
     hand.job.endpoint = lane->endpoint;
     if (!is_late && now >= lane->resolved->refresh_at) hand.resolve_for = lane->endpoint;
-    auto claimed = scheduler_.start(*lane);
+    auto [claimed, is_probe] = scheduler_.start(*lane);
     hand.job.claim.sequence = claimed.sequence;
     hand.job.message = std::move(claimed.message);
     hand.job.bodies = std::move(claimed.bodies);
     hand.job.attempts = claimed.attempts;
+    hand.job.progress = claimed.progress;
+    hand.job.random = attempt_hash(jitter_seed_, claimed.sequence, claimed.attempts);
+    hand.job.trigger = is_probe ? AttemptTrigger::probe : claimed.trigger();
     return Next::send;
   }
   return Next::nothing;
 }
 
 void Engine::look(Hand& hand, Clock_ns now) {
-  const bool can_settle = !settle_held_ && (!outcomes_.empty() || !returns_.empty() || !closings_.empty());
+  const bool can_settle = !settle_held_ && (!outcomes_.empty() || !returns_.empty() || !closings_.empty() || !disablings_.empty());
   const bool can_own = !settle_held_ && !stopping_ && own_at_ && *own_at_ <= now;
   hand.saw.work_left = can_settle || can_own || !notified_.empty() || scheduler_.has_ready() || scheduler_.has_wants() ||
                        ((intake_.has_work() || accept_left_.load()) && now.count() >= accept_not_before_.load());
@@ -194,6 +190,7 @@ void Engine::perform(Hand& hand, Next next) {
     case Next::fetch:
     case Next::give_back:
     case Next::close:
+    case Next::disable:
     case Next::own: return call_store(hand, next);
   }
 }
@@ -232,17 +229,18 @@ void Engine::send(Hand& hand) {
 
   const auto began = clock_.now();
   const auto began_elapsed = clock_.elapsed();
+  if ((hand.judged = instead_of_sending(job, began))) return;
   if (job.resolved->addresses.empty()) {
     HttpResponse response;
     response.error = job.resolved->error;
-    hand.judged = conclude(std::move(job), std::move(response), began, Clock_ns{0});
+    hand.judged = conclude(std::move(job), std::move(response), began, Clock_ns{0}, began);
     return;
   }
   HttpRequest request;
   try {
     request = make_request(job, encoded(job, options_), options_, began, began_elapsed);
   } catch (const std::exception& error) {
-    hand.judged = give_up(std::move(job), error.what());
+    hand.judged = give_up(std::move(job), DeliveryStatus::dead, error.what());
     return;
   }
 
@@ -281,7 +279,7 @@ void Engine::send(Hand& hand) {
   exchange->is_sending = false;
   if (!exchange->is_answered) return;  // under way: its answer comes on another thread, or later on this one
   exchange->engine.reset();
-  hand.judged = conclude(std::move(exchange->job), std::move(exchange->response), began, exchange->took);
+  hand.judged = conclude(std::move(exchange->job), std::move(exchange->response), began, exchange->took, clock_.now());
 }
 
 void Engine::answered(const std::shared_ptr<Exchange>& exchange, HttpResponse response) {
@@ -293,7 +291,7 @@ void Engine::answered(const std::shared_ptr<Exchange>& exchange, HttpResponse re
     return;
   }
   Hand hand;
-  hand.judged = conclude(std::move(exchange->job), std::move(response), exchange->began, took);
+  hand.judged = conclude(std::move(exchange->job), std::move(response), exchange->began, took, clock_.now());
   send_on(hand);
 }
 
