@@ -1,0 +1,160 @@
+#include "simulation/oracle.hpp"
+
+#include <flyhook/id.hpp>
+
+#include <algorithm>
+
+// The oracle's view of the whole: after each settle, at checkpoints, at the end.
+
+using namespace flyhook;
+
+namespace simulation {
+
+std::chrono::nanoseconds Oracle::next_due() const {
+  Time next = Time::max();
+  for (const auto& [number, lane] : ledger_.lanes) {
+    if (!lane.is_open()) continue;
+    if (lane.waiting + lane.handed_out > lane.timed.size() + lane.under_way)
+      next = std::min(next, lane.rules.next_at(clock_.elapsed()));
+    if (lane.timed.empty()) continue;
+    next = std::min(next, std::chrono::duration_cast<Time>(lane.timed.begin()->first.time_since_epoch()) - base_);
+  }
+  return next;
+}
+
+void Oracle::settled() {
+  const auto now = clock_.elapsed();
+  latest_wall_ = std::max(latest_wall_, clock_.now());
+  if (!is_calm()) return;
+  if (ledger_.open_publishes > 0)
+    breach("an event waits in the intake though the store takes what it is given: " +
+           std::to_string(ledger_.open_publishes));
+  const TimePoint stored{std::chrono::duration_cast<TimePoint::duration>(base_ + now)};
+  for (auto& [number, lane] : ledger_.lanes) {
+    if (!lane.notices.empty()) breach("an observer was not told: " + lane.subscription.id.value);
+    if (ledger_.epochs[lane.slot] == 0) continue;
+    // Where slots are few some are kept for endpoints that answer fast, but never more than half.
+    const auto for_anyone = has_few_slots_ ? std::max<std::size_t>(1, slots_ / 2) : slots_;
+    const bool has_room = lane.under_way < lane.max_in_flight && ledger_.under_way < for_anyone;
+    const bool is_due = has_due(lane, stored);
+    const bool is_idle = lane.handed_out > lane.under_way;
+    if (!lane.is_open() && lane.is_removed && lane.waiting > 0)
+      breach("a delivery waits for an endpoint that is gone: " + lane.subscription.id.value);
+    if (!lane.is_open() || !has_room || (!is_due && !is_idle)) continue;
+    if (lane.rules.holds_back(now) || (has_few_slots_ && !lane.rules.is_healthy())) continue;
+    breach("a delivery is due, its endpoint has room and a slot is free, and nothing is sent: to " +
+           lane.subscription.id.value + ", " + std::to_string(lane.waiting) + " waiting, " +
+           std::to_string(lane.handed_out) + " handed out, " + std::to_string(lane.under_way) + " under way");
+  }
+}
+
+/// Something waits that is due and behind nothing.
+bool Oracle::has_due(const LaneFacts& lane, TimePoint stored) const {
+  if (lane.loose > 0) return true;
+  const auto is_first = [&](const DeliveryFacts& delivery) {
+    return delivery.order == 0 || *lane.ordered.at(delivery.order).begin() == delivery.sequence;
+  };
+  for (const auto& [due, sequence] : lane.timed) {
+    // Where the wall clock stepped, what was to wait for a time waits as long as it was meant to.
+    if (due > stored || clock_.elapsed() - base_moved_ < std::chrono::hours{5}) break;
+    const auto& delivery = ledger_.deliveries[sequence];
+    if (delivery.due_elapsed <= clock_.elapsed() && is_first(delivery)) return true;
+  }
+  return std::any_of(lane.ordered.begin(), lane.ordered.end(), [&](const auto& same) {
+    const auto& first = ledger_.deliveries[*same.second.begin()];
+    return first.place == Place::waiting && !first.due;
+  });
+}
+
+void Oracle::checkpoint(PublisherBase& publisher) {
+  const auto stats = publisher.stats();
+  const auto same = [&](const char* name, std::uint64_t counted, std::uint64_t least, std::uint64_t more = 0) {
+    log_.saw(name, {counted});
+    if (counted < least || counted > least + more)
+      breach(std::string{"Stats::"} + name + " is " + std::to_string(counted) + " and should be " + std::to_string(least) +
+             (more == 0 ? "" : " to " + std::to_string(least + more)));
+  };
+  same("published", stats.published, ledger_.accepted);
+  same("rejected", stats.rejected, ledger_.rejected);
+  same("callback_errors", stats.callback_errors, ledger_.callback_errors);
+  same("in_flight", stats.in_flight, ledger_.under_way);
+  same("pending", stats.pending, ledger_.not_ended - std::min(ledger_.not_ended, ledger_.under_way));
+  if (!is_calm()) return;
+  same("queued", stats.queued, ledger_.open_publishes);
+  same("dropped", stats.dropped, ledger_.dropped);
+  same("duplicates", stats.duplicates, ledger_.duplicates, ledger_.perhaps_duplicates);
+  same("attempts", stats.attempts, ledger_.attempts);
+  same("failed_attempts", stats.failed_attempts, ledger_.failed_attempts);
+  same("delivered", stats.delivered, ledger_.delivered);
+  same("dead", stats.dead, ledger_.dead);
+  same("expired", stats.expired, ledger_.expired);
+  same("cancelled", stats.cancelled, ledger_.cancelled, ledger_.perhaps_cancelled);
+}
+
+void Oracle::check_log(PublisherBase& publisher) {
+  DeliveryQuery query;
+  query.limit = 1000;
+  std::size_t listed = 0;
+  for (;;) {
+    const auto page = publisher.deliveries(query);
+    for (const auto& record : page) {
+      const auto* delivery = find(detail::delivery_sequence(record.id.value).value_or(0));
+      if (delivery == nullptr) return;
+      ++listed;
+      const bool is_same =
+          delivery->place == Place::ended
+              ? record.status == delivery->status && record.reason == delivery->reason
+              : record.status == (delivery->under_way > 0 ? DeliveryStatus::in_flight : DeliveryStatus::pending);
+      check(is_same, "the log shows another state than the delivery has", *delivery);
+      check(record.attempts.size() == delivery->answers.size(), "the log shows another number of attempts", *delivery);
+      check(record.event_id.value == ledger_.events[delivery->event].id &&
+                record.subscription_id == lane_of(*delivery).subscription.id,
+            "the log names another event or subscription", *delivery);
+    }
+    if (page.size() < query.limit) break;
+    query.cursor = page.back().id.value;
+  }
+  if (listed != ledger_.deliveries.size() - 1) breach("the log does not list every delivery once");
+}
+
+void Oracle::ended(PublisherBase& publisher) {
+  if (ledger_.not_ended > 0 || ledger_.open_publishes > 0)
+    return breach("something is still pending after faults ended and time went on: " + std::to_string(ledger_.not_ended) +
+                  " deliveries, " + std::to_string(ledger_.open_publishes) + " events");
+  for (const auto& delivery : ledger_.deliveries) {
+    if (delivery.sequence == 0) continue;
+    const auto& lane = lane_of(delivery);
+    const auto& answers = delivery.answers;
+    switch (delivery.status) {
+      case DeliveryStatus::delivered:
+        check(!answers.empty() && answers.back().is_success(), "delivered without a 2xx", delivery);
+        break;
+      case DeliveryStatus::dead:
+        check(!delivery.reason.empty(), "dead for no reason", delivery);
+        check(answers.empty() || !answers.back().is_success() || delivery.is_replayed, "dead after a 2xx", delivery);
+        check(
+            !answers.empty() || delivery.reason == "max_age" ||
+                std::any_of(lane.asked.begin(), lane.asked.end(), [](const Asked& asked) { return !asked.matches_at_all; }),
+            "dead without an attempt, of a subscription that was never disabled", delivery);
+        break;
+      case DeliveryStatus::cancelled:
+        check(lane.is_removed || ledger_.events[delivery.event].was_cancelled, "cancelled though nobody asked for it",
+              delivery);
+        break;
+      case DeliveryStatus::expired:
+        check(ledger_.events[delivery.event].expires_at.has_value(), "expired though nothing expires", delivery);
+        break;
+      case DeliveryStatus::pending:
+      case DeliveryStatus::in_flight: check(false, "ended without an end", delivery); break;
+    }
+    // Where an outcome was recorded, its answer lost and then its slot, the engine learns no more of it, and tells nobody.
+    if (delivery.claim_lost || delivery.is_replayed) continue;
+    check(delivery.told_delivered == (delivery.status == DeliveryStatus::delivered),
+          "its observer was not told once that it was delivered", delivery);
+    check(delivery.told_attempts == answers.size(), "its observer was not told of each attempt once", delivery);
+  }
+  checkpoint(publisher);
+  check_log(publisher);
+}
+
+}  // namespace simulation

@@ -1,0 +1,416 @@
+#include "simulation/oracle.hpp"
+
+#include <flyhook/id.hpp>
+
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+// The oracle at the store's port.
+
+using namespace flyhook;
+
+namespace simulation {
+
+// Subscriptions -------------------------------------------------------------------------------------------------------
+
+void Oracle::put(const SubscriptionRow& row, const PutResult& result) {
+  log_.saw("put", {result.stored, result.lane, result.version});
+  if (!result.stored) return;
+  auto& lane = ledger_.lanes[result.lane];
+  const auto& subscription = row.subscription;
+  const bool is_new = lane.number == 0;
+  const bool was_open = !is_new && lane.is_open();
+  const bool is_another =
+      !is_new && (subscription.url != lane.subscription.url || (subscription.enabled && !lane.subscription.enabled));
+  lane.number = result.lane;
+  lane.subscription = subscription;
+  lane.slot = slot_of(subscription.id);
+  lane.max_in_flight = subscription.max_in_flight.value_or(options_.max_in_flight_per_endpoint);
+  lane.capacity = std::max({lane.capacity, std::size_t{64}, 2 * lane.max_in_flight});
+  if (is_another) {
+    lane.rules.forget(clock_.elapsed());
+    lane.is_told_failing = false;
+  }
+  for (const auto& [host, at] : unresolved_)
+    if (subscription.url.find("//" + host + "/") != std::string::npos) lane.rules.could_not_resolve(at);
+  lane.is_known = lane.is_known || !is_new;
+  const auto& policy = subscription.retry ? *subscription.retry : options_.retry;
+  if (is_new || *lane.policy != policy) {
+    lane.policy = std::make_shared<const RetryPolicy>(policy);
+    lane.policy_since = clock_.elapsed();
+  }
+  lane.rules.set_rate(subscription.rate_limit, clock_.elapsed());
+  lane.rules.set_limit(lane.max_in_flight);
+  if (was_open && !lane.is_open()) lane.was_closed = true;
+  ledger_.lane_of[subscription.id.value] = result.lane;
+
+  Asked asked{++ledger_.changes, subscription.enabled, subscription.events, subscription.tenant, std::nullopt};
+  int n = 0;
+  if (std::sscanf(subscription.filter.c_str(), R"({"/n":{"$gte":%d}})", &n) == 1) asked.at_least = n;
+  lane.asked.push_back(std::move(asked));
+}
+
+void Oracle::removed(const SubscriptionId& id) {
+  log_.saw("removed", {ledger_.lane_of.at(id.value)});
+  auto& lane = ledger_.lanes.at(ledger_.lane_of.at(id.value));
+  lane.is_removed = lane.was_closed = true;
+  lane.asked.push_back({++ledger_.changes});
+  ledger_.lane_of.erase(id.value);
+}
+
+// Slots ---------------------------------------------------------------------------------------------------------------
+
+void Oracle::lose(const std::vector<bool>& slots) {
+  for (auto& delivery : ledger_.deliveries) {
+    if (delivery.place != Place::handed_out || !slots[lane_of(delivery).slot]) continue;
+    delivery.claim_lost = true;
+    wait_or_erase(delivery);
+  }
+}
+
+void Oracle::lost_all_slots() {
+  log_.saw("lost all slots", {});
+  lose(std::vector<bool>(slot_count, true));
+  is_unaware_ = true;
+}
+
+void Oracle::owned(const Ownership& real) {
+  std::array<std::uint64_t, slot_count> epochs{};
+  for (const auto& slot : real.slots) epochs[slot.index] = slot.epoch;
+  std::vector<bool> lost(slot_count);
+  bool any = false;
+  for (std::size_t i = 0; i < slot_count; ++i) {
+    lost[i] = epochs[i] != ledger_.epochs[i];
+    any = any || lost[i];
+  }
+  log_.saw("owned", {real.slots.size(), any});
+  if (any) lose(lost);
+  for (auto& [number, lane] : ledger_.lanes)
+    if (lost[lane.slot] && epochs[lane.slot] != 0 && lane.is_known) lane.rules.take_over(clock_.elapsed());
+  if (any) store_failed();
+  ledger_.epochs = epochs;
+  is_unaware_ = false;
+  const auto base = std::chrono::duration_cast<Time>(clock_.now().time_since_epoch()) - clock_.elapsed();
+  if (base != std::exchange(base_, base)) base_moved_ = clock_.elapsed();
+}
+
+// The way of a delivery -----------------------------------------------------------------------------------------------
+
+void Oracle::hand_out(DeliveryFacts& delivery, std::uint64_t epoch) {
+  auto& lane = lane_of(delivery);
+  check(delivery.place == Place::waiting, "the store hands out what does not wait", delivery);
+  check(is_owned(lane, epoch) || is_unaware_, "the store hands out to who does not hold the slot", delivery);
+  if (delivery.due) {
+    constexpr Time slack = std::chrono::milliseconds{1};
+    check(std::chrono::duration_cast<Time>(delivery.due->time_since_epoch()) <= base_ + clock_.elapsed() + slack,
+          "the store hands out before it is due", delivery);
+  }
+  leave(delivery);
+  delivery.place = Place::handed_out;
+  ++lane.handed_out;
+  const auto bound = lane.was_closed ? 2 * lane.capacity : lane.capacity;
+  check(lane.handed_out <= bound, "a lane's window holds more than its bound", delivery);
+}
+
+void Oracle::leave(DeliveryFacts& delivery) {
+  auto& lane = lane_of(delivery);
+  if (delivery.place == Place::waiting) {
+    --lane.waiting;
+    if (!delivery.due && delivery.order == 0) --lane.loose;
+    if (delivery.due) lane.timed.erase({*delivery.due, delivery.sequence});
+  } else if (delivery.place == Place::handed_out) {
+    if (--lane.handed_out == 0 && lane.is_open()) lane.was_closed = false;
+  }
+}
+
+void Oracle::wait(DeliveryFacts& delivery, std::optional<TimePoint> due) {
+  leave(delivery);
+  auto& lane = lane_of(delivery);
+  delivery.place = Place::waiting;
+  delivery.due = due;
+  ++lane.waiting;
+  if (!due && delivery.order == 0) ++lane.loose;
+  if (!due) return;
+  delivery.due_elapsed = std::chrono::duration_cast<Time>(due->time_since_epoch()) - base_;
+  lane.timed.emplace(*due, delivery.sequence);
+}
+
+/// As the store does with what comes back: of an erased event nothing waits.
+void Oracle::wait_or_erase(DeliveryFacts& delivery) {
+  if (!ledger_.events[delivery.event].is_erased) return wait(delivery, delivery.due);
+  end(delivery, DeliveryStatus::cancelled, "erased");
+}
+
+void Oracle::reopened(std::uint64_t sequence, const Reopened& real) {
+  log_.saw("reopened", {sequence, static_cast<std::uint64_t>(real.status)});
+  if (real.status != ReopenStatus::done) return;
+  auto* delivery = find(sequence);
+  if (delivery == nullptr) return;
+  check(delivery->place == Place::ended, "a delivery is opened again that had not ended", *delivery);
+  delivery->is_replayed = true;
+  delivery->is_cancelled = false;
+  delivery->account = {};
+  delivery->order = 0;
+  delivery->due.reset();
+  delivery->reason.clear();
+  delivery->status = DeliveryStatus::pending;
+  delivery->place = Place::waiting;
+  auto& lane = lane_of(*delivery);
+  ++lane.waiting;
+  ++lane.loose;
+  ++ledger_.not_ended;
+}
+
+void Oracle::erased(const EventId& id) {
+  const auto known = ledger_.event_of.find(id.value);
+  if (known == ledger_.event_of.end()) return;
+  auto& event = ledger_.events[known->second];
+  if (!event.is_appended) return;
+  event.is_erased = true;
+  for (const auto sequence : event.deliveries) {
+    auto& delivery = ledger_.deliveries[sequence];
+    if (delivery.place != Place::waiting) continue;
+    end(delivery, DeliveryStatus::cancelled, "erased");
+    ++ledger_.perhaps_cancelled;
+  }
+}
+
+void Oracle::end(DeliveryFacts& delivery, DeliveryStatus status, const std::string& reason) {
+  leave(delivery);
+  delivery.place = Place::ended;
+  delivery.status = status;
+  delivery.reason = reason;
+  --ledger_.not_ended;
+  if (delivery.order == 0) return;
+  auto& ordered = lane_of(delivery).ordered;
+  auto& same = ordered.at(delivery.order);
+  same.erase(delivery.sequence);
+  if (same.empty()) ordered.erase(delivery.order);
+}
+
+/// True where the event's type, tenant and data are what was asked for.
+static bool asks_for(const Asked& asked, const EventFacts& event) {
+  if (!asked.matches_at_all || asked.tenant != event.tenant || (asked.at_least && event.n < *asked.at_least)) return false;
+  return std::any_of(asked.patterns.begin(), asked.patterns.end(), [&](const std::string& pattern) {
+    if (pattern == "*" || pattern == event.type) return true;
+    return pattern.ends_with(".*") && event.type.starts_with(pattern.substr(0, pattern.size() - 1)) &&
+           event.type.size() >= pattern.size();
+  });
+}
+
+void Oracle::check_targets(const EventFacts& event, const NewEvent& appended, const std::vector<NewDelivery>& wanted) {
+  // Matched some time between publish and now: who asked all that time must be there, who never did must not.
+  std::size_t must = 0, found = 0;
+  for (const auto& [number, lane] : ledger_.lanes) {
+    bool always = !lane.asked.empty() && lane.asked.front().since <= event.published_at_change;
+    bool ever = false;
+    for (std::size_t i = lane.asked.size(); i-- > 0;) {
+      const bool asks = asks_for(lane.asked[i], event);
+      always = always && asks;
+      ever = ever || asks;
+      if (lane.asked[i].since <= event.published_at_change) break;
+    }
+    if (!ever) continue;
+    std::size_t times = 0;
+    for (std::size_t d = appended.first; d < appended.first + appended.count; ++d) times += wanted[d].lane == number;
+    if (times > 1) breach("an event has two deliveries to one subscription: " + event.id);
+    if (times == 0 && always)
+      breach("an event has no delivery to a subscription that asked for it: " + event.id + " to " +
+             lane.subscription.id.value);
+    must += always;
+    found += times;
+  }
+  if (found < must || found != appended.count)
+    breach("an event has a delivery to a subscription that did not ask for it: " + event.id);
+}
+
+void Oracle::append_unknown(const std::vector<NewEvent>& events) {
+  for (const auto& event : events) ledger_.repeats.insert(event.message.get());
+  store_failed();
+}
+
+void Oracle::appended(const std::vector<NewEvent>& events, const std::vector<NewDelivery>& wanted, const AppendResult& real,
+                      bool is_told) {
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    const auto& appended = events[i];
+    const auto status = real.events[i];
+    log_.saw("appended", {static_cast<std::uint64_t>(status), appended.count, is_told});
+    const auto known = ledger_.event_of.find(appended.message->id.value);
+    if (known == ledger_.event_of.end()) return breach("an event was appended that nobody published");
+    auto& event = ledger_.events[known->second];
+    const auto* message = appended.message.get();
+    const bool is_repeat = ledger_.repeats.contains(message);
+    if (status == AppendStatus::full) store_failed();
+    if (status == AppendStatus::accepted) {
+      if (event.is_appended) breach("one id was accepted twice by the store: " + event.id);
+      event.is_appended = true;
+      event.created = appended.message->created_at;
+      check_targets(event, appended, wanted);
+      for (std::size_t d = appended.first; d < appended.first + appended.count; ++d) {
+        const auto& made = real.deliveries[d];
+        if (made.sequence != ledger_.deliveries.size()) return breach("the store's sequence has a gap");
+        auto& delivery = ledger_.deliveries.emplace_back();
+        delivery.sequence = made.sequence;
+        delivery.lane = wanted[d].lane;
+        delivery.order = wanted[d].order;
+        delivery.event = known->second;
+        event.deliveries.push_back(made.sequence);
+        auto& lane = lane_of(delivery);
+        ++ledger_.not_ended;
+        ++lane.waiting;
+        lane.is_known = true;
+        if (delivery.order == 0) ++lane.loose;
+        if (delivery.order != 0) lane.ordered[delivery.order].insert(delivery.sequence);
+        if (wanted[d].due) wait(delivery, wanted[d].due);
+        if (made.closed) {
+          end(delivery, DeliveryStatus::cancelled, "unsubscribed");
+          ++(is_told ? ledger_.cancelled : ledger_.perhaps_cancelled);
+        } else if (made.as == AppendedAs::handed_out) {
+          check(wanted[d].take, "the store hands out what was not asked for", delivery);
+          hand_out(delivery, wanted[d].epoch);
+        }
+      }
+    }
+    if (!is_told || status == AppendStatus::unknown || status == AppendStatus::full) continue;
+    if (status == AppendStatus::duplicate) ++(is_repeat ? ledger_.perhaps_duplicates : ledger_.duplicates);
+    if (status != AppendStatus::conflict) close_event(event);  // a conflict is told as dropped
+    ledger_.repeats.erase(message);
+  }
+}
+
+void Oracle::fetched(std::span<const LaneWant> wants, const std::vector<LaneFetched>& real) {
+  for (std::size_t i = 0; i < wants.size(); ++i) {
+    log_.saw("fetched", {wants[i].lane, real[i].deliveries.size(), real[i].owned});
+    for (const auto& got : real[i].deliveries)
+      if (auto* delivery = find(got.sequence)) hand_out(*delivery, wants[i].epoch);
+  }
+}
+
+void Oracle::given_back(std::span<const Claim> claims) {
+  for (const auto& claim : claims) {
+    log_.saw("given back", {claim.sequence});
+    auto* delivery = find(claim.sequence);
+    if (delivery == nullptr || delivery->place != Place::handed_out || !is_owned(lane_of(*delivery), claim.epoch)) continue;
+    check(delivery->under_way == 0 || delivery->claim_lost, "a delivery is given back while its request is under way",
+          *delivery);
+    wait_or_erase(*delivery);
+  }
+}
+
+void Oracle::finished(const Outcome& outcome, FinishStatus real) {
+  log_.saw("finished",
+           {outcome.claim.sequence, static_cast<std::uint64_t>(outcome.status), static_cast<std::uint64_t>(real)});
+  auto* delivery = find(outcome.claim.sequence);
+  if (delivery == nullptr || real != FinishStatus::done || delivery->place != Place::handed_out) return;
+  check(delivery->under_way == 0 || delivery->claim_lost, "a delivery is finished while its request is under way",
+        *delivery);
+  check_outcome(*delivery, outcome);
+  if (is_final(outcome.status)) {
+    end(*delivery, outcome.status, outcome.reason);
+  } else if (ledger_.events[delivery->event].is_erased) {
+    end(*delivery, DeliveryStatus::cancelled, "erased");
+    ++ledger_.perhaps_cancelled;
+  } else {
+    wait(*delivery, outcome.next_attempt_at);
+  }
+}
+
+void Oracle::check_outcome(DeliveryFacts& delivery, const Outcome& outcome) {
+  const auto& event = ledger_.events[delivery.event];
+  const auto& lane = lane_of(delivery);
+  latest_wall_ = std::max(latest_wall_, clock_.now());
+  if (!outcome.attempt) {
+    if (delivery.claim_lost) return;
+    switch (outcome.status) {
+      case DeliveryStatus::expired:
+        return check(event.expires_at && *event.expires_at <= latest_wall_ + std::chrono::microseconds{1},
+                     "expired before its time", delivery);
+      case DeliveryStatus::cancelled: return check(event.was_cancelled, "cancelled though nobody asked for it", delivery);
+      case DeliveryStatus::dead:
+        return check(outcome.reason == "max_age" && event.created < latest_wall_, "dead without an attempt", delivery);
+      case DeliveryStatus::pending: return check(event.deliver_at.has_value(), "put off without an attempt", delivery);
+      case DeliveryStatus::delivered:
+      case DeliveryStatus::in_flight: return check(false, "delivered without an attempt", delivery);
+    }
+    return;
+  }
+  const auto& attempt = *outcome.attempt;
+  const bool was_sent = attempt.error.rfind("dns", 0) != 0 && attempt.error.rfind("refused_address", 0) != 0;
+  if (!was_sent) {
+    delivery.last = Answered{0, attempt.error, std::nullopt, attempt.at, base_ + clock_.elapsed()};
+    delivery.policy = lane.policy;
+    lane_of(delivery).rules.note_failure(clock_.elapsed());
+  }
+  if (!delivery.last) return check(false, "an outcome has an attempt that was never made", delivery);
+  const auto last = *std::exchange(delivery.last, std::nullopt);
+  check(last.status == attempt.status || delivery.claim_lost, "the attempt recorded is not the one that was made",
+        delivery);
+  delivery.answers.push_back(last);
+  const auto policy = delivery.policy;
+  const auto expected = expected_after(*policy, delivery.account, last, {event.created, event.expires_at});
+  if (delivery.claim_lost) return;
+  // What was not sent was judged some time ago, where the store failed since.
+  if (!was_sent && (!is_calm() || clock_.elapsed() - lane.policy_since < std::chrono::hours{1})) return;
+  if (outcome.status == DeliveryStatus::cancelled && expected.status == DeliveryStatus::pending)
+    return check(event.was_cancelled, "cancelled though nobody asked for it", delivery);
+  if (outcome.status == DeliveryStatus::dead && expected.may_be_too_old) return;
+  check(!expected.is_too_old, "a delivery is to be tried again after its max_age", delivery);
+  check(outcome.status == expected.status, "a delivery's outcome is not what its answers and its policy ask for", delivery);
+  if (outcome.status != DeliveryStatus::pending) return;
+  check(outcome.steps == delivery.account.steps && outcome.deferrals == delivery.account.holds,
+        "the account of the schedule is another than its answers'", delivery);
+  if (!outcome.next_attempt_at) return check(last.is_cancelled(), "a retry has no time", delivery);
+  const auto wait = std::chrono::duration_cast<Time>(outcome.next_attempt_at->time_since_epoch()) - last.stored;
+  constexpr Time slack = std::chrono::milliseconds{2};
+  check(wait >= expected.earliest - slack && wait <= expected.latest + slack, "a retry waits another time than its step's",
+        delivery);
+}
+
+void Oracle::finish_told(const Outcome& outcome, FinishStatus told) {
+  if (told == FinishStatus::unknown) return store_failed();
+  auto* delivery = find(outcome.claim.sequence);
+  if (delivery == nullptr) return;
+  if (outcome.attempt) ++ledger_.attempts;
+  if (outcome.attempt && outcome.status != DeliveryStatus::delivered) ++ledger_.failed_attempts;
+  if (told == FinishStatus::stale) {
+    delivery->claim_lost = true;  // also where it was recorded, the answer was `unknown`, and then the slot was lost
+    return store_failed();
+  }
+  if (outcome.status == DeliveryStatus::delivered) ++ledger_.delivered;
+  if (outcome.status == DeliveryStatus::dead) ++ledger_.dead;
+  if (outcome.status == DeliveryStatus::expired) ++ledger_.expired;
+  if (outcome.status == DeliveryStatus::cancelled) ++ledger_.cancelled;
+  if (outcome.attempt || outcome.status == DeliveryStatus::dead)
+    lane_of(*delivery).notices.push_back({outcome.claim.sequence, outcome.status, outcome.attempt.has_value()});
+}
+
+void Oracle::closed(const CloseRequest& request, const Closed& real) {
+  log_.saw("closed", {request.lane, real.count});
+  std::size_t count = 0;
+  const auto close = [&](DeliveryFacts& delivery) {
+    if (delivery.place != Place::waiting || delivery.sequence == 0 || count >= request.limit) return;
+    if (request.lane != 0 && delivery.lane != request.lane) return;
+    ++count;
+    end(delivery, request.status, request.reason);
+  };
+  if (request.event.value.empty()) {
+    for (auto& delivery : ledger_.deliveries) close(delivery);
+  } else if (const auto known = ledger_.event_of.find(request.event.value); known != ledger_.event_of.end()) {
+    if (!ledger_.events[known->second].was_cancelled) breach("deliveries of an event were closed that nobody cancelled");
+    for (const auto sequence : ledger_.events[known->second].deliveries) close(ledger_.deliveries[sequence]);
+  }
+  if (count != real.count) breach("the store closed another number than was waiting");
+  if (request.status == DeliveryStatus::dead) ledger_.dead += real.count;
+  if (request.status == DeliveryStatus::cancelled) ledger_.cancelled += real.count;
+  for (const auto& record : real.records) {
+    auto* delivery = find(detail::delivery_sequence(record.id.value).value_or(0));
+    if (delivery != nullptr) lane_of(*delivery).notices.push_back({delivery->sequence, record.status, false});
+  }
+  if (request.lane == 0) return;
+  const auto& lane = ledger_.lanes.at(request.lane);
+  if (lane.is_open() && real.count > 0)
+    breach("deliveries of an open subscription were closed: " + lane.subscription.id.value);
+}
+
+}  // namespace simulation
