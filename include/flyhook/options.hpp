@@ -48,8 +48,7 @@ struct Retention {
   friend bool operator==(const Retention&, const Retention&) = default;
 };
 
-/// The engine's settings. Not built yet, and refused with `unsupported` unless left at their default: `role`,
-/// `max_pending_per_endpoint`.
+/// The engine's settings. Not built yet, and refused with `unsupported` unless left at its default: `role`.
 struct Options {
   /// Most threads that send at a time; they come when needed and go after 10 s idle. 0: none at all, `settle` and `drain`
   /// run the engine on the caller's thread.
@@ -81,9 +80,9 @@ struct Options {
   Headers headers{};                       ///< sent with every request
   Retention retention{};                   ///< of the default store; a store given has its own
   Role role = Role::all;
-  std::string ca_file{};                         ///< PEM file of the trusted authorities; empty: the system's
-  std::size_t max_subscriptions_per_tenant = 0;  ///< 0: no limit
-  std::size_t max_pending_per_endpoint = 1'000'000;
+  std::string ca_file{};                             ///< PEM file of the trusted authorities; empty: the system's
+  std::size_t max_subscriptions_per_tenant = 0;      ///< 0: no limit
+  std::size_t max_pending_per_endpoint = 1'000'000;  ///< beyond it the oldest that waits is dead, "overflow"; at least 1
   std::vector<EventType> event_types{};  ///< if given, other types are `invalid` and patterns that match none are refused
   /// Fills a buffer with random bytes, for ids and secrets; empty: OpenSSL. Thread-safe.
   std::function<void(void* buffer, std::size_t size)> random{};

@@ -63,7 +63,7 @@ class PublisherBase {
   FLYHOOK_DECL bool resume(const SubscriptionId& id);
 
   /// After a 410, `disable_after` or an update that disabled it: events published from then on reach it again. What was not
-  /// delivered until then is dead, and may be replayed, or was never made. False: no such id.
+  /// delivered until then is dead, or was never made; `recover` brings both. False: no such id.
   FLYHOOK_DECL bool enable(const SubscriptionId& id);
 
   /// Gives it a new secret and returns what its receiver needs: a "whsec_", or, if it signs with a "whsk_", the "whpk_" of

@@ -32,7 +32,7 @@ struct Stats {
   std::size_t queued{};               ///< events in the intake
   std::size_t pending{};              ///< deliveries that are not final and not in flight
   std::size_t in_flight{};            ///< requests under way
-  std::uint64_t callback_errors{};    ///< exceptions thrown by user code: observers, transports, resolvers
+  std::uint64_t callback_errors{};    ///< exceptions thrown by user code: observers, transports
   std::uint64_t store_errors{};       ///< store calls that threw or answered `unknown`
   std::size_t threads{};              ///< sending threads alive
   Histogram attempt_latency{};        ///< from sending a request to the end of its answer

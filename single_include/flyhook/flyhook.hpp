@@ -3230,8 +3230,7 @@ struct Retention {
   friend bool operator==(const Retention&, const Retention&) = default;
 };
 
-/// The engine's settings. Not built yet, and refused with `unsupported` unless left at their default: `role`,
-/// `max_pending_per_endpoint`.
+/// The engine's settings. Not built yet, and refused with `unsupported` unless left at its default: `role`.
 struct Options {
   /// Most threads that send at a time; they come when needed and go after 10 s idle. 0: none at all, `settle` and `drain`
   /// run the engine on the caller's thread.
@@ -3263,9 +3262,9 @@ struct Options {
   Headers headers{};                       ///< sent with every request
   Retention retention{};                   ///< of the default store; a store given has its own
   Role role = Role::all;
-  std::string ca_file{};                         ///< PEM file of the trusted authorities; empty: the system's
-  std::size_t max_subscriptions_per_tenant = 0;  ///< 0: no limit
-  std::size_t max_pending_per_endpoint = 1'000'000;
+  std::string ca_file{};                             ///< PEM file of the trusted authorities; empty: the system's
+  std::size_t max_subscriptions_per_tenant = 0;      ///< 0: no limit
+  std::size_t max_pending_per_endpoint = 1'000'000;  ///< beyond it the oldest that waits is dead, "overflow"; at least 1
   std::vector<EventType> event_types{};  ///< if given, other types are `invalid` and patterns that match none are refused
   /// Fills a buffer with random bytes, for ids and secrets; empty: OpenSSL. Thread-safe.
   std::function<void(void* buffer, std::size_t size)> random{};
@@ -4476,7 +4475,7 @@ struct Stats {
   std::size_t queued{};               ///< events in the intake
   std::size_t pending{};              ///< deliveries that are not final and not in flight
   std::size_t in_flight{};            ///< requests under way
-  std::uint64_t callback_errors{};    ///< exceptions thrown by user code: observers, transports, resolvers
+  std::uint64_t callback_errors{};    ///< exceptions thrown by user code: observers, transports
   std::uint64_t store_errors{};       ///< store calls that threw or answered `unknown`
   std::size_t threads{};              ///< sending threads alive
   Histogram attempt_latency{};        ///< from sending a request to the end of its answer
@@ -4538,7 +4537,7 @@ class PublisherBase {
   FLYHOOK_DECL bool resume(const SubscriptionId& id);
 
   /// After a 410, `disable_after` or an update that disabled it: events published from then on reach it again. What was not
-  /// delivered until then is dead, and may be replayed, or was never made. False: no such id.
+  /// delivered until then is dead, or was never made; `recover` brings both. False: no such id.
   FLYHOOK_DECL bool enable(const SubscriptionId& id);
 
   /// Gives it a new secret and returns what its receiver needs: a "whsec_", or, if it signs with a "whsk_", the "whpk_" of
@@ -9178,7 +9177,8 @@ std::uint64_t order_of(const Endpoint& endpoint, const Message& message) {
 std::chrono::nanoseconds Engine::first_wait(const Endpoint& endpoint, const Message& message, TimePoint now) const {
   const auto random = attempt_hash(jitter_seed_ ^ fnv1a(message.id.value), endpoint.lane, 0);
   const auto wait = jittered(endpoint.retry.schedule.front(), endpoint.retry.jitter, random);
-  return message.deliver_at ? std::max<std::chrono::nanoseconds>(wait, *message.deliver_at - now) : wait;
+  const bool is_later = message.deliver_at && *message.deliver_at > now;
+  return is_later ? std::max<std::chrono::nanoseconds>(wait, *message.deliver_at - now) : wait;
 }
 
 AppendBatch Engine::claim_room(Accepting& work) {
@@ -9603,17 +9603,29 @@ bool Engine::erase(const EventId& event) {
 
 /// The store has more for these lanes than they know.
 void Engine::more_in(std::span<const std::uint64_t> lanes) {
-  const auto endpoints = subscriptions_.by_lane();
+  const auto look = [&](Lane& lane) {
+    lane.more = true;
+    close_if_ended(lane);
+    scheduler_.update(lane);
+  };
+  std::vector<std::uint64_t> unknown;
   {
     const std::lock_guard lock{mutex_};
     for (const auto number : lanes) {
-      const auto endpoint = endpoints.find(number);
-      if (endpoint == endpoints.end()) continue;
-      Lane& lane = scheduler_.lane_of(endpoint->second);
-      lane.more = true;
-      close_if_ended(lane);
-      scheduler_.update(lane);
+      Lane* const lane = scheduler_.find(number);
+      if (lane == nullptr) {
+        unknown.push_back(number);
+      } else {
+        look(*lane);
+      }
     }
+  }
+  if (!unknown.empty()) {
+    const auto endpoints = subscriptions_.by_lane();
+    const std::lock_guard lock{mutex_};
+    for (const auto number : unknown)
+      if (const auto endpoint = endpoints.find(number); endpoint != endpoints.end())
+        look(scheduler_.lane_of(endpoint->second));
   }
   pool_.ring();
 }

@@ -202,10 +202,12 @@ TEST_CASE("deliver_at in the past is now") {
   EngineSession session{contract::each_steady_store()};
   session.subscribe("one");
   PublishOptions options;
-  options.deliver_at = session.clock->now() - 1h;
-  session.publish("order.paid", 1, options);
+  for (const auto past : {session.clock->now() - 1h, TimePoint{}, TimePoint::min()}) {
+    options.deliver_at = past;
+    session.publish("order.paid", 1, options);
+  }
   session.settle();
-  CHECK(session.transport->sent_at() == Times{0s});
+  CHECK(session.transport->sent_at() == Times{0s, 0s, 0s});
 }
 
 TEST_CASE("what is not delivered by expires_at expires then, in the middle of its schedule too") {

@@ -179,7 +179,8 @@ std::uint64_t order_of(const Endpoint& endpoint, const Message& message) {
 std::chrono::nanoseconds Engine::first_wait(const Endpoint& endpoint, const Message& message, TimePoint now) const {
   const auto random = attempt_hash(jitter_seed_ ^ fnv1a(message.id.value), endpoint.lane, 0);
   const auto wait = jittered(endpoint.retry.schedule.front(), endpoint.retry.jitter, random);
-  return message.deliver_at ? std::max<std::chrono::nanoseconds>(wait, *message.deliver_at - now) : wait;
+  const bool is_later = message.deliver_at && *message.deliver_at > now;
+  return is_later ? std::max<std::chrono::nanoseconds>(wait, *message.deliver_at - now) : wait;
 }
 
 AppendBatch Engine::claim_room(Accepting& work) {

@@ -320,17 +320,29 @@ bool Engine::erase(const EventId& event) {
 
 /// The store has more for these lanes than they know.
 void Engine::more_in(std::span<const std::uint64_t> lanes) {
-  const auto endpoints = subscriptions_.by_lane();
+  const auto look = [&](Lane& lane) {
+    lane.more = true;
+    close_if_ended(lane);
+    scheduler_.update(lane);
+  };
+  std::vector<std::uint64_t> unknown;
   {
     const std::lock_guard lock{mutex_};
     for (const auto number : lanes) {
-      const auto endpoint = endpoints.find(number);
-      if (endpoint == endpoints.end()) continue;
-      Lane& lane = scheduler_.lane_of(endpoint->second);
-      lane.more = true;
-      close_if_ended(lane);
-      scheduler_.update(lane);
+      Lane* const lane = scheduler_.find(number);
+      if (lane == nullptr) {
+        unknown.push_back(number);
+      } else {
+        look(*lane);
+      }
     }
+  }
+  if (!unknown.empty()) {
+    const auto endpoints = subscriptions_.by_lane();
+    const std::lock_guard lock{mutex_};
+    for (const auto number : unknown)
+      if (const auto endpoint = endpoints.find(number); endpoint != endpoints.end())
+        look(scheduler_.lane_of(endpoint->second));
   }
   pool_.ring();
 }
