@@ -26,6 +26,7 @@ struct Rebinding {
       : outside(std::move(outside_does), nullptr, "127.0.0.2"), inside(answer_all, nullptr, "127.0.0.1", outside.port()) {
     Options options;
     options.threads = 2;
+    options.retry = RetryPolicy::none();  // what is looked at is the new event's attempt
     options.url_policy.allow = {"127.0.0.2"};
     options.resolver = [turned = turned](const std::string&) {
       return std::vector<std::string>{*turned ? "127.0.0.1" : "127.0.0.2"};
