@@ -50,7 +50,7 @@ struct Claimed {
 struct Flying {
   std::uint64_t sequence = 0;
   std::uint64_t epoch = 0;  ///< under which it was claimed: after a take-over the same delivery may be under way twice
-  const Message* message = nullptr;  ///< held by whoever sends it
+  std::shared_ptr<const Message> message{};
   std::chrono::nanoseconds since{0};
   bool is_probe = false;
   bool is_cancelled = false;  ///< not to be tried again

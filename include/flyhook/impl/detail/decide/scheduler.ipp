@@ -227,7 +227,7 @@ Scheduler::Started Scheduler::start(Lane& lane) {
   Started started{std::move(lane.window.front()), lane.breaker.start()};
   lane.window.pop_front();
   lane.bucket.take(now_);
-  lane.in_flight.push_back({started.claimed.sequence, lane.epoch, started.claimed.message.get(), now_, started.is_probe});
+  lane.in_flight.push_back({started.claimed.sequence, lane.epoch, started.claimed.message, now_, started.is_probe});
   ++in_flight_;
   if (lane.is_slow) {
     ++slow_in_flight_;
@@ -253,17 +253,17 @@ bool Scheduler::end(Lane& lane, const Claim& claim, const Bearing& bearing) {
   const auto ended = std::find_if(flying.begin(), flying.end(), [&](const Flying& each) {
     return each.sequence == claim.sequence && each.epoch == claim.epoch;
   });
-  const auto [sequence, epoch, message, since, is_probe, is_cancelled] = *ended;
   std::swap(*ended, flying.back());
+  const Flying over = std::move(flying.back());
   flying.pop_back();
   --in_flight_;
   if (lane.is_slow) --slow_in_flight_;
-  if (bearing.breaker != Bearing::Breaker::none) lane.note_duration(now_ - since);
+  if (bearing.breaker != Bearing::Breaker::none) lane.note_duration(now_ - over.since);
   classify(lane);
 
   switch (bearing.breaker) {
-    case Bearing::Breaker::none: lane.breaker.uncounted(now_, is_probe); break;
-    case Bearing::Breaker::failure: lane.breaker.failed(now_, is_probe); break;
+    case Bearing::Breaker::none: lane.breaker.uncounted(now_, over.is_probe); break;
+    case Bearing::Breaker::failure: lane.breaker.failed(now_, over.is_probe); break;
     case Bearing::Breaker::success:
       lane.breaker.succeeded();
       lane.concurrency.succeeded();
@@ -275,7 +275,7 @@ bool Scheduler::end(Lane& lane, const Claim& claim, const Bearing& bearing) {
   const bool is_enabled = lane.endpoint != nullptr && lane.endpoint->subscription.enabled;
   lane.is_ending = lane.is_ending || (bearing.is_gone && is_enabled);
   update(lane);
-  return is_cancelled;
+  return over.is_cancelled;
 }
 
 void Scheduler::set_due(Lane& lane, std::optional<Nanoseconds> due) {
