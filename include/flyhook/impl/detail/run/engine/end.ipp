@@ -148,14 +148,17 @@ std::string Engine::count_closed(const CloseRequest& request, Closed& closed) {
     dead_ += closed.count;
   }
   for (const auto number : closed.lanes)
-    if (Lane* lane = scheduler_.find(number); lane != nullptr && lane->endpoint != nullptr) {
-      if (lane->is_ordered) lane->more = true;
-      for (auto& record : closed.records)
-        if (record.subscription_id == lane->endpoint->subscription.id)
-          notice(*lane, {Notice::What::ended, std::move(record), {}, {}});
+    if (Lane* lane = scheduler_.find(number); lane != nullptr && lane->is_ordered) {
+      lane->more = true;
       scheduler_.update(*lane);
     }
-  const auto told = closed.records.size();
+  // What is listed is of one lane. It may be unsubscribed by now, and its outcomes are told all the same.
+  std::size_t told = 0;
+  if (Lane* lane = scheduler_.find(request.lane); lane != nullptr && options_.observer != nullptr) {
+    told = closed.records.size();
+    for (auto& record : closed.records) notice(*lane, {Notice::What::ended, std::move(record), {}, {}});
+    scheduler_.update(*lane);
+  }
   closed.records.clear();
   if (request.status == DeliveryStatus::cancelled || closed.count <= told) return {};
   return std::to_string(closed.count - told) + " more deliveries of one subscription are dead: " + request.reason;
