@@ -6701,7 +6701,6 @@ void Lane::set_endpoint(EndpointPtr its_endpoint, Nanoseconds now) {
     hold.reset();
     is_ending = false;
     concurrency = Concurrency{endpoint->max_in_flight};
-    is_ending = false;
     for (auto& each : in_flight) each.is_probe = false;
   }
   is_ordered = is_ordered || endpoint->subscription.ordering != Ordering::none;  // what is stored stays as it was
@@ -7482,8 +7481,8 @@ Settling settling_of(Job job) {
 
 Settling conclude(Job job, HttpResponse response, TimePoint began, std::chrono::nanoseconds took, TimePoint now) {
   const auto& message = *job.message;
-  auto verdict = judge(
-      response, {job.endpoint->retry, job.progress, job.random, now, message.created_at, message.expires_at});
+  auto verdict =
+      judge(response, {job.endpoint->retry, job.progress, job.random, now, message.created_at, message.expires_at});
   const auto trigger = job.trigger;
   auto settling = settling_of(std::move(job));
   auto& outcome = settling.outcome;
@@ -8391,6 +8390,9 @@ class Subscriptions {
   FLYHOOK_DECL void load_instead_of(const EndpointPtr& known);
   FLYHOOK_DECL void check(const Subscription& subscription) const;
   FLYHOOK_DECL void check_url(const std::string& url, const EndpointPtr& known, std::string& checked) const;
+  template <class Make>
+  EndpointPtr rewrite(const SubscriptionId& id, Make make);
+  [[noreturn]] FLYHOOK_DECL static void throw_contended(const SubscriptionId& id);
   FLYHOOK_DECL EndpointPtr write(SubscriptionRow row, std::uint64_t expected);
   FLYHOOK_DECL EndpointPtr add(Subscription subscription, TimePoint now);
   FLYHOOK_DECL std::function<void(void*, std::size_t)> random() const;
@@ -8545,58 +8547,56 @@ EndpointPtr Subscriptions::subscribe(Subscription subscription, TimePoint now, b
     if (endpoint != nullptr) return endpoint;
     load_instead_of(known);  // somebody else wrote first
   }
-  throw Error{ErrorCode::unavailable, "id", "\"" + subscription.id.value + "\" is being changed all the time"};
+  throw_contended(subscription.id);
+}
+
+/// Writes what `make` makes of the endpoint as it is, again where somebody else wrote first; nullopt: nothing to write.
+template <class Make>
+EndpointPtr Subscriptions::rewrite(const SubscriptionId& id, Make make) {
+  const Change change{*this};
+  for (int i = 0; i < most_tries; ++i) {
+    const auto known = find(id);
+    if (known == nullptr) return nullptr;
+    std::optional<SubscriptionRow> row = make(known);
+    if (!row) return nullptr;
+    if (auto endpoint = write(std::move(*row), known->version)) return endpoint;
+    load_instead_of(known);
+  }
+  throw_contended(id);
+}
+
+void Subscriptions::throw_contended(const SubscriptionId& id) {
+  throw Error{ErrorCode::unavailable, "id", "\"" + id.value + "\" is being changed all the time"};
 }
 
 EndpointPtr Subscriptions::update(const SubscriptionId& id, const SubscriptionPatch& patch, TimePoint now) {
   std::string checked;
-  const Change change{*this};
-  for (int i = 0; i < most_tries; ++i) {
-    const auto known = find(id);
-    if (known == nullptr) return nullptr;
+  return rewrite(id, [&](const EndpointPtr& known) {
     auto subscription = patched(known->subscription, patch);
     const WipeAtEnd wiped{subscription.secret};
     check(subscription);
     check_url(subscription.url, known, checked);
-    if (auto endpoint =
-            write(with_secrets(std::move(subscription), known->subscription.secret, known->previous_secrets, now),
-                  known->version))
-      return endpoint;
-    load_instead_of(known);
-  }
-  throw Error{ErrorCode::unavailable, "id", "\"" + id.value + "\" is being changed all the time"};
+    return std::optional{with_secrets(std::move(subscription), known->subscription.secret, known->previous_secrets, now)};
+  });
 }
 
 EndpointPtr Subscriptions::disable(const EndpointPtr& endpoint, const std::string& reason, TimePoint now) {
-  const Change change{*this};
-  for (int i = 0; i < most_tries; ++i) {
-    const auto known = find(endpoint->subscription.id);
-    if (known == nullptr || known->lane != endpoint->lane || !known->subscription.enabled ||
+  return rewrite(endpoint->subscription.id, [&](const EndpointPtr& known) -> std::optional<SubscriptionRow> {
+    if (known->lane != endpoint->lane || !known->subscription.enabled ||
         known->subscription.url != endpoint->subscription.url)
-      return nullptr;
+      return std::nullopt;
     auto subscription = known->subscription;
     subscription.enabled = false;
     subscription.disabled_reason = reason;
-    if (auto disabled =
-            write(with_secrets(std::move(subscription), known->subscription.secret, known->previous_secrets, now),
-                  known->version))
-      return disabled;
-    load_instead_of(known);
-  }
-  throw Error{ErrorCode::unavailable, "id", "\"" + endpoint->subscription.id.value + "\" is being changed all the time"};
+    return with_secrets(std::move(subscription), known->subscription.secret, known->previous_secrets, now);
+  });
 }
 
 EndpointPtr Subscriptions::rotate(const SubscriptionId& id, std::chrono::seconds grace, TimePoint now) {
-  const Change change{*this};
-  for (int i = 0; i < most_tries; ++i) {
-    const auto known = find(id);
-    if (known == nullptr) return nullptr;
-    auto row = rotated(known->subscription, generate_secret_like(known->subscription.secret, random()),
-                       known->previous_secrets, grace, now);
-    if (auto endpoint = write(std::move(row), known->version)) return endpoint;
-    load_instead_of(known);
-  }
-  throw Error{ErrorCode::unavailable, "id", "\"" + id.value + "\" is being changed all the time"};
+  return rewrite(id, [&](const EndpointPtr& known) {
+    return std::optional{rotated(known->subscription, generate_secret_like(known->subscription.secret, random()),
+                                 known->previous_secrets, grace, now)};
+  });
 }
 
 std::function<void(void*, std::size_t)> Subscriptions::random() const {
@@ -9964,9 +9964,9 @@ namespace flyhook::detail {
 
 bool Engine::is_quiet(Clock_ns now) const {
   return !intake_.has_work() && !intake_.is_held() && !accept_left_.load() && !settle_held_ && outcomes_.empty() &&
-         returns_.empty() && closings_.empty() && disablings_.empty() && scheduler_.in_flight() == 0 && !scheduler_.has_ready() &&
-         !scheduler_.has_wants() && !scheduler_.is_resolving() && notices_.empty() && !(own_at_ && *own_at_ <= now) &&
-         !(scheduler_.next_due() && *scheduler_.next_due() <= now);
+         returns_.empty() && closings_.empty() && disablings_.empty() && scheduler_.in_flight() == 0 &&
+         !scheduler_.has_ready() && !scheduler_.has_wants() && !scheduler_.is_resolving() && notices_.empty() &&
+         !(own_at_ && *own_at_ <= now) && !(scheduler_.next_due() && *scheduler_.next_due() <= now);
 }
 
 bool Engine::is_still() const {
@@ -10330,7 +10330,8 @@ Engine::Next Engine::take_job(Hand& hand, Clock_ns now) {
 }
 
 void Engine::look(Hand& hand, Clock_ns now) {
-  const bool can_settle = !settle_held_ && (!outcomes_.empty() || !returns_.empty() || !closings_.empty() || !disablings_.empty());
+  const bool can_settle =
+      !settle_held_ && (!outcomes_.empty() || !returns_.empty() || !closings_.empty() || !disablings_.empty());
   const bool can_own = !settle_held_ && !stopping_ && own_at_ && *own_at_ <= now;
   hand.saw.work_left = can_settle || can_own || !notified_.empty() || scheduler_.has_ready() || scheduler_.has_wants() ||
                        ((intake_.has_work() || accept_left_.load()) && now.count() >= accept_not_before_.load());

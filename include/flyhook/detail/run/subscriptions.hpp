@@ -79,6 +79,9 @@ class Subscriptions {
   FLYHOOK_DECL void load_instead_of(const EndpointPtr& known);
   FLYHOOK_DECL void check(const Subscription& subscription) const;
   FLYHOOK_DECL void check_url(const std::string& url, const EndpointPtr& known, std::string& checked) const;
+  template <class Make>
+  EndpointPtr rewrite(const SubscriptionId& id, Make make);
+  [[noreturn]] FLYHOOK_DECL static void throw_contended(const SubscriptionId& id);
   FLYHOOK_DECL EndpointPtr write(SubscriptionRow row, std::uint64_t expected);
   FLYHOOK_DECL EndpointPtr add(Subscription subscription, TimePoint now);
   FLYHOOK_DECL std::function<void(void*, std::size_t)> random() const;

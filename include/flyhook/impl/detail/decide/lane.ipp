@@ -91,7 +91,6 @@ void Lane::set_endpoint(EndpointPtr its_endpoint, Nanoseconds now) {
     hold.reset();
     is_ending = false;
     concurrency = Concurrency{endpoint->max_in_flight};
-    is_ending = false;
     for (auto& each : in_flight) each.is_probe = false;
   }
   is_ordered = is_ordered || endpoint->subscription.ordering != Ordering::none;  // what is stored stays as it was

@@ -63,8 +63,8 @@ Settling settling_of(Job job) {
 
 Settling conclude(Job job, HttpResponse response, TimePoint began, std::chrono::nanoseconds took, TimePoint now) {
   const auto& message = *job.message;
-  auto verdict = judge(
-      response, {job.endpoint->retry, job.progress, job.random, now, message.created_at, message.expires_at});
+  auto verdict =
+      judge(response, {job.endpoint->retry, job.progress, job.random, now, message.created_at, message.expires_at});
   const auto trigger = job.trigger;
   auto settling = settling_of(std::move(job));
   auto& outcome = settling.outcome;

@@ -139,58 +139,56 @@ EndpointPtr Subscriptions::subscribe(Subscription subscription, TimePoint now, b
     if (endpoint != nullptr) return endpoint;
     load_instead_of(known);  // somebody else wrote first
   }
-  throw Error{ErrorCode::unavailable, "id", "\"" + subscription.id.value + "\" is being changed all the time"};
+  throw_contended(subscription.id);
+}
+
+/// Writes what `make` makes of the endpoint as it is, again where somebody else wrote first; nullopt: nothing to write.
+template <class Make>
+EndpointPtr Subscriptions::rewrite(const SubscriptionId& id, Make make) {
+  const Change change{*this};
+  for (int i = 0; i < most_tries; ++i) {
+    const auto known = find(id);
+    if (known == nullptr) return nullptr;
+    std::optional<SubscriptionRow> row = make(known);
+    if (!row) return nullptr;
+    if (auto endpoint = write(std::move(*row), known->version)) return endpoint;
+    load_instead_of(known);
+  }
+  throw_contended(id);
+}
+
+void Subscriptions::throw_contended(const SubscriptionId& id) {
+  throw Error{ErrorCode::unavailable, "id", "\"" + id.value + "\" is being changed all the time"};
 }
 
 EndpointPtr Subscriptions::update(const SubscriptionId& id, const SubscriptionPatch& patch, TimePoint now) {
   std::string checked;
-  const Change change{*this};
-  for (int i = 0; i < most_tries; ++i) {
-    const auto known = find(id);
-    if (known == nullptr) return nullptr;
+  return rewrite(id, [&](const EndpointPtr& known) {
     auto subscription = patched(known->subscription, patch);
     const WipeAtEnd wiped{subscription.secret};
     check(subscription);
     check_url(subscription.url, known, checked);
-    if (auto endpoint =
-            write(with_secrets(std::move(subscription), known->subscription.secret, known->previous_secrets, now),
-                  known->version))
-      return endpoint;
-    load_instead_of(known);
-  }
-  throw Error{ErrorCode::unavailable, "id", "\"" + id.value + "\" is being changed all the time"};
+    return std::optional{with_secrets(std::move(subscription), known->subscription.secret, known->previous_secrets, now)};
+  });
 }
 
 EndpointPtr Subscriptions::disable(const EndpointPtr& endpoint, const std::string& reason, TimePoint now) {
-  const Change change{*this};
-  for (int i = 0; i < most_tries; ++i) {
-    const auto known = find(endpoint->subscription.id);
-    if (known == nullptr || known->lane != endpoint->lane || !known->subscription.enabled ||
+  return rewrite(endpoint->subscription.id, [&](const EndpointPtr& known) -> std::optional<SubscriptionRow> {
+    if (known->lane != endpoint->lane || !known->subscription.enabled ||
         known->subscription.url != endpoint->subscription.url)
-      return nullptr;
+      return std::nullopt;
     auto subscription = known->subscription;
     subscription.enabled = false;
     subscription.disabled_reason = reason;
-    if (auto disabled =
-            write(with_secrets(std::move(subscription), known->subscription.secret, known->previous_secrets, now),
-                  known->version))
-      return disabled;
-    load_instead_of(known);
-  }
-  throw Error{ErrorCode::unavailable, "id", "\"" + endpoint->subscription.id.value + "\" is being changed all the time"};
+    return with_secrets(std::move(subscription), known->subscription.secret, known->previous_secrets, now);
+  });
 }
 
 EndpointPtr Subscriptions::rotate(const SubscriptionId& id, std::chrono::seconds grace, TimePoint now) {
-  const Change change{*this};
-  for (int i = 0; i < most_tries; ++i) {
-    const auto known = find(id);
-    if (known == nullptr) return nullptr;
-    auto row = rotated(known->subscription, generate_secret_like(known->subscription.secret, random()),
-                       known->previous_secrets, grace, now);
-    if (auto endpoint = write(std::move(row), known->version)) return endpoint;
-    load_instead_of(known);
-  }
-  throw Error{ErrorCode::unavailable, "id", "\"" + id.value + "\" is being changed all the time"};
+  return rewrite(id, [&](const EndpointPtr& known) {
+    return std::optional{rotated(known->subscription, generate_secret_like(known->subscription.secret, random()),
+                                 known->previous_secrets, grace, now)};
+  });
 }
 
 std::function<void(void*, std::size_t)> Subscriptions::random() const {

@@ -14,9 +14,9 @@ namespace flyhook::detail {
 
 bool Engine::is_quiet(Clock_ns now) const {
   return !intake_.has_work() && !intake_.is_held() && !accept_left_.load() && !settle_held_ && outcomes_.empty() &&
-         returns_.empty() && closings_.empty() && disablings_.empty() && scheduler_.in_flight() == 0 && !scheduler_.has_ready() &&
-         !scheduler_.has_wants() && !scheduler_.is_resolving() && notices_.empty() && !(own_at_ && *own_at_ <= now) &&
-         !(scheduler_.next_due() && *scheduler_.next_due() <= now);
+         returns_.empty() && closings_.empty() && disablings_.empty() && scheduler_.in_flight() == 0 &&
+         !scheduler_.has_ready() && !scheduler_.has_wants() && !scheduler_.is_resolving() && notices_.empty() &&
+         !(own_at_ && *own_at_ <= now) && !(scheduler_.next_due() && *scheduler_.next_due() <= now);
 }
 
 bool Engine::is_still() const {

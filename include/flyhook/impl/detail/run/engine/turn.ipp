@@ -165,7 +165,8 @@ Engine::Next Engine::take_job(Hand& hand, Clock_ns now) {
 }
 
 void Engine::look(Hand& hand, Clock_ns now) {
-  const bool can_settle = !settle_held_ && (!outcomes_.empty() || !returns_.empty() || !closings_.empty() || !disablings_.empty());
+  const bool can_settle =
+      !settle_held_ && (!outcomes_.empty() || !returns_.empty() || !closings_.empty() || !disablings_.empty());
   const bool can_own = !settle_held_ && !stopping_ && own_at_ && *own_at_ <= now;
   hand.saw.work_left = can_settle || can_own || !notified_.empty() || scheduler_.has_ready() || scheduler_.has_wants() ||
                        ((intake_.has_work() || accept_left_.load()) && now.count() >= accept_not_before_.load());
