@@ -15,25 +15,12 @@
 using namespace flyhook;
 using contract::EngineSession;
 using contract::exact_waits;
+using contract::with;
 using namespace std::chrono_literals;
 
 namespace {
 
 using Names = std::vector<std::string>;
-
-Options with(RetryPolicy policy) {
-  Options options;
-  options.retry = std::move(policy);
-  return options;
-}
-
-void pass(EngineSession& session, std::chrono::nanoseconds time, std::chrono::nanoseconds step = 1s) {
-  session.settle();
-  for (std::chrono::nanoseconds passed{0}; passed < time; passed += step) {
-    session.clock->advance(step);
-    session.settle();
-  }
-}
 
 std::vector<DeliveryRecord> rows_of(EngineSession& session, DeliveryStatus status) {
   DeliveryQuery query;
@@ -60,7 +47,7 @@ TEST_CASE("410 disables: the delivery and what waits are dead, nothing more is m
   CHECK(subscription->disabled_reason == "answered 410");
   CHECK(session.recorder->health() == Names{"disabled one: answered 410"});
   session.publish("order.paid", 3);
-  pass(session, 4000s, 100s);
+  session.pass(4000s, 100s);
   CHECK(session.transport->requests().size() == 2);
   const auto dead = session.recorder->dead();
   REQUIRE(dead.size() == 2);
@@ -78,7 +65,7 @@ TEST_CASE("several requests that are answered 410 disable once, and what is enab
   session.publish("order.paid", 2);
   session.settle();
   REQUIRE(session.transport->requests().size() == 2);
-  pass(session, 3s);
+  session.pass(3s);
   CHECK(session.recorder->health() == Names{"disabled one: answered 410"});
   CHECK(session.publisher->enable({"one"}));
   session.publish("order.paid", 3);
@@ -93,7 +80,7 @@ TEST_CASE("a 410 that comes after its subscription was disabled does not outlast
   session.publish("order.paid", 1);
   session.settle();
   session.publisher->update({"one"}, {.enabled = false});
-  pass(session, 2s);
+  session.pass(2s);
   CHECK(session.publisher->enable({"one"}));
   session.publish("order.paid", 2);
   session.settle();
@@ -171,7 +158,7 @@ TEST_CASE("cancel ends what waits for a retry, of that event alone") {
   CHECK(session.publisher->cancel({"msg_unknown"}) == 0);
   CHECK(rows_of(session, DeliveryStatus::cancelled).size() == 2);
   CHECK(session.publisher->stats().cancelled == 2);
-  pass(session, 200s, 10s);
+  session.pass(200s, 10s);
   CHECK(session.transport->requests().size() == 6);
 }
 
@@ -186,7 +173,7 @@ TEST_CASE("cancel reaches what was published a moment ago, and what waits in a l
   const auto fresh = session.publish("order.paid", 3);
   CHECK(session.publisher->cancel(fresh.id) == 1);
   CHECK(session.publisher->cancel(in_lane.id) == 1);
-  pass(session, 60s);
+  session.pass(60s);
   CHECK(session.transport->requests().size() == 1);
   CHECK(session.recorder->delivered().size() == 1);
   CHECK(rows_of(session, DeliveryStatus::cancelled).size() == 2);
@@ -199,7 +186,7 @@ TEST_CASE("cancel lets what is under way end, and does not try it again") {
   const auto event = session.publish();
   session.publisher->settle(0ms);
   CHECK(session.publisher->cancel(event.id) == 0);
-  pass(session, 60s);
+  session.pass(60s);
   CHECK(session.transport->requests().size() == 1);
   const auto rows = rows_of(session, DeliveryStatus::cancelled);
   REQUIRE(rows.size() == 1);
@@ -227,12 +214,12 @@ TEST_CASE("a dead delivery is replayed with the same id and a new schedule") {
   session.subscribe("one");
   session.transport->answer(500);
   session.publish();
-  pass(session, 5s);
+  session.pass(5s);
   auto rows = rows_of(session, DeliveryStatus::dead);
   REQUIRE(rows.size() == 1);
   CHECK(session.publisher->replay(rows[0].id));
   CHECK_FALSE(session.publisher->replay(rows[0].id));  // it has not ended
-  pass(session, 5s);
+  session.pass(5s);
   rows = rows_of(session, DeliveryStatus::dead);
   REQUIRE(rows.size() == 1);
   REQUIRE(rows[0].attempts.size() == 4);
@@ -270,7 +257,7 @@ TEST_CASE("what is erased is listed without its payload's traces, and cannot be 
   session.settle();
   CHECK(session.publisher->erase(event.id));
   CHECK_FALSE(session.publisher->erase({"msg_unknown"}));
-  pass(session, 200s, 10s);
+  session.pass(200s, 10s);
   CHECK(session.transport->requests().size() == 2);
   const auto rows = session.publisher->deliveries();
   REQUIRE(rows.size() == 2);
@@ -354,20 +341,6 @@ TEST_CASE("of an endpoint with too much waiting the oldest goes, dead and told")
   CHECK(session.sent_bodies()[0]["data"] == 2);
 }
 
-TEST_CASE("what is answered 410 after it was disabled by hand can be enabled again") {
-  EngineSession session{contract::each_steady_store()};
-  session.subscribe("one");
-  session.transport->answer_after(10s, 410).answer(200);
-  session.publish();
-  session.publisher->settle(0ms);
-  session.publisher->update({"one"}, {.enabled = false});
-  pass(session, 20s);
-  session.publisher->enable({"one"});
-  session.publish();
-  session.settle();
-  CHECK(session.recorder->delivered().size() == 1);
-}
-
 TEST_CASE("a 410 of the former URL does not disable the new one") {
   EngineSession session{contract::each_steady_store()};
   session.subscribe("one");
@@ -375,7 +348,7 @@ TEST_CASE("a 410 of the former URL does not disable the new one") {
   session.publish();
   session.publisher->settle(0ms);
   session.publisher->update({"one"}, {.url = "http://127.0.0.1/moved"});
-  pass(session, 20s);
+  session.pass(20s);
   CHECK(session.publisher->subscription({"one"})->enabled);
   session.publish();
   session.settle();

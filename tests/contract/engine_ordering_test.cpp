@@ -17,11 +17,7 @@ namespace {
 
 struct Ordered {
   explicit Ordered(const contract::StoreUnderTest& store, Ordering ordering, RetryPolicy policy = exact_waits({0s, 5s, 5s}))
-      : session(store, [&] {
-          Options options;
-          options.retry = std::move(policy);
-          return options;
-        }()) {
+      : session(store, contract::with(std::move(policy))) {
     session.publisher->subscribe({.url = "http://127.0.0.1/one", .ordering = ordering, .id = {"one"}});
   }
 
@@ -29,14 +25,6 @@ struct Ordered {
     PublishOptions options;
     options.key = key;
     REQUIRE(session.publish("order.paid", number, options));
-  }
-
-  void pass(std::chrono::nanoseconds time) {
-    session.settle();
-    for (std::chrono::nanoseconds passed{0}; passed < time; passed += 1s) {
-      session.clock->advance(1s);
-      session.settle();
-    }
   }
 
   std::vector<int> sent() const {
@@ -75,9 +63,9 @@ TEST_CASE("in strict order a retry holds back what is behind it") {
   for (int i = 0; i < 3; ++i) ordered.publish(i);
   ordered.session.settle();
   CHECK(ordered.sent() == Numbers{0});
-  ordered.pass(5s);
+  ordered.session.pass(5s);
   CHECK(ordered.sent() == Numbers{0, 0});
-  ordered.pass(5s);
+  ordered.session.pass(5s);
   CHECK(ordered.sent() == Numbers{0, 0, 0, 1, 2});
 }
 
@@ -100,7 +88,7 @@ TEST_CASE("per key, a failing key holds back its own and no other, and events wi
   ordered.publish(5, "b");
   ordered.session.settle();
   CHECK(ordered.sent() == Numbers{1, 3, 4, 5});
-  ordered.pass(5s);
+  ordered.session.pass(5s);
   CHECK(ordered.sent() == Numbers{1, 3, 4, 5, 1, 2});
 }
 
@@ -140,7 +128,7 @@ TEST_CASE("a delivery that waits for its time holds back what is behind it") {
   ordered.publish(1);
   ordered.session.settle();
   CHECK(ordered.sent().empty());
-  ordered.pass(10s);
+  ordered.session.pass(10s);
   CHECK(ordered.sent() == Numbers{0, 1});
 }
 
@@ -150,6 +138,6 @@ TEST_CASE("what waits in strict order is sent in it, though the order was given 
   for (int i = 0; i < 3; ++i) ordered.publish(i);
   ordered.session.publisher->settle(0ms);
   ordered.session.publisher->update({"one"}, {.ordering = Ordering::none});
-  ordered.pass(10s);
+  ordered.session.pass(10s);
   CHECK(ordered.sent() == Numbers{0, 1, 2});
 }

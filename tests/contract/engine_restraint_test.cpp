@@ -14,27 +14,13 @@
 using namespace flyhook;
 using contract::EngineSession;
 using contract::exact_waits;
+using contract::with;
 using namespace std::chrono_literals;
 
 namespace {
 
 using Times = std::vector<std::chrono::nanoseconds>;
 using Names = std::vector<std::string>;
-
-Options with(RetryPolicy policy, BreakerPolicy breaker = {}) {
-  Options options;
-  options.retry = std::move(policy);
-  options.breaker = breaker;
-  return options;
-}
-
-void pass(EngineSession& session, std::chrono::nanoseconds time, std::chrono::nanoseconds step = 1s) {
-  session.settle();
-  for (std::chrono::nanoseconds passed{0}; passed < time; passed += step) {
-    session.clock->advance(step);
-    session.settle();
-  }
-}
 
 /// When each request to `name` left.
 Times sent_to(const EngineSession& session, const std::string& name) {
@@ -59,10 +45,10 @@ TEST_CASE("Retry-After on 429 and 503 holds everything for that endpoint, and no
   session.publish("one.first");
   session.settle();
   session.publish("both");
-  pass(session, 59s);
+  session.pass(59s);
   CHECK(sent_to(session, "one") == Times{0s});
   CHECK(sent_to(session, "two") == Times{0s});
-  pass(session, 1s);
+  session.pass(1s);
   CHECK(sent_to(session, "one") == Times{0s, 60s, 60s});
 }
 
@@ -91,7 +77,7 @@ TEST_CASE("Retry-After on another status delays that delivery alone") {
   session.publish("first");
   session.settle();
   session.publish("second");
-  pass(session, 60s);
+  session.pass(60s);
   CHECK(session.transport->sent_at() == Times{0s, 0s, 60s});
 }
 
@@ -100,7 +86,7 @@ TEST_CASE("a delivery that is put off again and again spends no step for six tim
   session.subscribe("one");
   session.transport->answer(503, {{"Retry-After", "10"}});
   session.publish();
-  pass(session, 200s);
+  session.pass(200s);
   // Six without a step, the seventh spends the first one, the eighth the last.
   CHECK(session.transport->sent_at() == Times{0s, 10s, 20s, 30s, 40s, 50s, 60s, 70s});
   REQUIRE(session.recorder->dead().size() == 1);
@@ -113,7 +99,7 @@ TEST_CASE("Retry-After opens no breaker") {
   session.subscribe("one");
   session.transport->answer(429, {{"Retry-After", "1"}});
   session.publish();
-  pass(session, 10s);
+  session.pass(10s);
   CHECK(session.transport->requests().size() == 11);  // six put off, and the five of the schedule
 }
 
@@ -129,11 +115,11 @@ TEST_CASE("after so many failures in a row an endpoint is left alone, then asked
     session.settle();
   }
   for (int i = 0; i < 20; ++i) session.publish("order.paid", i);
-  pass(session, 29s);
+  session.pass(29s);
   CHECK(session.transport->requests().size() == 3);
-  pass(session, 171s);
+  session.pass(171s);
   CHECK(session.transport->sent_at() == Times{0s, 0s, 0s, 30s, 90s});
-  pass(session, 600s);
+  session.pass(600s);
   CHECK(session.transport->sent_at() == Times{0s, 0s, 0s, 30s, 90s, 210s, 450s, 750s});  // 5 min at the most
   const auto attempted = session.recorder->attempted();
   CHECK(attempted[2].attempts[0].trigger == AttemptTrigger::schedule);
@@ -151,9 +137,9 @@ TEST_CASE("one success closes the breaker, and everything that waited goes") {
     session.settle();
   }
   for (int i = 0; i < 20; ++i) session.publish("order.paid", i);
-  pass(session, 9s);
+  session.pass(9s);
   CHECK(session.transport->requests().size() == 2);
-  pass(session, 1s);
+  session.pass(1s);
   CHECK(session.transport->requests().size() == 22);
 }
 
@@ -180,7 +166,7 @@ TEST_CASE("without anything due there is no probe: the next event is it") {
   session.subscribe("one");
   session.transport->answer(500);
   session.publish();
-  pass(session, 60s);
+  session.pass(60s);
   CHECK(session.transport->requests().size() == 1);
   session.publish();
   session.settle();
@@ -210,7 +196,7 @@ TEST_CASE("a rate limit is kept, with its burst, and one endpoint's is no other'
       {.url = "http://127.0.0.1/slow", .rate_limit = {.per_second = 2, .burst = 3}, .max_in_flight = 100, .id = {"slow"}});
   session.subscribe("fast");
   for (int i = 0; i < 9; ++i) session.publish("order.paid", i);
-  pass(session, 5s, 100ms);
+  session.pass(5s, 100ms);
   CHECK(sent_to(session, "slow") == Times{0s, 0s, 0s, 500ms, 1s, 1500ms, 2s, 2500ms, 3s});
   CHECK(sent_to(session, "fast") == Times(9, 0s));
 }
@@ -221,7 +207,7 @@ TEST_CASE("a rate limit holds for retries, too") {
       {.url = "http://127.0.0.1/one", .rate_limit = {.per_second = 0.1}, .max_in_flight = 100, .id = {"one"}});
   session.transport->answer(500);
   for (int i = 0; i < 2; ++i) session.publish("order.paid", i);
-  pass(session, 60s);
+  session.pass(60s);
   CHECK(session.transport->sent_at() == Times{0s, 10s, 20s, 30s});
 }
 

@@ -12,26 +12,12 @@
 using namespace flyhook;
 using contract::EngineSession;
 using contract::exact_waits;
+using contract::with;
 using namespace std::chrono_literals;
 
 namespace {
 
 using Times = std::vector<std::chrono::nanoseconds>;
-
-Options with(RetryPolicy policy) {
-  Options options;
-  options.retry = std::move(policy);
-  return options;
-}
-
-/// Lets time pass in steps, with the engine at work in between.
-void pass(EngineSession& session, std::chrono::nanoseconds time, std::chrono::nanoseconds step = 1s) {
-  session.settle();
-  for (std::chrono::nanoseconds passed{0}; passed < time; passed += step) {
-    session.clock->advance(step);
-    session.settle();
-  }
-}
 
 }  // namespace
 
@@ -40,7 +26,7 @@ TEST_CASE("a failed delivery is tried again by the schedule until it arrives") {
   session.subscribe("one");
   session.transport->answer(500).fail_with("connect: refused").answer(204);
   session.publish();
-  pass(session, 400s);
+  session.pass(400s);
   CHECK(session.transport->sent_at() == Times{0s, 5s, 305s});
 
   const auto delivered = session.recorder->delivered();
@@ -63,7 +49,7 @@ TEST_CASE("out of attempts a delivery is dead, listed with all of them, and told
   session.subscribe("one");
   session.transport->answer(500);
   session.publish();
-  pass(session, 10s);
+  session.pass(10s);
   CHECK(session.transport->sent_at() == Times{0s, 1s, 3s});
   const auto attempted = session.recorder->attempted();
   REQUIRE(attempted.size() == 3);
@@ -102,7 +88,7 @@ TEST_CASE("on every store a failing delivery makes as many attempts as its sched
   session.subscribe("one");
   session.transport->answer(500);
   for (int i = 0; i < 20; ++i) session.publish("order.paid", i);
-  pass(session, 12h, 60s);  // where slots come and go, each take-over asks with one request first
+  session.pass(12h, 60s);  // where slots come and go, each take-over asks with one request first
   CHECK(session.transport->requests().size() == 80);
   CHECK(session.recorder->dead().size() == 20);
 }
@@ -116,7 +102,7 @@ TEST_CASE("waits are spread by the jitter, each within its bounds and not all al
   session.subscribe("one");
   session.transport->answer(500);
   for (int i = 0; i < 8; ++i) session.publish("order.paid", i);
-  pass(session, 1300s, 10s);
+  session.pass(1300s, 10s);
   auto at = session.transport->sent_at();
   REQUIRE(at.size() == 16);
   at.erase(at.begin(), at.begin() + 8);
@@ -133,7 +119,7 @@ TEST_CASE("a subscription's own policy wins over the publisher's") {
   session.subscribe("two");
   session.transport->answer(500);
   session.publish();
-  pass(session, 5s);
+  session.pass(5s);
   CHECK(session.transport->requests().size() == 4);
 }
 
@@ -144,7 +130,7 @@ TEST_CASE("a status to stop on is the last attempt") {
   session.subscribe("one");
   session.transport->answer(500).answer(400);
   session.publish();
-  pass(session, 5s);
+  session.pass(5s);
   CHECK(session.transport->requests().size() == 2);
   REQUIRE(session.recorder->dead().size() == 1);
   CHECK(session.recorder->dead()[0].reason == "answered 400");
@@ -155,7 +141,7 @@ TEST_CASE("a first wait that is not 0 is kept as well") {
   session.subscribe("one");
   session.transport->answer(500).answer(200);
   session.publish();
-  pass(session, 20s);
+  session.pass(20s);
   CHECK(session.transport->sent_at() == Times{10s, 15s});
 }
 
@@ -166,14 +152,14 @@ TEST_CASE("max_age gives up what is older, sent or not") {
   session.subscribe("one");
   session.transport->answer(500);
   session.publish();
-  pass(session, 200s);
+  session.pass(200s);
   CHECK(session.transport->sent_at() == Times{0s, 40s, 80s});
   REQUIRE(session.recorder->dead().size() == 1);
   CHECK(session.recorder->dead()[0].reason == "max_age: answered 500");
 
   session.publisher->pause({"one"});
   session.publish();
-  pass(session, 101s);
+  session.pass(101s);
   session.publisher->resume({"one"});
   session.settle();
   CHECK(session.transport->requests().size() == 3);
@@ -189,12 +175,12 @@ TEST_CASE("deliver_at is when the first attempt is made") {
   options.deliver_at = session.clock->now() + 1h;
   session.publish("order.paid", 1, options);
   session.publish("order.paid", 2);
-  pass(session, 59min, 1min);
+  session.pass(59min, 1min);
   CHECK(session.transport->sent_at() == Times{0s});
   const auto rows = session.publisher->deliveries({.status = DeliveryStatus::pending});
   REQUIRE(rows.size() == 1);
   CHECK(rows[0].next_attempt_at == options.deliver_at);
-  pass(session, 1min);
+  session.pass(1min);
   CHECK(session.transport->sent_at() == Times{0s, 3600s});
 }
 
@@ -217,9 +203,9 @@ TEST_CASE("what is not delivered by expires_at expires then, in the middle of it
   PublishOptions options;
   options.expires_at = session.clock->now() + 20s;
   session.publish("order.paid", 1, options);
-  pass(session, 19s);
+  session.pass(19s);
   CHECK(session.publisher->stats().pending == 1);
-  pass(session, 1s);
+  session.pass(1s);
   CHECK(session.transport->sent_at() == Times{0s, 5s});
   const auto rows = session.publisher->deliveries();
   REQUIRE(rows.size() == 1);
@@ -246,9 +232,9 @@ TEST_CASE("a jump of the wall clock moves no delay") {
   session.publish();
   session.settle();
   session.clock->jump_wall(1h);
-  pass(session, 60s);
+  session.pass(60s);
   session.clock->jump_wall(-2h);
-  pass(session, 60s);
+  session.pass(60s);
   CHECK(session.transport->sent_at() == Times{0s, 60s, 120s});
 }
 

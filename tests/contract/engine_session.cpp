@@ -57,6 +57,13 @@ RetryPolicy exact_waits(std::vector<std::chrono::milliseconds> schedule) {
   return policy;
 }
 
+Options with(RetryPolicy policy, BreakerPolicy breaker) {
+  Options options;
+  options.retry = std::move(policy);
+  options.breaker = breaker;
+  return options;
+}
+
 EngineSession::EngineSession(const StoreUnderTest& store, Options options, TransportTraits traits)
     : transport(std::make_shared<RecordingTransport>(clock, traits)) {
   INFO("on " << store.name);
@@ -91,6 +98,14 @@ void EngineSession::settle() {
     clock->advance(100ms);
   }
   FAIL("the engine does not come to rest");
+}
+
+void EngineSession::pass(std::chrono::nanoseconds time, std::chrono::nanoseconds step) {
+  settle();
+  for (std::chrono::nanoseconds passed{0}; passed < time; passed += step) {
+    clock->advance(step);
+    settle();
+  }
 }
 
 std::vector<std::string> EngineSession::sent_to() const {

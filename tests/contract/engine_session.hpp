@@ -66,6 +66,8 @@ inline const std::string secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 /// Waits that are exact, for tests that tell the time.
 flyhook::RetryPolicy exact_waits(std::vector<std::chrono::milliseconds> schedule);
 
+flyhook::Options with(flyhook::RetryPolicy policy, flyhook::BreakerPolicy breaker = {});
+
 /// With `threads = 0`; one attempt per delivery, unless `options.retry` is another than the default.
 class EngineSession {
  public:
@@ -78,6 +80,9 @@ class EngineSession {
 
   /// Lets the engine work until nothing is due any more; where the store was not at its best, until it was tried again.
   void settle();
+
+  /// Lets time pass in steps, with the engine at work in between.
+  void pass(std::chrono::nanoseconds time, std::chrono::nanoseconds step = 1s);
 
   /// The last part of each request's URL, in the order of sending.
   std::vector<std::string> sent_to() const;
