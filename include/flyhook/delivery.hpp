@@ -44,7 +44,7 @@ struct Attempt {
 struct DeliveryRecord {
   DeliveryId id{};
   EventId event_id{};
-  SubscriptionId subscription_id{};
+  SubscriptionId subscription_id{};  ///< empty: it was sent to a Target
   std::string event_type{};
   DeliveryStatus status{};
   std::vector<Attempt> attempts{};  ///< oldest first
@@ -52,6 +52,15 @@ struct DeliveryRecord {
   std::optional<TimePoint> next_attempt_at{};  ///< not before then, nor before its endpoint's hold or cool-down ends
   std::string reason{};                        ///< why it is dead, expired or cancelled
   std::size_t attempt_count = 0;               ///< all that were made, where `attempts` shows only the last one, too
+};
+
+/// Why one subscription did, did not or does not yet get one event.
+struct Explanation {
+  SubscriptionId subscription_id{};  ///< empty: the event was sent to a Target
+  bool matched = false;              ///< there is a delivery, or the subscription as it is now asks for such events
+  std::string reason{};              ///< a sentence for people
+  std::optional<DeliveryId> delivery_id{};
+  std::optional<TimePoint> next_attempt_at{};  ///< of a delivery that waits for a time
 };
 
 /// Which deliveries to list: all given members must hold.

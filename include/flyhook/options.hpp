@@ -88,7 +88,7 @@ struct Options {
   std::function<void(void* buffer, std::size_t size)> random{};
 };
 
-/// What publish takes besides the event. What is wrong is refused as `invalid`, and named.
+/// What publish and send take besides the event. What is wrong is refused as `invalid`, and named.
 struct PublishOptions {
   std::string id{};      ///< [A-Za-z0-9_-]{1,64}: a repeat with the same content makes nothing; empty: one is made
   std::string tenant{};  ///< wins over EventTraits; so does `key`

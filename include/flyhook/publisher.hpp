@@ -85,9 +85,18 @@ class PublisherBase {
 
   /// One page of the delivery log, newest first. Throws Error ("cursor", "limit").
   FLYHOOK_DECL std::vector<DeliveryRecord> deliveries(const DeliveryQuery& query = {}) const;
+  /// Why each subscription of the event's tenant did, did not or does not yet get it, in the order of their ids; then what
+  /// else has a delivery of it. Throws Error: `not_found`, for an event too that matched nothing and was not one of the
+  /// last 1,000 of these; `unavailable`.
+  FLYHOOK_DECL std::vector<Explanation> explain(const EventId& event) const;
   FLYHOOK_DECL Stats stats() const;
 
   // Deliveries ------------------------------------------------------------------------------------------------------------
+
+  /// Sends a "webhook.test" event to one subscription, to see whether it works: one attempt, at once, whatever holds its
+  /// deliveries back, also while it is paused or disabled. It stands in the delivery log and is told to the observer; no
+  /// counter, breaker or `disable_after` counts it. Throws Error: `not_found`, `queue_full`, `stopped`.
+  FLYHOOK_DECL EventId send_test(const SubscriptionId& id);
 
   /// Sends a delivery that has ended once more: the same webhook-id, a new schedule, the first attempt at once and in no
   /// order. Of a disabled subscription it is dead again, and beyond `max_age` or `expires_at` it ends as it would have.
@@ -132,6 +141,9 @@ class PublisherBase {
 
   /// Checks what costs no encoding, then hands the event over.
   FLYHOOK_DECL PublishResult offer(std::unique_ptr<detail::QueuedEvent> event, std::string_view type,
+                                   std::string_view tenant, std::string_view key, PublishOptions&& options);
+  /// The same, to a target.
+  FLYHOOK_DECL PublishResult offer(Target&& target, std::unique_ptr<detail::QueuedEvent> event, std::string_view type,
                                    std::string_view tenant, std::string_view key, PublishOptions&& options);
 
  private:
@@ -226,6 +238,27 @@ class Publisher : public PublisherBase {
   /// Hands the event over to the pool and returns: no I/O, no encoding, no waiting for an endpoint. The event owns its
   /// data, for it is encoded on another thread.
   PublishResult publish(Event event, PublishOptions options = {}) {
+    return hand_over(std::move(event),
+                     [&](auto queued, std::string_view type, std::string_view tenant, std::string_view key) {
+                       return offer(std::move(queued), type, tenant, key, std::move(options));
+                     });
+  }
+
+  /// Publishes the event to one URL that is in no registry, say a callback URL that came with a request; no subscription
+  /// gets it. Otherwise it is as any delivery: stored, retried, judged by the same policies, listed (without a
+  /// subscription's id), replayed. All that a tenant sends to one origin (scheme, host and port) shares a breaker and
+  /// Options::max_in_flight_per_endpoint, and nothing is ever disabled. A target that is refused without a look-up is
+  /// `invalid`.
+  PublishResult send(Target target, Event event, PublishOptions options = {}) {
+    return hand_over(std::move(event),
+                     [&](auto queued, std::string_view type, std::string_view tenant, std::string_view key) {
+                       return offer(std::move(target), std::move(queued), type, tenant, key, std::move(options));
+                     });
+  }
+
+ private:
+  template <class Offer>
+  PublishResult hand_over(Event&& event, Offer its_offer) {
     if constexpr (Publishable<Event>) {
       using Access = detail::EventAccess<Event>;
       auto queued = std::make_unique<detail::TypedEvent<Event>>(std::move(event));
@@ -238,13 +271,12 @@ class Publisher : public PublisherBase {
       const auto type = Access::type(held);
       const auto tenant = Access::tenant(held);
       const auto key = Access::key(held);
-      return offer(std::move(queued), type, tenant, key, std::move(options));
+      return its_offer(std::move(queued), type, tenant, key);
     } else {
       return {};
     }
   }
 
- private:
   template <class T>
   Publisher(Options options, T*) : PublisherBase(detail::with_default_transport<T>(std::move(options))) {
     bring_types();

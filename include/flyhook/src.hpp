@@ -15,10 +15,12 @@
 #include <flyhook/impl/delivery.ipp>
 #include <flyhook/impl/detail/decide/breaker.ipp>
 #include <flyhook/impl/detail/decide/concurrency.ipp>
+#include <flyhook/impl/detail/decide/explanation.ipp>
 #include <flyhook/impl/detail/decide/filter.ipp>
 #include <flyhook/impl/detail/decide/health.ipp>
 #include <flyhook/impl/detail/decide/lane.ipp>
 #include <flyhook/impl/detail/decide/outcome.ipp>
+#include <flyhook/impl/detail/decide/recipient.ipp>
 #include <flyhook/impl/detail/decide/registry.ipp>
 #include <flyhook/impl/detail/decide/retry.ipp>
 #include <flyhook/impl/detail/decide/rotation.ipp>

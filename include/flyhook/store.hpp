@@ -23,9 +23,10 @@
 //                 ▲                        │
 //                 └──────── give_back ─────┘
 //
-// A *lane* is one subscription's queue, named by the number that the store gave the subscription when it was first put.
-// Every lane belongs to one of 64 *slots*. An owner sends only for slots it has acquired; each carries an *epoch*, which
-// grows with every change of owner, so that a stalled former owner's `finish` is refused.
+// A *lane* is one subscription's queue, named by the number that the store gave the subscription when it was first put;
+// what is sent to no subscription has lanes of its own (`direct_lane`). Every lane belongs to one of 64 *slots*. An owner
+// sends only for slots it has acquired; each carries an *epoch*, which grows with every change of owner, so that a stalled
+// former owner's `finish` is refused.
 //
 // Calls are synchronous, come from many threads and are made under no lock of flyhook's. An exception means that nothing
 // was done, unless a verb says otherwise; the engine reports it and tries again.
@@ -37,6 +38,16 @@ inline constexpr std::uint32_t slot_count = 64;
 
 /// The slot of a subscription.
 FLYHOOK_DECL std::uint32_t slot_of(const SubscriptionId& id);
+
+/// An event with a recipient of its own (Message::recipient) waits in a lane of no subscription, and the lane's number has
+/// this bit, which no number that `put` gives has. Such a lane is there as soon as something is appended to it, and its
+/// slot is `number % slot_count`; nothing of it need be kept but its deliveries. They are listed with Recipient::tested as
+/// their subscription, so mostly with none.
+inline constexpr std::uint64_t direct_lane = std::uint64_t{1} << 62;
+
+inline constexpr bool is_direct(std::uint64_t lane) {
+  return (lane & direct_lane) != 0;
+}
 
 /// What a store is.
 struct StoreTraits {
@@ -238,7 +249,8 @@ struct Recovered {
   bool full = false;        ///< it ended for want of room, and `after` is where to go on once there is some
 };
 
-/// Which events a lane never had a delivery of: the tenant's, created in [since, until).
+/// Which published events a lane never had a delivery of: the tenant's, created in [since, until), and none that has a
+/// recipient of its own.
 struct MissedQuery {
   std::uint64_t lane = 0;
   std::string tenant{};
@@ -269,6 +281,10 @@ class History {
   /// One page, newest first: by falling id, from below `query.cursor` on. Handed out ones are `pending` here; whether a
   /// request is under way is not the store's to know.
   virtual std::vector<DeliveryRecord> deliveries(const DeliveryQuery& query) = 0;
+
+  /// The newest stored event of that id, without its payload if that is gone. Null: unknown. A store need not keep events
+  /// that were appended without deliveries.
+  virtual std::shared_ptr<const Message> event(const EventId& id) = 0;
 
   /// Lets a final delivery wait again, whatever its end was: due at once, with order number 0, so that it runs out of
   /// order, and with a new account of the schedule. Its attempts stay; the reason goes.

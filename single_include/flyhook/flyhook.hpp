@@ -379,7 +379,7 @@ struct Attempt {
 struct DeliveryRecord {
   DeliveryId id{};
   EventId event_id{};
-  SubscriptionId subscription_id{};
+  SubscriptionId subscription_id{};  ///< empty: it was sent to a Target
   std::string event_type{};
   DeliveryStatus status{};
   std::vector<Attempt> attempts{};  ///< oldest first
@@ -387,6 +387,15 @@ struct DeliveryRecord {
   std::optional<TimePoint> next_attempt_at{};  ///< not before then, nor before its endpoint's hold or cool-down ends
   std::string reason{};                        ///< why it is dead, expired or cancelled
   std::size_t attempt_count = 0;               ///< all that were made, where `attempts` shows only the last one, too
+};
+
+/// Why one subscription did, did not or does not yet get one event.
+struct Explanation {
+  SubscriptionId subscription_id{};  ///< empty: the event was sent to a Target
+  bool matched = false;              ///< there is a delivery, or the subscription as it is now asks for such events
+  std::string reason{};              ///< a sentence for people
+  std::optional<DeliveryId> delivery_id{};
+  std::optional<TimePoint> next_attempt_at{};  ///< of a delivery that waits for a time
 };
 
 /// Which deliveries to list: all given members must hold.
@@ -568,12 +577,401 @@ bool is_header_value(std::string_view value) {
 
 #endif
 
+#ifndef FLYHOOK_RETRY_POLICY_HPP
+#define FLYHOOK_RETRY_POLICY_HPP
+
+#include <chrono>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+// When a failed delivery is tried again: the policy as data, and what an endpoint's Retry-After asks for.
+
+namespace flyhook {
+
+/// When a delivery is tried again after an attempt that was answered by anything but 2xx, or not at all. A redirect is not
+/// followed, and counts as a failure. Out of attempts it is dead. 410 ends it whatever the policy, and disables the
+/// subscription. The default spreads ten attempts over about three days.
+///
+/// Retry-After, seconds or a date, makes the wait longer and never shorter. On 429 and 503 it holds the whole subscription:
+/// nothing is sent to it before then, and the delivery spends no step of its schedule, six times at most.
+struct RetryPolicy {
+  /// schedule[i] is the wait before attempt i+1, so the first is usually 0. 1 to 1,000 of them, each 0 to a year.
+  std::vector<std::chrono::milliseconds> schedule = default_schedule();
+  /// Each wait is spread by this share to both sides, a Retry-After upwards only; 0 to 1. 0: as the schedule says.
+  double jitter = 0.2;
+  /// A delivery whose next attempt would come later than this after `publish` is dead at once, its reason begins with
+  /// "max_age"; 0: no limit. It counts while paused, and against a replay too.
+  std::chrono::seconds max_age{0};
+  std::vector<int> stop_on{};                  ///< statuses after which it is dead at once, as {400, 422}; 100 to 599
+  std::chrono::seconds retry_after_cap{3600};  ///< a longer Retry-After counts as this; 0: none is heeded
+
+  /// At once, 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h.
+  FLYHOOK_DECL static std::vector<std::chrono::milliseconds> default_schedule();
+
+  /// One attempt, at once.
+  FLYHOOK_DECL static RetryPolicy none();
+
+  /// {0, first, first × factor, first × factor², … ≤ cap}: so many attempts in all, each wait rounded to milliseconds and
+  /// none above the cap. Throws Error (`invalid`) naming the argument: `first` below 0, `factor` below 1 or not finite,
+  /// `cap` below `first`, `attempts` 0 or above 1,000.
+  FLYHOOK_DECL static RetryPolicy exponential(std::chrono::milliseconds first, double factor, std::chrono::milliseconds cap,
+                                              unsigned attempts);
+
+  friend bool operator==(const RetryPolicy&, const RetryPolicy&) = default;
+};
+
+/// How long a Retry-After field of this value asks to wait (RFC 9110, 10.2.3; rules R1 to R8 of tests/vectors/README.md):
+/// seconds, or a date in one of the three forms of RFC 9110, 5.6.7; nullopt: it is neither, as if the field were absent.
+/// From 0 to 10^12 seconds, which more seconds count as. That fits microseconds and not nanoseconds: bound it
+/// (`RetryPolicy::retry_after_cap`) before adding it to a time. A date is rounded up to whole seconds, so that the wait
+/// never ends before it. Does not throw, whatever the value.
+FLYHOOK_DECL std::optional<std::chrono::seconds> parse_retry_after(std::string_view value, TimePoint now);
+
+}  // namespace flyhook
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_RETRY_POLICY_IPP
+#define FLYHOOK_IMPL_RETRY_POLICY_IPP
+
+#ifndef FLYHOOK_ERROR_HPP
+#define FLYHOOK_ERROR_HPP
+
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+// The one exception of the library: misuse and refused input. Background failures are never thrown; they are an
+// outcome in the delivery log, an observer call and a counter.
+
+namespace flyhook {
+
+/// What kind of refusal an Error is. `unavailable` may pass by itself; the others need another input or call.
+enum class ErrorCode { invalid, too_large, queue_full, stopped, not_found, conflict, unavailable, unsupported };
+
+/// A refused call. `what()` is one sentence: the field, its value (never a secret), the reason and, where there is one,
+/// the remedy. Nothing was changed by the call that threw.
+class Error : public std::runtime_error {
+ public:
+  FLYHOOK_DECL Error(ErrorCode code, std::string field, const std::string& reason);
+
+  ErrorCode code() const noexcept { return code_; }
+  /// The member or argument that was refused, named as in C++ ("url", "headers", "events"); empty: the call as a whole.
+  const std::string& field() const noexcept { return field_; }
+
+ private:
+  ErrorCode code_;
+  std::string field_;
+};
+
+namespace detail {
+
+/// What strangers wrote, fit for a line of an error: at most 100 bytes of it, each printable ASCII or '?'.
+FLYHOOK_DECL std::string printable(std::string_view text);
+
+}  // namespace detail
+}  // namespace flyhook
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_ERROR_IPP
+#define FLYHOOK_IMPL_ERROR_IPP
+
+#include <algorithm>
+#include <utility>
+
+namespace flyhook {
+
+Error::Error(ErrorCode code, std::string field, const std::string& reason)
+    : std::runtime_error(field.empty() ? reason : field + ": " + reason), code_(code), field_(std::move(field)) {}
+
+namespace detail {
+
+std::string printable(std::string_view text) {
+  std::string shown{text.substr(0, 100)};
+  std::replace_if(
+      shown.begin(), shown.end(), [](char c) { return c < 0x20 || c > 0x7E; }, '?');
+  return text.size() > shown.size() ? shown + "..." : shown;
+}
+
+}  // namespace detail
+}  // namespace flyhook
+
+#endif
+#endif
+
+#endif
+
+#ifndef FLYHOOK_IMPL_RETRY_POLICY_RETRY_AFTER_IPP
+#define FLYHOOK_IMPL_RETRY_POLICY_RETRY_AFTER_IPP
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+// Retry-After: delta-seconds, and the three forms of HTTP-date (RFC 9110, 5.6.7). Each form is read from left to right
+// without a step back; what does not fit exactly is no date.
+
+namespace flyhook {
+
+namespace detail {
+
+/// A date as it stands in a field, not yet known to exist.
+struct HttpDate {
+  unsigned weekday = 0;  // 0 is Sunday
+  int year = 0;
+  unsigned month = 0, day = 0;
+  unsigned hour = 0, minute = 0, second = 0;
+};
+
+/// Takes what it is asked for off the front of a text. After the first thing that is not there, nothing is.
+class DateText {
+ public:
+  explicit DateText(std::string_view text) : rest_(text) {}
+
+  FLYHOOK_DECL void literal(std::string_view expected);
+  /// Exactly so many digits.
+  FLYHOOK_DECL unsigned number(std::size_t width);
+  FLYHOOK_DECL void time_of_day(HttpDate& date);
+  /// Which of `names` it starts with.
+  template <std::size_t Count>
+  unsigned name(const std::array<std::string_view, Count>& names) {
+    for (unsigned i = 0; i < Count; ++i)
+      if (rest_.starts_with(names[i])) {
+        rest_.remove_prefix(names[i].size());
+        return i;
+      }
+    is_good_ = false;
+    return 0;
+  }
+
+  bool starts_with(char c) const noexcept { return rest_.starts_with(c); }
+  /// All of it was there, and nothing else.
+  bool is_done() const noexcept { return is_good_ && rest_.empty(); }
+
+ private:
+  std::string_view rest_;
+  bool is_good_ = true;
+};
+
+FLYHOOK_DECL std::optional<HttpDate> read_imf_fixdate(std::string_view text);
+FLYHOOK_DECL std::optional<HttpDate> read_rfc850_date(std::string_view text, TimePoint now);
+FLYHOOK_DECL std::optional<HttpDate> read_asctime_date(std::string_view text);
+FLYHOOK_DECL int rfc850_year(const HttpDate& date, TimePoint now);
+FLYHOOK_DECL std::chrono::sys_seconds instant_of(const HttpDate& date);
+FLYHOOK_DECL bool date_exists(const HttpDate& date);
+
+inline constexpr std::array<std::string_view, 7> http_short_days{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+inline constexpr std::array<std::string_view, 7> http_long_days{"Sunday",   "Monday", "Tuesday", "Wednesday",
+                                                                "Thursday", "Friday", "Saturday"};
+inline constexpr std::array<std::string_view, 12> http_months{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                              "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+
+void DateText::literal(std::string_view expected) {
+  is_good_ = is_good_ && rest_.starts_with(expected);
+  if (is_good_) rest_.remove_prefix(expected.size());
+}
+
+unsigned DateText::number(std::size_t width) {
+  unsigned value = 0;
+  for (std::size_t i = 0; i < width; ++i) {
+    is_good_ = is_good_ && !rest_.empty() && rest_.front() >= '0' && rest_.front() <= '9';
+    if (!is_good_) return 0;
+    value = value * 10 + static_cast<unsigned>(rest_.front() - '0');
+    rest_.remove_prefix(1);
+  }
+  return value;
+}
+
+void DateText::time_of_day(HttpDate& date) {
+  date.hour = number(2);
+  literal(":");
+  date.minute = number(2);
+  literal(":");
+  date.second = number(2);
+}
+
+/// Sun, 06 Nov 1994 08:49:37 GMT
+std::optional<HttpDate> read_imf_fixdate(std::string_view text) {
+  DateText from{text};
+  HttpDate date;
+  date.weekday = from.name(http_short_days);
+  from.literal(", ");
+  date.day = from.number(2);
+  from.literal(" ");
+  date.month = from.name(http_months) + 1;
+  from.literal(" ");
+  date.year = static_cast<int>(from.number(4));
+  from.literal(" ");
+  from.time_of_day(date);
+  from.literal(" GMT");
+  return from.is_done() ? std::optional{date} : std::nullopt;
+}
+
+/// Sunday, 06-Nov-94 08:49:37 GMT
+std::optional<HttpDate> read_rfc850_date(std::string_view text, TimePoint now) {
+  DateText from{text};
+  HttpDate date;
+  date.weekday = from.name(http_long_days);
+  from.literal(", ");
+  date.day = from.number(2);
+  from.literal("-");
+  date.month = from.name(http_months) + 1;
+  from.literal("-");
+  date.year = static_cast<int>(from.number(2));
+  from.literal(" ");
+  from.time_of_day(date);
+  from.literal(" GMT");
+  if (!from.is_done()) return std::nullopt;
+  date.year = rfc850_year(date, now);
+  return date;
+}
+
+/// Sun Nov  6 08:49:37 1994
+std::optional<HttpDate> read_asctime_date(std::string_view text) {
+  DateText from{text};
+  HttpDate date;
+  date.weekday = from.name(http_short_days);
+  from.literal(" ");
+  date.month = from.name(http_months) + 1;
+  from.literal(" ");
+  if (from.starts_with(' ')) {
+    from.literal(" ");
+    date.day = from.number(1);
+  } else {
+    date.day = from.number(2);
+  }
+  from.literal(" ");
+  from.time_of_day(date);
+  from.literal(" ");
+  date.year = static_cast<int>(from.number(4));
+  return from.is_done() ? std::optional{date} : std::nullopt;
+}
+
+/// The latest year of these two digits that is at most 50 years ahead (R6). In the fiftieth year itself R6, which counts
+/// years, and RFC 9110, which counts time, may differ by a century; the weekday then tells which of the two is meant.
+int rfc850_year(const HttpDate& date, TimePoint now) {
+  const auto this_second = std::chrono::floor<std::chrono::seconds>(now);
+  const std::chrono::year_month_day today{std::chrono::floor<std::chrono::days>(this_second)};
+  const int latest = static_cast<int>(today.year()) + 50;
+  HttpDate meant = date;
+  meant.year = latest - (latest - date.year) % 100;
+  if (meant.year < latest) return meant.year;
+
+  const std::chrono::sys_days same_day_ahead{today + std::chrono::years{50}};
+  const auto in_day = this_second - std::chrono::floor<std::chrono::days>(this_second);
+  const bool is_beyond = instant_of(meant) > same_day_ahead + in_day;
+  const std::chrono::weekday weekday{std::chrono::floor<std::chrono::days>(instant_of(meant))};
+  return is_beyond && weekday.c_encoding() != date.weekday ? meant.year - 100 : meant.year;
+}
+
+std::chrono::sys_seconds instant_of(const HttpDate& date) {
+  const std::chrono::sys_days day{std::chrono::year{date.year} / static_cast<int>(date.month) / static_cast<int>(date.day)};
+  return day + std::chrono::hours{date.hour} + std::chrono::minutes{date.minute} + std::chrono::seconds{date.second};
+}
+
+/// The weekday may be wrong: that the server cannot count days says nothing about when it wants to be asked again.
+bool date_exists(const HttpDate& date) {
+  const std::chrono::year_month_day day{std::chrono::year{date.year}, std::chrono::month{date.month},
+                                        std::chrono::day{date.day}};
+  if (!day.ok() || date.hour > 23 || date.minute > 59) return false;
+  if (date.second < 60) return true;
+  // A leap second: RFC 9110 has it in its grammar, and UTC at the end of these two months.
+  const bool is_end_of_half = (date.month == 6 && date.day == 30) || (date.month == 12 && date.day == 31);
+  return date.second == 60 && date.hour == 23 && date.minute == 59 && is_end_of_half;
+}
+
+}  // namespace detail
+
+std::optional<std::chrono::seconds> parse_retry_after(std::string_view value, TimePoint now) {
+  constexpr std::int64_t most = 1'000'000'000'000;
+  const auto first = std::min(value.find_first_not_of(" \t"), value.size());
+  value = value.substr(first, value.find_last_not_of(" \t") + 1 - first);
+
+  if (!value.empty() && std::all_of(value.begin(), value.end(), [](char c) { return c >= '0' && c <= '9'; })) {
+    std::int64_t seconds = 0;
+    for (const char c : value) seconds = std::min(most, seconds * 10 + (c - '0'));
+    return std::chrono::seconds{seconds};
+  }
+  auto date = detail::read_imf_fixdate(value);
+  if (!date) date = detail::read_rfc850_date(value, now);
+  if (!date) date = detail::read_asctime_date(value);
+  if (!date || !detail::date_exists(*date)) return std::nullopt;
+  const auto wait = detail::instant_of(*date) - std::chrono::floor<std::chrono::seconds>(now);
+  return std::max(wait, std::chrono::seconds{0});
+}
+
+}  // namespace flyhook
+
+#endif
+
+#include <cmath>
+#include <string>
+
+namespace flyhook {
+
+std::vector<std::chrono::milliseconds> RetryPolicy::default_schedule() {
+  using namespace std::chrono;
+  return {0s, 5s, 5min, 30min, 2h, 5h, 10h, 14h, 20h, 24h};
+}
+
+RetryPolicy RetryPolicy::none() {
+  RetryPolicy policy;
+  policy.schedule.assign(1, std::chrono::milliseconds{0});
+  return policy;
+}
+
+RetryPolicy RetryPolicy::exponential(std::chrono::milliseconds first, double factor, std::chrono::milliseconds cap,
+                                     unsigned attempts) {
+  using std::chrono::milliseconds;
+  if (first < milliseconds{0}) throw Error{ErrorCode::invalid, "first", std::to_string(first.count()) + " ms is negative"};
+  if (!std::isfinite(factor) || factor < 1)
+    throw Error{ErrorCode::invalid, "factor", std::to_string(factor) + " is not a finite number of at least 1"};
+  if (cap < first) throw Error{ErrorCode::invalid, "cap", std::to_string(cap.count()) + " ms is less than the first wait"};
+  if (attempts == 0 || attempts > 1000)
+    throw Error{ErrorCode::invalid, "attempts", std::to_string(attempts) + " is outside 1 to 1,000"};
+
+  RetryPolicy policy = none();
+  auto exact = static_cast<double>(first.count());
+  for (milliseconds wait = first; policy.schedule.size() < attempts;) {
+    policy.schedule.push_back(wait);
+    exact *= factor;
+    // Compared as double first: beyond the cap, or infinite, it may be no number of milliseconds.
+    wait = exact < static_cast<double>(cap.count()) ? milliseconds{std::llround(exact)} : cap;
+  }
+  return policy;
+}
+
+}  // namespace flyhook
+
+#endif
+#endif
+
+#endif
+
+#include <memory>
 #include <optional>
 #include <string>
 
 // The event as the core carries it: its C++ type is gone, its data is bytes.
 
 namespace flyhook {
+
+/// An endpoint that is in no registry: a callback URL that came with a request, say. What it leaves open follows Options.
+struct Target {
+  std::string url{};                   ///< http or https, absolute, at most 8,000 bytes; judged by Options::url_policy
+  std::string secret{};                ///< as Subscription::secret; empty: its requests are not signed
+  Headers headers{};                   ///< sent with its requests; win over Options::headers
+  std::optional<RetryPolicy> retry{};  ///< empty: Options::retry
+};
+
+/// For whom an event is that was not published to subscriptions.
+struct Recipient {
+  Target target{};          ///< of `send`
+  SubscriptionId tested{};  ///< of `send_test`: not empty, and then `target` is
+};
 
 /// A serialised event. Immutable once made; stores keep it, lanes share it.
 struct Message {
@@ -584,7 +982,8 @@ struct Message {
   Headers headers{};           ///< of this event's requests, besides the subscription's
   std::string trace_parent{};  ///< W3C Trace Context, sent as `traceparent`
   std::optional<TimePoint> deliver_at{}, expires_at{};
-  std::string content_type{};  ///< empty: application/json
+  std::string content_type{};                    ///< empty: application/json
+  std::shared_ptr<const Recipient> recipient{};  ///< null: published. Equal if it is the same one
 
   friend bool operator==(const Message&, const Message&) = default;
 };
@@ -683,74 +1082,6 @@ FLYHOOK_DECL std::string ce_header_value(std::string_view text);
 
 #ifndef FLYHOOK_IMPL_ENCODING_IPP
 #define FLYHOOK_IMPL_ENCODING_IPP
-
-#ifndef FLYHOOK_ERROR_HPP
-#define FLYHOOK_ERROR_HPP
-
-#include <stdexcept>
-#include <string>
-#include <string_view>
-
-// The one exception of the library: misuse and refused input. Background failures are never thrown; they are an
-// outcome in the delivery log, an observer call and a counter.
-
-namespace flyhook {
-
-/// What kind of refusal an Error is. `unavailable` may pass by itself; the others need another input or call.
-enum class ErrorCode { invalid, too_large, queue_full, stopped, not_found, conflict, unavailable, unsupported };
-
-/// A refused call. `what()` is one sentence: the field, its value (never a secret), the reason and, where there is one,
-/// the remedy. Nothing was changed by the call that threw.
-class Error : public std::runtime_error {
- public:
-  FLYHOOK_DECL Error(ErrorCode code, std::string field, const std::string& reason);
-
-  ErrorCode code() const noexcept { return code_; }
-  /// The member or argument that was refused, named as in C++ ("url", "headers", "events"); empty: the call as a whole.
-  const std::string& field() const noexcept { return field_; }
-
- private:
-  ErrorCode code_;
-  std::string field_;
-};
-
-namespace detail {
-
-/// What strangers wrote, fit for a line of an error: at most 100 bytes of it, each printable ASCII or '?'.
-FLYHOOK_DECL std::string printable(std::string_view text);
-
-}  // namespace detail
-}  // namespace flyhook
-
-#if defined(FLYHOOK_HEADER_ONLY)
-
-#ifndef FLYHOOK_IMPL_ERROR_IPP
-#define FLYHOOK_IMPL_ERROR_IPP
-
-#include <algorithm>
-#include <utility>
-
-namespace flyhook {
-
-Error::Error(ErrorCode code, std::string field, const std::string& reason)
-    : std::runtime_error(field.empty() ? reason : field + ": " + reason), code_(code), field_(std::move(field)) {}
-
-namespace detail {
-
-std::string printable(std::string_view text) {
-  std::string shown{text.substr(0, 100)};
-  std::replace_if(
-      shown.begin(), shown.end(), [](char c) { return c < 0x20 || c > 0x7E; }, '?');
-  return text.size() > shown.size() ? shown + "..." : shown;
-}
-
-}  // namespace detail
-}  // namespace flyhook
-
-#endif
-#endif
-
-#endif
 
 #include <chrono>
 #include <cstddef>
@@ -1003,312 +1334,6 @@ struct RateLimit {
 
 #endif
 
-#ifndef FLYHOOK_RETRY_POLICY_HPP
-#define FLYHOOK_RETRY_POLICY_HPP
-
-#include <chrono>
-#include <optional>
-#include <string_view>
-#include <vector>
-
-// When a failed delivery is tried again: the policy as data, and what an endpoint's Retry-After asks for.
-
-namespace flyhook {
-
-/// When a delivery is tried again after an attempt that was answered by anything but 2xx, or not at all. A redirect is not
-/// followed, and counts as a failure. Out of attempts it is dead. 410 ends it whatever the policy, and disables the
-/// subscription. The default spreads ten attempts over about three days.
-///
-/// Retry-After, seconds or a date, makes the wait longer and never shorter. On 429 and 503 it holds the whole subscription:
-/// nothing is sent to it before then, and the delivery spends no step of its schedule, six times at most.
-struct RetryPolicy {
-  /// schedule[i] is the wait before attempt i+1, so the first is usually 0. 1 to 1,000 of them, each 0 to a year.
-  std::vector<std::chrono::milliseconds> schedule = default_schedule();
-  /// Each wait is spread by this share to both sides, a Retry-After upwards only; 0 to 1. 0: as the schedule says.
-  double jitter = 0.2;
-  /// A delivery whose next attempt would come later than this after `publish` is dead at once, its reason begins with
-  /// "max_age"; 0: no limit. It counts while paused, and against a replay too.
-  std::chrono::seconds max_age{0};
-  std::vector<int> stop_on{};                  ///< statuses after which it is dead at once, as {400, 422}; 100 to 599
-  std::chrono::seconds retry_after_cap{3600};  ///< a longer Retry-After counts as this; 0: none is heeded
-
-  /// At once, 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h.
-  FLYHOOK_DECL static std::vector<std::chrono::milliseconds> default_schedule();
-
-  /// One attempt, at once.
-  FLYHOOK_DECL static RetryPolicy none();
-
-  /// {0, first, first × factor, first × factor², … ≤ cap}: so many attempts in all, each wait rounded to milliseconds and
-  /// none above the cap. Throws Error (`invalid`) naming the argument: `first` below 0, `factor` below 1 or not finite,
-  /// `cap` below `first`, `attempts` 0 or above 1,000.
-  FLYHOOK_DECL static RetryPolicy exponential(std::chrono::milliseconds first, double factor, std::chrono::milliseconds cap,
-                                              unsigned attempts);
-
-  friend bool operator==(const RetryPolicy&, const RetryPolicy&) = default;
-};
-
-/// How long a Retry-After field of this value asks to wait (RFC 9110, 10.2.3; rules R1 to R8 of tests/vectors/README.md):
-/// seconds, or a date in one of the three forms of RFC 9110, 5.6.7; nullopt: it is neither, as if the field were absent.
-/// From 0 to 10^12 seconds, which more seconds count as. That fits microseconds and not nanoseconds: bound it
-/// (`RetryPolicy::retry_after_cap`) before adding it to a time. A date is rounded up to whole seconds, so that the wait
-/// never ends before it. Does not throw, whatever the value.
-FLYHOOK_DECL std::optional<std::chrono::seconds> parse_retry_after(std::string_view value, TimePoint now);
-
-}  // namespace flyhook
-
-#if defined(FLYHOOK_HEADER_ONLY)
-
-#ifndef FLYHOOK_IMPL_RETRY_POLICY_IPP
-#define FLYHOOK_IMPL_RETRY_POLICY_IPP
-
-#ifndef FLYHOOK_IMPL_RETRY_POLICY_RETRY_AFTER_IPP
-#define FLYHOOK_IMPL_RETRY_POLICY_RETRY_AFTER_IPP
-
-#include <algorithm>
-#include <array>
-#include <cstddef>
-#include <cstdint>
-
-// Retry-After: delta-seconds, and the three forms of HTTP-date (RFC 9110, 5.6.7). Each form is read from left to right
-// without a step back; what does not fit exactly is no date.
-
-namespace flyhook {
-
-namespace detail {
-
-/// A date as it stands in a field, not yet known to exist.
-struct HttpDate {
-  unsigned weekday = 0;  // 0 is Sunday
-  int year = 0;
-  unsigned month = 0, day = 0;
-  unsigned hour = 0, minute = 0, second = 0;
-};
-
-/// Takes what it is asked for off the front of a text. After the first thing that is not there, nothing is.
-class DateText {
- public:
-  explicit DateText(std::string_view text) : rest_(text) {}
-
-  FLYHOOK_DECL void literal(std::string_view expected);
-  /// Exactly so many digits.
-  FLYHOOK_DECL unsigned number(std::size_t width);
-  FLYHOOK_DECL void time_of_day(HttpDate& date);
-  /// Which of `names` it starts with.
-  template <std::size_t Count>
-  unsigned name(const std::array<std::string_view, Count>& names) {
-    for (unsigned i = 0; i < Count; ++i)
-      if (rest_.starts_with(names[i])) {
-        rest_.remove_prefix(names[i].size());
-        return i;
-      }
-    is_good_ = false;
-    return 0;
-  }
-
-  bool starts_with(char c) const noexcept { return rest_.starts_with(c); }
-  /// All of it was there, and nothing else.
-  bool is_done() const noexcept { return is_good_ && rest_.empty(); }
-
- private:
-  std::string_view rest_;
-  bool is_good_ = true;
-};
-
-FLYHOOK_DECL std::optional<HttpDate> read_imf_fixdate(std::string_view text);
-FLYHOOK_DECL std::optional<HttpDate> read_rfc850_date(std::string_view text, TimePoint now);
-FLYHOOK_DECL std::optional<HttpDate> read_asctime_date(std::string_view text);
-FLYHOOK_DECL int rfc850_year(const HttpDate& date, TimePoint now);
-FLYHOOK_DECL std::chrono::sys_seconds instant_of(const HttpDate& date);
-FLYHOOK_DECL bool date_exists(const HttpDate& date);
-
-inline constexpr std::array<std::string_view, 7> http_short_days{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-inline constexpr std::array<std::string_view, 7> http_long_days{"Sunday",   "Monday", "Tuesday", "Wednesday",
-                                                                "Thursday", "Friday", "Saturday"};
-inline constexpr std::array<std::string_view, 12> http_months{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                                              "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-
-void DateText::literal(std::string_view expected) {
-  is_good_ = is_good_ && rest_.starts_with(expected);
-  if (is_good_) rest_.remove_prefix(expected.size());
-}
-
-unsigned DateText::number(std::size_t width) {
-  unsigned value = 0;
-  for (std::size_t i = 0; i < width; ++i) {
-    is_good_ = is_good_ && !rest_.empty() && rest_.front() >= '0' && rest_.front() <= '9';
-    if (!is_good_) return 0;
-    value = value * 10 + static_cast<unsigned>(rest_.front() - '0');
-    rest_.remove_prefix(1);
-  }
-  return value;
-}
-
-void DateText::time_of_day(HttpDate& date) {
-  date.hour = number(2);
-  literal(":");
-  date.minute = number(2);
-  literal(":");
-  date.second = number(2);
-}
-
-/// Sun, 06 Nov 1994 08:49:37 GMT
-std::optional<HttpDate> read_imf_fixdate(std::string_view text) {
-  DateText from{text};
-  HttpDate date;
-  date.weekday = from.name(http_short_days);
-  from.literal(", ");
-  date.day = from.number(2);
-  from.literal(" ");
-  date.month = from.name(http_months) + 1;
-  from.literal(" ");
-  date.year = static_cast<int>(from.number(4));
-  from.literal(" ");
-  from.time_of_day(date);
-  from.literal(" GMT");
-  return from.is_done() ? std::optional{date} : std::nullopt;
-}
-
-/// Sunday, 06-Nov-94 08:49:37 GMT
-std::optional<HttpDate> read_rfc850_date(std::string_view text, TimePoint now) {
-  DateText from{text};
-  HttpDate date;
-  date.weekday = from.name(http_long_days);
-  from.literal(", ");
-  date.day = from.number(2);
-  from.literal("-");
-  date.month = from.name(http_months) + 1;
-  from.literal("-");
-  date.year = static_cast<int>(from.number(2));
-  from.literal(" ");
-  from.time_of_day(date);
-  from.literal(" GMT");
-  if (!from.is_done()) return std::nullopt;
-  date.year = rfc850_year(date, now);
-  return date;
-}
-
-/// Sun Nov  6 08:49:37 1994
-std::optional<HttpDate> read_asctime_date(std::string_view text) {
-  DateText from{text};
-  HttpDate date;
-  date.weekday = from.name(http_short_days);
-  from.literal(" ");
-  date.month = from.name(http_months) + 1;
-  from.literal(" ");
-  if (from.starts_with(' ')) {
-    from.literal(" ");
-    date.day = from.number(1);
-  } else {
-    date.day = from.number(2);
-  }
-  from.literal(" ");
-  from.time_of_day(date);
-  from.literal(" ");
-  date.year = static_cast<int>(from.number(4));
-  return from.is_done() ? std::optional{date} : std::nullopt;
-}
-
-/// The latest year of these two digits that is at most 50 years ahead (R6). In the fiftieth year itself R6, which counts
-/// years, and RFC 9110, which counts time, may differ by a century; the weekday then tells which of the two is meant.
-int rfc850_year(const HttpDate& date, TimePoint now) {
-  const auto this_second = std::chrono::floor<std::chrono::seconds>(now);
-  const std::chrono::year_month_day today{std::chrono::floor<std::chrono::days>(this_second)};
-  const int latest = static_cast<int>(today.year()) + 50;
-  HttpDate meant = date;
-  meant.year = latest - (latest - date.year) % 100;
-  if (meant.year < latest) return meant.year;
-
-  const std::chrono::sys_days same_day_ahead{today + std::chrono::years{50}};
-  const auto in_day = this_second - std::chrono::floor<std::chrono::days>(this_second);
-  const bool is_beyond = instant_of(meant) > same_day_ahead + in_day;
-  const std::chrono::weekday weekday{std::chrono::floor<std::chrono::days>(instant_of(meant))};
-  return is_beyond && weekday.c_encoding() != date.weekday ? meant.year - 100 : meant.year;
-}
-
-std::chrono::sys_seconds instant_of(const HttpDate& date) {
-  const std::chrono::sys_days day{std::chrono::year{date.year} / static_cast<int>(date.month) / static_cast<int>(date.day)};
-  return day + std::chrono::hours{date.hour} + std::chrono::minutes{date.minute} + std::chrono::seconds{date.second};
-}
-
-/// The weekday may be wrong: that the server cannot count days says nothing about when it wants to be asked again.
-bool date_exists(const HttpDate& date) {
-  const std::chrono::year_month_day day{std::chrono::year{date.year}, std::chrono::month{date.month},
-                                        std::chrono::day{date.day}};
-  if (!day.ok() || date.hour > 23 || date.minute > 59) return false;
-  if (date.second < 60) return true;
-  // A leap second: RFC 9110 has it in its grammar, and UTC at the end of these two months.
-  const bool is_end_of_half = (date.month == 6 && date.day == 30) || (date.month == 12 && date.day == 31);
-  return date.second == 60 && date.hour == 23 && date.minute == 59 && is_end_of_half;
-}
-
-}  // namespace detail
-
-std::optional<std::chrono::seconds> parse_retry_after(std::string_view value, TimePoint now) {
-  constexpr std::int64_t most = 1'000'000'000'000;
-  const auto first = std::min(value.find_first_not_of(" \t"), value.size());
-  value = value.substr(first, value.find_last_not_of(" \t") + 1 - first);
-
-  if (!value.empty() && std::all_of(value.begin(), value.end(), [](char c) { return c >= '0' && c <= '9'; })) {
-    std::int64_t seconds = 0;
-    for (const char c : value) seconds = std::min(most, seconds * 10 + (c - '0'));
-    return std::chrono::seconds{seconds};
-  }
-  auto date = detail::read_imf_fixdate(value);
-  if (!date) date = detail::read_rfc850_date(value, now);
-  if (!date) date = detail::read_asctime_date(value);
-  if (!date || !detail::date_exists(*date)) return std::nullopt;
-  const auto wait = detail::instant_of(*date) - std::chrono::floor<std::chrono::seconds>(now);
-  return std::max(wait, std::chrono::seconds{0});
-}
-
-}  // namespace flyhook
-
-#endif
-
-#include <cmath>
-#include <string>
-
-namespace flyhook {
-
-std::vector<std::chrono::milliseconds> RetryPolicy::default_schedule() {
-  using namespace std::chrono;
-  return {0s, 5s, 5min, 30min, 2h, 5h, 10h, 14h, 20h, 24h};
-}
-
-RetryPolicy RetryPolicy::none() {
-  RetryPolicy policy;
-  policy.schedule.assign(1, std::chrono::milliseconds{0});
-  return policy;
-}
-
-RetryPolicy RetryPolicy::exponential(std::chrono::milliseconds first, double factor, std::chrono::milliseconds cap,
-                                     unsigned attempts) {
-  using std::chrono::milliseconds;
-  if (first < milliseconds{0}) throw Error{ErrorCode::invalid, "first", std::to_string(first.count()) + " ms is negative"};
-  if (!std::isfinite(factor) || factor < 1)
-    throw Error{ErrorCode::invalid, "factor", std::to_string(factor) + " is not a finite number of at least 1"};
-  if (cap < first) throw Error{ErrorCode::invalid, "cap", std::to_string(cap.count()) + " ms is less than the first wait"};
-  if (attempts == 0 || attempts > 1000)
-    throw Error{ErrorCode::invalid, "attempts", std::to_string(attempts) + " is outside 1 to 1,000"};
-
-  RetryPolicy policy = none();
-  auto exact = static_cast<double>(first.count());
-  for (milliseconds wait = first; policy.schedule.size() < attempts;) {
-    policy.schedule.push_back(wait);
-    exact *= factor;
-    // Compared as double first: beyond the cap, or infinite, it may be no number of milliseconds.
-    wait = exact < static_cast<double>(cap.count()) ? milliseconds{std::llround(exact)} : cap;
-  }
-  return policy;
-}
-
-}  // namespace flyhook
-
-#endif
-#endif
-
-#endif
-
 #include <chrono>
 #include <cstddef>
 #include <map>
@@ -1531,9 +1556,10 @@ void LogObserver::on_error(std::string_view what) {
 //                 ▲                        │
 //                 └──────── give_back ─────┘
 //
-// A *lane* is one subscription's queue, named by the number that the store gave the subscription when it was first put.
-// Every lane belongs to one of 64 *slots*. An owner sends only for slots it has acquired; each carries an *epoch*, which
-// grows with every change of owner, so that a stalled former owner's `finish` is refused.
+// A *lane* is one subscription's queue, named by the number that the store gave the subscription when it was first put;
+// what is sent to no subscription has lanes of its own (`direct_lane`). Every lane belongs to one of 64 *slots*. An owner
+// sends only for slots it has acquired; each carries an *epoch*, which grows with every change of owner, so that a stalled
+// former owner's `finish` is refused.
 //
 // Calls are synchronous, come from many threads and are made under no lock of flyhook's. An exception means that nothing
 // was done, unless a verb says otherwise; the engine reports it and tries again.
@@ -1545,6 +1571,16 @@ inline constexpr std::uint32_t slot_count = 64;
 
 /// The slot of a subscription.
 FLYHOOK_DECL std::uint32_t slot_of(const SubscriptionId& id);
+
+/// An event with a recipient of its own (Message::recipient) waits in a lane of no subscription, and the lane's number has
+/// this bit, which no number that `put` gives has. Such a lane is there as soon as something is appended to it, and its
+/// slot is `number % slot_count`; nothing of it need be kept but its deliveries. They are listed with Recipient::tested as
+/// their subscription, so mostly with none.
+inline constexpr std::uint64_t direct_lane = std::uint64_t{1} << 62;
+
+inline constexpr bool is_direct(std::uint64_t lane) {
+  return (lane & direct_lane) != 0;
+}
 
 /// What a store is.
 struct StoreTraits {
@@ -1746,7 +1782,8 @@ struct Recovered {
   bool full = false;        ///< it ended for want of room, and `after` is where to go on once there is some
 };
 
-/// Which events a lane never had a delivery of: the tenant's, created in [since, until).
+/// Which published events a lane never had a delivery of: the tenant's, created in [since, until), and none that has a
+/// recipient of its own.
 struct MissedQuery {
   std::uint64_t lane = 0;
   std::string tenant{};
@@ -1777,6 +1814,10 @@ class History {
   /// One page, newest first: by falling id, from below `query.cursor` on. Handed out ones are `pending` here; whether a
   /// request is under way is not the store's to know.
   virtual std::vector<DeliveryRecord> deliveries(const DeliveryQuery& query) = 0;
+
+  /// The newest stored event of that id, without its payload if that is gone. Null: unknown. A store need not keep events
+  /// that were appended without deliveries.
+  virtual std::shared_ptr<const Message> event(const EventId& id) = 0;
 
   /// Lets a final delivery wait again, whatever its end was: due at once, with order number 0, so that it runs out of
   /// order, and with a new account of the schedule. Its attempts stay; the reason goes.
@@ -3270,7 +3311,7 @@ struct Options {
   std::function<void(void* buffer, std::size_t size)> random{};
 };
 
-/// What publish takes besides the event. What is wrong is refused as `invalid`, and named.
+/// What publish and send take besides the event. What is wrong is refused as `invalid`, and named.
 struct PublishOptions {
   std::string id{};      ///< [A-Za-z0-9_-]{1,64}: a repeat with the same content makes nothing; empty: one is made
   std::string tenant{};  ///< wins over EventTraits; so does `key`
@@ -3347,9 +3388,10 @@ class QueuedEvent {
   std::unique_ptr<QueuedEvent> next{};  // the queue's
   Ulid ulid{};                          ///< its id, unless the application gave one
   TimePoint created_at{};
-  std::size_t bytes = 0;                      ///< estimated
-  std::shared_ptr<SizeEstimate> estimate{};   ///< to be told the real size
-  std::unique_ptr<PublishOptions> options{};  ///< null: all of them are at their default
+  std::size_t bytes = 0;                         ///< estimated
+  std::shared_ptr<SizeEstimate> estimate{};      ///< to be told the real size
+  std::unique_ptr<PublishOptions> options{};     ///< null: all of them are at their default
+  std::shared_ptr<const Recipient> recipient{};  ///< null: it was published
 
   EventId id() const { return EventId{options != nullptr && !options->id.empty() ? options->id : ulid_text("msg_", ulid)}; }
 };
@@ -4559,9 +4601,18 @@ class PublisherBase {
 
   /// One page of the delivery log, newest first. Throws Error ("cursor", "limit").
   FLYHOOK_DECL std::vector<DeliveryRecord> deliveries(const DeliveryQuery& query = {}) const;
+  /// Why each subscription of the event's tenant did, did not or does not yet get it, in the order of their ids; then what
+  /// else has a delivery of it. Throws Error: `not_found`, for an event too that matched nothing and was not one of the
+  /// last 1,000 of these; `unavailable`.
+  FLYHOOK_DECL std::vector<Explanation> explain(const EventId& event) const;
   FLYHOOK_DECL Stats stats() const;
 
   // Deliveries ------------------------------------------------------------------------------------------------------------
+
+  /// Sends a "webhook.test" event to one subscription, to see whether it works: one attempt, at once, whatever holds its
+  /// deliveries back, also while it is paused or disabled. It stands in the delivery log and is told to the observer; no
+  /// counter, breaker or `disable_after` counts it. Throws Error: `not_found`, `queue_full`, `stopped`.
+  FLYHOOK_DECL EventId send_test(const SubscriptionId& id);
 
   /// Sends a delivery that has ended once more: the same webhook-id, a new schedule, the first attempt at once and in no
   /// order. Of a disabled subscription it is dead again, and beyond `max_age` or `expires_at` it ends as it would have.
@@ -4606,6 +4657,9 @@ class PublisherBase {
 
   /// Checks what costs no encoding, then hands the event over.
   FLYHOOK_DECL PublishResult offer(std::unique_ptr<detail::QueuedEvent> event, std::string_view type,
+                                   std::string_view tenant, std::string_view key, PublishOptions&& options);
+  /// The same, to a target.
+  FLYHOOK_DECL PublishResult offer(Target&& target, std::unique_ptr<detail::QueuedEvent> event, std::string_view type,
                                    std::string_view tenant, std::string_view key, PublishOptions&& options);
 
  private:
@@ -4700,6 +4754,27 @@ class Publisher : public PublisherBase {
   /// Hands the event over to the pool and returns: no I/O, no encoding, no waiting for an endpoint. The event owns its
   /// data, for it is encoded on another thread.
   PublishResult publish(Event event, PublishOptions options = {}) {
+    return hand_over(std::move(event),
+                     [&](auto queued, std::string_view type, std::string_view tenant, std::string_view key) {
+                       return offer(std::move(queued), type, tenant, key, std::move(options));
+                     });
+  }
+
+  /// Publishes the event to one URL that is in no registry, say a callback URL that came with a request; no subscription
+  /// gets it. Otherwise it is as any delivery: stored, retried, judged by the same policies, listed (without a
+  /// subscription's id), replayed. All that a tenant sends to one origin (scheme, host and port) shares a breaker and
+  /// Options::max_in_flight_per_endpoint, and nothing is ever disabled. A target that is refused without a look-up is
+  /// `invalid`.
+  PublishResult send(Target target, Event event, PublishOptions options = {}) {
+    return hand_over(std::move(event),
+                     [&](auto queued, std::string_view type, std::string_view tenant, std::string_view key) {
+                       return offer(std::move(target), std::move(queued), type, tenant, key, std::move(options));
+                     });
+  }
+
+ private:
+  template <class Offer>
+  PublishResult hand_over(Event&& event, Offer its_offer) {
     if constexpr (Publishable<Event>) {
       using Access = detail::EventAccess<Event>;
       auto queued = std::make_unique<detail::TypedEvent<Event>>(std::move(event));
@@ -4712,13 +4787,12 @@ class Publisher : public PublisherBase {
       const auto type = Access::type(held);
       const auto tenant = Access::tenant(held);
       const auto key = Access::key(held);
-      return offer(std::move(queued), type, tenant, key, std::move(options));
+      return its_offer(std::move(queued), type, tenant, key);
     } else {
       return {};
     }
   }
 
- private:
   template <class T>
   Publisher(Options options, T*) : PublisherBase(detail::with_default_transport<T>(std::move(options))) {
     bring_types();
@@ -4758,6 +4832,9 @@ inline constexpr std::string_view mask = "********";
 /// Throws Error naming the member that is wrong. `id`, `enabled`, `paused` and what is read back only
 /// are taken as they are.
 FLYHOOK_DECL void check_subscription(const Subscription& subscription);
+
+/// The same for one that is in no registry.
+FLYHOOK_DECL void check_target(const Target& target);
 
 /// Throws Error ("url") for what is no URL that can be called.
 FLYHOOK_DECL Url parse_checked_url(std::string_view text);
@@ -5146,6 +5223,7 @@ namespace flyhook::detail {
 FLYHOOK_DECL bool is_reserved_header(std::string_view name);
 FLYHOOK_DECL void check_range(std::chrono::milliseconds value, const char* field);
 FLYHOOK_DECL void check_retry(const RetryPolicy& retry);
+FLYHOOK_DECL void check_secret(const std::string& secret);
 FLYHOOK_DECL void check_rate_limit(const RateLimit& limit);
 FLYHOOK_DECL void check_ordering(Ordering ordering);
 FLYHOOK_DECL void check_breaker(const BreakerPolicy& breaker);
@@ -5261,6 +5339,20 @@ bool is_uri_reference(std::string_view text) {
   return true;
 }
 
+void check_secret(const std::string& secret) {
+  if (secret.empty()) return;
+  if (secret.find('*') != std::string::npos)
+    throw Error{ErrorCode::invalid, "secret", "is masked: it was read back, not given"};
+  check_signing_secret(secret, "secret");
+}
+
+void check_target(const Target& target) {
+  parse_checked_url(target.url);
+  check_secret(target.secret);
+  check_headers(target.headers);
+  if (target.retry) check_retry(*target.retry);
+}
+
 void check_subscription(const Subscription& subscription) {
   parse_checked_url(subscription.url);
   if (subscription.events.empty()) throw Error{ErrorCode::invalid, "events", "is empty; {\"*\"} subscribes to everything"};
@@ -5269,11 +5361,7 @@ void check_subscription(const Subscription& subscription) {
       throw Error{ErrorCode::invalid, "events",
                   "\"" + pattern.substr(0, 200) + "\" is not a pattern: an event type, an event type and \".*\", or \"*\""};
   static_cast<void>(Filter{subscription.filter});
-  if (!subscription.secret.empty()) {
-    if (subscription.secret.find('*') != std::string::npos)
-      throw Error{ErrorCode::invalid, "secret", "is masked: it was read back, not given"};
-    check_signing_secret(subscription.secret, "secret");
-  }
+  check_secret(subscription.secret);
   check_headers(subscription.headers);
   if (subscription.encoding) check_encoding(*subscription.encoding);
   check_rate_limit(subscription.rate_limit);
@@ -5322,6 +5410,705 @@ void check_options(const Options& options) {
 
 #ifndef FLYHOOK_DETAIL_RUN_ENGINE_HPP
 #define FLYHOOK_DETAIL_RUN_ENGINE_HPP
+
+#ifndef FLYHOOK_DETAIL_DECIDE_RECIPIENT_HPP
+#define FLYHOOK_DETAIL_DECIDE_RECIPIENT_HPP
+
+#ifndef FLYHOOK_DETAIL_DECIDE_REGISTRY_HPP
+#define FLYHOOK_DETAIL_DECIDE_REGISTRY_HPP
+
+#ifndef FLYHOOK_DETAIL_DECIDE_ROTATION_HPP
+#define FLYHOOK_DETAIL_DECIDE_ROTATION_HPP
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+// Which secrets a subscription signs with, and until when. A rotation puts a new one in front; the one that it replaced
+// signs as well until its grace is over, so that a receiver may change at any time within it:
+//
+//   rotate at 0 h (grace 24 h)      B A │ 24 h: B
+//   and once more at 6 h            C B A │ 24 h: C B │ 30 h: C
+//
+// Nothing happens when a grace ends: each attempt asks what the time is.
+
+namespace flyhook::detail {
+
+/// Signatures in one header, at most: the current secret's and those of two previous ones.
+inline constexpr std::size_t most_signatures = 3;
+
+inline constexpr std::chrono::seconds longest_grace = std::chrono::hours{24 * 365};
+
+/// The secrets of one subscription made ready. Immutable, thread-safe.
+class RotatingSigner {
+ public:
+  /// Throws Error (`invalid`, "secret"). Without a secret it signs nothing.
+  FLYHOOK_DECL RotatingSigner(const std::string& secret, const std::vector<PreviousSecret>& previous);
+
+  /// The value of `webhook-signature` of an attempt at `now`, the newest secret's signature first. `timestamp` is the text
+  /// that is sent. Empty: there is no secret.
+  FLYHOOK_DECL std::string sign(std::string_view id, std::string_view timestamp, std::string_view body,
+                                TimePoint now) const;
+
+ private:
+  struct Previous {
+    Signer signer;
+    TimePoint until;
+  };
+
+  std::optional<Signer> current_;
+  std::vector<Previous> previous_;  // the newest first
+};
+
+/// The row of `changed`, which takes the place of a subscription with these secrets. Its secret stays if none is given, the
+/// same, or a previous one of a running rotation (the configuration of a program that was not changed yet); any other
+/// replaces it at once and ends the rotation.
+FLYHOOK_DECL SubscriptionRow with_secrets(Subscription changed, const std::string& secret,
+                                          const std::vector<PreviousSecret>& previous, TimePoint now);
+
+/// The row of `known`, whose secrets are these, with a new secret in front. The one it replaces signs for `grace` more;
+/// earlier ones keep their own end. A grace of 0: only the new one signs from now on. Throws Error (`invalid`, "grace").
+FLYHOOK_DECL SubscriptionRow rotated(Subscription known, std::string new_secret,
+                                     const std::vector<PreviousSecret>& previous, std::chrono::seconds grace,
+                                     TimePoint now);
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_DETAIL_DECIDE_ROTATION_IPP
+#define FLYHOOK_IMPL_DETAIL_DECIDE_ROTATION_IPP
+
+#include <algorithm>
+#include <utility>
+
+namespace flyhook::detail {
+
+FLYHOOK_DECL std::vector<PreviousSecret> still_signing(const std::vector<PreviousSecret>& previous, std::size_t most,
+                                                       TimePoint now);
+
+RotatingSigner::RotatingSigner(const std::string& secret, const std::vector<PreviousSecret>& previous) {
+  if (!secret.empty()) current_.emplace(secret);
+  previous_.reserve(previous.size());
+  for (const auto& each : previous) previous_.push_back({Signer{each.secret}, each.until});
+}
+
+std::string RotatingSigner::sign(std::string_view id, std::string_view timestamp, std::string_view body,
+                                 TimePoint now) const {
+  if (!current_) return {};
+  auto signatures = current_->sign(id, timestamp, body);
+  std::size_t count = 1;
+  for (const auto& previous : previous_) {
+    if (previous.until <= now || ++count > most_signatures) continue;
+    signatures.append(" ").append(previous.signer.sign(id, timestamp, body));
+  }
+  return signatures;
+}
+
+/// The newest `most` whose grace is not over. What is left out is forgotten for good.
+std::vector<PreviousSecret> still_signing(const std::vector<PreviousSecret>& previous, std::size_t most, TimePoint now) {
+  std::vector<PreviousSecret> left;
+  left.reserve(previous.size() + 1);
+  for (const auto& each : previous)
+    if (each.until > now && left.size() < most) left.push_back(each);
+  return left;
+}
+
+SubscriptionRow with_secrets(Subscription changed, const std::string& secret, const std::vector<PreviousSecret>& previous,
+                             TimePoint now) {
+  SubscriptionRow row;
+  row.subscription = std::move(changed);
+  auto& given = row.subscription.secret;
+  const bool stays = given.empty() || given == secret ||
+                     std::any_of(previous.begin(), previous.end(),
+                                 [&](const auto& each) { return each.until > now && each.secret == given; });
+  if (!stays) return row;
+  if (given != secret) {
+    wipe(given);
+    given = secret;
+  }
+  row.previous_secrets = still_signing(previous, most_signatures - 1, now);
+  return row;
+}
+
+SubscriptionRow rotated(Subscription known, std::string new_secret, const std::vector<PreviousSecret>& previous,
+                        std::chrono::seconds grace, TimePoint now) {
+  if (grace < std::chrono::seconds{0} || grace > longest_grace)
+    throw Error{ErrorCode::invalid, "grace",
+                std::to_string(grace.count()) + " s is outside 0 (at once) to " + std::to_string(longest_grace.count()) +
+                    " s (365 days)"};
+  SubscriptionRow row;
+  row.subscription = std::move(known);
+  std::swap(row.subscription.secret, new_secret);
+  if (grace > std::chrono::seconds{0}) {
+    row.previous_secrets = still_signing(previous, most_signatures - 2, now);
+    row.previous_secrets.insert(row.previous_secrets.begin(),
+                                {std::move(new_secret), std::chrono::floor<std::chrono::microseconds>(now + grace)});
+  }
+  wipe(new_secret);
+  return row;
+}
+
+}  // namespace flyhook::detail
+
+#endif
+#endif
+
+#endif
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+// Who gets an event. Subscriptions are turned into endpoints, and found by tenant and type. Matching reads an
+// immutable index, so it needs no lock; a change makes a new index that shares all but one bucket with the last.
+
+namespace flyhook::detail {
+
+/// One subscription made ready for sending. Immutable: a change makes another.
+struct Endpoint {
+  FLYHOOK_DECL Endpoint(SubscriptionRow row, const Options& options);
+  Endpoint(const Endpoint&) = delete;
+  Endpoint& operator=(const Endpoint&) = delete;
+  FLYHOOK_DECL ~Endpoint();  // wipes the secrets
+
+  /// It asked for events like this one.
+  FLYHOOK_DECL bool wants(const Message& message) const;
+
+  Subscription subscription;
+  std::uint64_t lane;
+  std::uint64_t version;
+  std::uint32_t slot;
+  Url url;
+  Filter filter;
+  std::vector<PreviousSecret> previous_secrets;
+  RotatingSigner signer;
+  Encoding encoding;
+  std::size_t max_in_flight;
+  std::chrono::milliseconds timeout;
+  RetryPolicy retry;  ///< of Options where the subscription has none
+  Headers headers;    ///< of Options and of the subscription, which wins
+};
+
+using EndpointPtr = std::shared_ptr<const Endpoint>;
+
+/// Endpoints by (tenant, pattern). A hash of both chooses one of 64 x 64 buckets.
+class EndpointIndex {
+ public:
+  /// Appends every endpoint that wants events of `type` in `tenant`, each once, in the order of their lanes.
+  FLYHOOK_DECL void match(std::string_view tenant, std::string_view type, std::vector<EndpointPtr>& found) const;
+
+  /// The same index with `added` in and `removed` out; either may be null.
+  FLYHOOK_DECL std::shared_ptr<const EndpointIndex> with(const EndpointPtr& removed, const EndpointPtr& added) const;
+
+ private:
+  // Endpoints with the same pattern, in the order of their lanes, in pieces, so that adding to a long list copies little.
+  using Piece = std::vector<EndpointPtr>;
+  struct Entry {
+    std::uint64_t hash = 0;
+    std::string tenant{};
+    std::string pattern{};
+    std::vector<std::shared_ptr<const Piece>> pieces{};
+  };
+  struct Bucket {
+    std::string tags{};  // a byte of each entry's hash, to be searched at once
+    std::vector<Entry> entries{};
+  };
+  using Branch = std::array<std::shared_ptr<const Bucket>, 64>;
+
+  FLYHOOK_DECL const Entry* find(std::uint64_t hash, std::string_view tenant, std::string_view head,
+                                 std::string_view tail) const;
+  FLYHOOK_DECL Bucket& edit(std::uint64_t hash);
+  FLYHOOK_DECL static std::size_t place_of(const Bucket& bucket, std::uint64_t hash, std::string_view tenant,
+                                           std::string_view head, std::string_view tail);
+  FLYHOOK_DECL void insert(const std::string& pattern, const EndpointPtr& endpoint);
+  FLYHOOK_DECL void erase(const std::string& pattern, const EndpointPtr& endpoint);
+
+  std::array<std::shared_ptr<const Branch>, 64> branches_{};
+};
+
+/// All endpoints of an engine and its event catalogue. No lock of its own: the engine's registry lock protects it; what
+/// `index()` returns is read without.
+class Registry {
+ public:
+  /// With `event_types` the catalogue is closed: other types are refused. Throws Error ("event_types").
+  FLYHOOK_DECL explicit Registry(const std::vector<EventType>& event_types);
+
+  /// Applies a stored change, unless a newer one of the same subscription was applied before. True: it was applied.
+  FLYHOOK_DECL bool put(const EndpointPtr& endpoint);
+  FLYHOOK_DECL bool remove(const SubscriptionId& id, std::uint64_t version);
+  /// No change is on its way any more: removals need not be remembered.
+  FLYHOOK_DECL void forget_removals() { removed_.clear(); }
+
+  FLYHOOK_DECL EndpointPtr find(const SubscriptionId& id) const;
+  FLYHOOK_DECL std::vector<EndpointPtr> list(const SubscriptionQuery& query) const;
+  FLYHOOK_DECL std::size_t count(const std::string& tenant) const;
+  std::shared_ptr<const EndpointIndex> index() const { return index_; }
+
+  /// Adds types that a publisher brings, if the catalogue is closed.
+  FLYHOOK_DECL void add_types(const std::vector<std::string_view>& types);
+  bool has_catalogue() const noexcept { return !types_.empty(); }
+  FLYHOOK_DECL bool knows_type(std::string_view type) const;
+  FLYHOOK_DECL bool knows_pattern(std::string_view pattern) const;
+
+ private:
+  std::map<std::string, EndpointPtr, std::less<>> by_id_;
+  std::unordered_map<std::string, std::size_t> per_tenant_;
+  std::unordered_map<std::string, std::uint64_t> removed_;  // versions of removals that a slower put must not undo
+  std::shared_ptr<const EndpointIndex> index_;
+  std::set<std::string, std::less<>> types_;
+};
+
+/// `base` with the members that `patch` has.
+FLYHOOK_DECL Subscription patched(Subscription base, const SubscriptionPatch& patch);
+
+/// What subscribe with a known id stores: `given` in the place of `known`, which keeps its state and, if none is given, its
+/// secret.
+FLYHOOK_DECL Subscription updated(const Subscription& known, Subscription given);
+
+/// The subscription as it may be shown: secret and credentials masked.
+FLYHOOK_DECL Subscription masked(Subscription subscription);
+
+/// `added` over `base`: fields of a name that `added` has are replaced.
+FLYHOOK_DECL Headers merged(Headers base, const Headers& added);
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_DETAIL_DECIDE_REGISTRY_IPP
+#define FLYHOOK_IMPL_DETAIL_DECIDE_REGISTRY_IPP
+
+#include <algorithm>
+#include <utility>
+
+namespace flyhook::detail {
+
+FLYHOOK_DECL char tag_of(std::uint64_t hash);
+FLYHOOK_DECL bool is_credential(std::string_view name);
+
+/// Bits that do not choose the bucket.
+char tag_of(std::uint64_t hash) {
+  return static_cast<char>(hash & 0xFFu);
+}
+
+Endpoint::Endpoint(SubscriptionRow row, const Options& options)
+    : subscription(std::move(row.subscription)),
+      lane(row.lane),
+      version(row.version),
+      slot(is_direct(lane) ? static_cast<std::uint32_t>(lane % slot_count) : slot_of(subscription.id)),
+      url(subscription.url.empty() ? Url{} : parse_checked_url(subscription.url)),
+      filter(subscription.filter),
+      previous_secrets(std::move(row.previous_secrets)),
+      signer(subscription.secret, previous_secrets),
+      encoding(subscription.encoding.value_or(options.encoding)),
+      max_in_flight(subscription.max_in_flight.value_or(options.max_in_flight_per_endpoint)),
+      timeout(subscription.timeout.value_or(options.timeout)),
+      retry(subscription.retry.value_or(options.retry)),
+      headers(merged(options.headers, subscription.headers)) {}
+
+bool Endpoint::wants(const Message& message) const {
+  FilterInput input{message};
+  return message.tenant == subscription.tenant &&
+         std::any_of(subscription.events.begin(), subscription.events.end(),
+                     [&](const std::string& pattern) { return pattern_matches(pattern, message.type); }) &&
+         filter.matches(input);
+}
+
+Endpoint::~Endpoint() {
+  wipe(subscription.secret);
+  for (auto& previous : previous_secrets) wipe(previous.secret);
+}
+
+// Index -----------------------------------------------------------------------------------------------------------------
+
+void EndpointIndex::match(std::string_view tenant, std::string_view type, std::vector<EndpointPtr>& found) const {
+  const auto first = found.size();
+  bool repeats = false;
+  const auto add = [&](const Entry* entry) {
+    if (entry == nullptr) return;
+    for (const auto& piece : entry->pieces)
+      for (const auto& endpoint : *piece) {
+        repeats = repeats || endpoint->subscription.events.size() > 1;
+        found.push_back(endpoint);
+      }
+  };
+
+  // One pass over the type hashes every pattern that can match it: "*", each "prefix.*", and the type itself.
+  const auto of_tenant = fnv1a(std::string_view{"\0", 1}, fnv1a(tenant));
+  add(find(fnv1a("*", of_tenant), tenant, "", "*"));
+  auto hash = of_tenant;
+  for (std::size_t at = 0; at < type.size(); ++at) {
+    hash = fnv1a(type.substr(at, 1), hash);
+    if (type[at] == '.') add(find(fnv1a("*", hash), tenant, type.substr(0, at + 1), "*"));
+  }
+  add(find(hash, tenant, type, ""));
+
+  if (found.size() - first < 2) return;
+  const auto begin = found.begin() + static_cast<std::ptrdiff_t>(first);
+  std::sort(begin, found.end(), [](const auto& a, const auto& b) { return a->lane < b->lane; });
+  if (repeats) found.erase(std::unique(begin, found.end()), found.end());
+}
+
+const EndpointIndex::Entry* EndpointIndex::find(std::uint64_t hash, std::string_view tenant, std::string_view head,
+                                                std::string_view tail) const {
+  const auto& branch = branches_[hash >> 58];
+  if (branch == nullptr) return nullptr;
+  const auto& bucket = (*branch)[(hash >> 52) & 63u];
+  if (bucket == nullptr) return nullptr;
+  const auto place = place_of(*bucket, hash, tenant, head, tail);
+  return place == bucket->entries.size() ? nullptr : &bucket->entries[place];
+}
+
+std::size_t EndpointIndex::place_of(const Bucket& bucket, std::uint64_t hash, std::string_view tenant,
+                                    std::string_view head, std::string_view tail) {
+  for (auto i = bucket.tags.find(tag_of(hash)); i != std::string::npos; i = bucket.tags.find(tag_of(hash), i + 1)) {
+    const auto& entry = bucket.entries[i];
+    if (entry.hash == hash && entry.tenant == tenant && entry.pattern.size() == head.size() + tail.size() &&
+        entry.pattern.starts_with(head) && entry.pattern.ends_with(tail))
+      return i;
+  }
+  return bucket.entries.size();
+}
+
+std::shared_ptr<const EndpointIndex> EndpointIndex::with(const EndpointPtr& removed, const EndpointPtr& added) const {
+  auto next = std::make_shared<EndpointIndex>(*this);
+  if (removed != nullptr && removed->subscription.enabled)
+    for (const auto& pattern : removed->subscription.events) next->erase(pattern, removed);
+  if (added != nullptr && added->subscription.enabled)
+    for (const auto& pattern : added->subscription.events) next->insert(pattern, added);
+  return next;
+}
+
+EndpointIndex::Bucket& EndpointIndex::edit(std::uint64_t hash) {
+  auto& branch = branches_[hash >> 58];
+  auto new_branch = branch == nullptr ? std::make_shared<Branch>() : std::make_shared<Branch>(*branch);
+  auto& bucket = (*new_branch)[(hash >> 52) & 63u];
+  auto new_bucket = bucket == nullptr ? std::make_shared<Bucket>() : std::make_shared<Bucket>(*bucket);
+  auto& editable = *new_bucket;
+  bucket = std::move(new_bucket);
+  branch = std::move(new_branch);
+  return editable;
+}
+
+void EndpointIndex::insert(const std::string& pattern, const EndpointPtr& endpoint) {
+  constexpr std::size_t piece_size = 256;
+  const auto& tenant = endpoint->subscription.tenant;
+  const auto hash = fnv1a(pattern, fnv1a(std::string_view{"\0", 1}, fnv1a(tenant)));
+  auto& bucket = edit(hash);
+  const auto place = place_of(bucket, hash, tenant, pattern, "");
+  if (place == bucket.entries.size()) {
+    bucket.tags.push_back(tag_of(hash));
+    bucket.entries.push_back({hash, tenant, pattern, {}});
+  }
+
+  auto& pieces = bucket.entries[place].pieces;
+  // The piece that ends at or behind the lane; lanes mostly grow, so it is mostly the last.
+  auto piece =
+      std::find_if(pieces.begin(), pieces.end(), [&](const auto& at) { return at->back()->lane >= endpoint->lane; });
+  if (piece == pieces.end() && !pieces.empty() && pieces.back()->size() < piece_size) piece = std::prev(pieces.end());
+  if (piece == pieces.end()) {
+    pieces.push_back(std::make_shared<Piece>(1, endpoint));
+    return;
+  }
+  auto edited = std::make_shared<Piece>(**piece);
+  const auto spot = std::lower_bound(edited->begin(), edited->end(), endpoint->lane,
+                                     [](const EndpointPtr& at, std::uint64_t lane) { return at->lane < lane; });
+  if (spot == edited->end() || (*spot)->lane != endpoint->lane) edited->insert(spot, endpoint);
+  *piece = std::move(edited);
+}
+
+void EndpointIndex::erase(const std::string& pattern, const EndpointPtr& endpoint) {
+  const auto& tenant = endpoint->subscription.tenant;
+  const auto hash = fnv1a(pattern, fnv1a(std::string_view{"\0", 1}, fnv1a(tenant)));
+  auto& bucket = edit(hash);
+  const auto place = place_of(bucket, hash, tenant, pattern, "");
+  if (place == bucket.entries.size()) return;
+  auto& pieces = bucket.entries[place].pieces;
+  const auto piece =
+      std::find_if(pieces.begin(), pieces.end(), [&](const auto& at) { return at->back()->lane >= endpoint->lane; });
+  if (piece == pieces.end()) return;
+  auto edited = std::make_shared<Piece>(**piece);
+  std::erase_if(*edited, [&](const EndpointPtr& at) { return at->lane == endpoint->lane; });
+  if (edited->empty()) {
+    pieces.erase(piece);
+  } else {
+    *piece = std::move(edited);
+  }
+  if (!pieces.empty()) return;
+  bucket.tags.erase(bucket.tags.begin() + static_cast<std::ptrdiff_t>(place));
+  bucket.entries.erase(bucket.entries.begin() + static_cast<std::ptrdiff_t>(place));
+}
+
+// Registry --------------------------------------------------------------------------------------------------------------
+
+Registry::Registry(const std::vector<EventType>& event_types) : index_(std::make_shared<EndpointIndex>()) {
+  for (const auto& type : event_types) {
+    if (!is_event_type(type.name))
+      throw Error{ErrorCode::invalid, "event_types", "\"" + type.name + "\" is not an event type: dotted [A-Za-z0-9_-]+"};
+    types_.insert(type.name);
+  }
+}
+
+bool Registry::put(const EndpointPtr& endpoint) {
+  const auto& id = endpoint->subscription.id.value;
+  if (const auto gone = removed_.find(id); gone != removed_.end() && gone->second > endpoint->version) return false;
+  auto& known = by_id_[id];
+  if (known != nullptr && known->version >= endpoint->version) return false;
+  if (known != nullptr && known->lane != endpoint->lane) --per_tenant_[known->subscription.tenant];
+  if (known == nullptr || known->lane != endpoint->lane) ++per_tenant_[endpoint->subscription.tenant];
+  index_ = index_->with(known, endpoint);
+  known = endpoint;
+  return true;
+}
+
+bool Registry::remove(const SubscriptionId& id, std::uint64_t version) {
+  auto& removed = removed_[id.value];
+  removed = std::max(removed, version);
+  const auto known = by_id_.find(id.value);
+  if (known == by_id_.end() || known->second->version > version) return false;
+  index_ = index_->with(known->second, nullptr);
+  const auto count = per_tenant_.find(known->second->subscription.tenant);
+  if (--count->second == 0) per_tenant_.erase(count);
+  by_id_.erase(known);
+  return true;
+}
+
+EndpointPtr Registry::find(const SubscriptionId& id) const {
+  const auto known = by_id_.find(id.value);
+  return known == by_id_.end() ? nullptr : known->second;
+}
+
+std::vector<EndpointPtr> Registry::list(const SubscriptionQuery& query) const {
+  std::vector<EndpointPtr> page;
+  for (auto at = by_id_.upper_bound(query.cursor); at != by_id_.end() && page.size() < query.limit; ++at) {
+    const auto& subscription = at->second->subscription;
+    if (query.tenant && subscription.tenant != *query.tenant) continue;
+    if (!query.event_type.empty() &&
+        std::none_of(subscription.events.begin(), subscription.events.end(),
+                     [&](const std::string& pattern) { return pattern_matches(pattern, query.event_type); }))
+      continue;
+    page.push_back(at->second);
+  }
+  return page;
+}
+
+std::size_t Registry::count(const std::string& tenant) const {
+  const auto known = per_tenant_.find(tenant);
+  return known == per_tenant_.end() ? 0 : known->second;
+}
+
+void Registry::add_types(const std::vector<std::string_view>& types) {
+  if (has_catalogue()) types_.insert(types.begin(), types.end());
+}
+
+bool Registry::knows_type(std::string_view type) const {
+  return types_.empty() || types_.contains(type) || type == "webhook.test" || type.starts_with("flyhook.");
+}
+
+bool Registry::knows_pattern(std::string_view pattern) const {
+  if (types_.empty() || pattern_matches(pattern, "webhook.test") || pattern.starts_with("flyhook.")) return true;
+  return std::any_of(types_.begin(), types_.end(), [&](const auto& type) { return pattern_matches(pattern, type); });
+}
+
+// Values ----------------------------------------------------------------------------------------------------------------
+
+Subscription patched(Subscription base, const SubscriptionPatch& patch) {
+  const auto set = [](auto& member, const auto& given) {
+    if (given) member = *given;
+  };
+  set(base.url, patch.url);
+  set(base.events, patch.events);
+  set(base.filter, patch.filter);
+  if (patch.secret) {
+    wipe(base.secret);
+    base.secret = *patch.secret;
+  }
+  set(base.headers, patch.headers);
+  set(base.encoding, patch.encoding);
+  set(base.rate_limit, patch.rate_limit);
+  set(base.max_in_flight, patch.max_in_flight);
+  set(base.ordering, patch.ordering);
+  set(base.timeout, patch.timeout);
+  set(base.retry, patch.retry);
+  set(base.description, patch.description);
+  set(base.metadata, patch.metadata);
+  if (patch.enabled && *patch.enabled != base.enabled) base.disabled_reason.clear();
+  set(base.enabled, patch.enabled);
+  set(base.paused, patch.paused);
+  return base;
+}
+
+Subscription updated(const Subscription& known, Subscription given) {
+  if (given.tenant != known.tenant)
+    throw Error{ErrorCode::conflict, "id", "\"" + known.id.value + "\" belongs to another tenant"};
+  if (given.secret.empty()) given.secret = known.secret;
+  given.enabled = known.enabled;
+  given.paused = known.paused;
+  given.disabled_reason = known.disabled_reason;
+  given.created_at = known.created_at;
+  return given;
+}
+
+bool is_credential(std::string_view name) {
+  const auto ends_with = [&](std::string_view tail) {
+    return name.size() >= tail.size() && equal_without_case(name.substr(name.size() - tail.size()), tail);
+  };
+  return equal_without_case(name, "authorization") || equal_without_case(name, "cookie") || ends_with("-key") ||
+         ends_with("-token");
+}
+
+Subscription masked(Subscription subscription) {
+  const std::string_view prefix = subscription.secret.starts_with("whsk_") ? "whsk_" : "whsec_";
+  wipe(subscription.secret);
+  subscription.secret.append(prefix).append(mask);
+  for (auto& [name, value] : subscription.headers) {
+    if (!is_credential(name)) continue;
+    wipe(value);
+    value = mask;
+  }
+  return subscription;
+}
+
+Headers merged(Headers base, const Headers& added) {
+  std::erase_if(base, [&](const auto& field) { return find_header(added, field.first) != nullptr; });
+  base.insert(base.end(), added.begin(), added.end());
+  return base;
+}
+
+}  // namespace flyhook::detail
+
+#endif
+#endif
+
+#endif
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+// Endpoints that are in no registry, and their lanes: of events that were sent to a target or to try out a subscription.
+//
+//   send        a lane per tenant and origin (scheme, host, port): its callbacks share one fate, whatever their paths
+//   send_test   a lane per subscription, beside its own: a test waits for nothing and counts for nothing
+//
+// What the endpoint of a delivery is stands in its message, so a lane has the endpoint of whichever delivery is next.
+
+namespace flyhook::detail {
+
+/// A copy that is wiped when the last message with it goes.
+FLYHOOK_DECL std::shared_ptr<const Recipient> recipient_of(Target target);
+FLYHOOK_DECL std::shared_ptr<const Recipient> recipient_of(const SubscriptionId& tested);
+
+inline bool is_test(const Message& message) {
+  return message.recipient != nullptr && !message.recipient->tested.value.empty();
+}
+
+/// The endpoint of a message to a target. Throws Error for a target that check_target refuses.
+FLYHOOK_DECL EndpointPtr target_endpoint(const Target& target, const std::string& tenant, const Options& options);
+
+/// A subscription's, as it is tried out: one attempt, whatever holds its deliveries back.
+FLYHOOK_DECL EndpointPtr test_endpoint(const Endpoint& tested, const Options& options);
+
+/// In the place of both while nothing but the lane's number is known, and for a message of which neither can be made. It
+/// has no URL.
+FLYHOOK_DECL EndpointPtr unknown_endpoint(std::uint64_t lane, const Options& options);
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_DETAIL_DECIDE_RECIPIENT_IPP
+#define FLYHOOK_IMPL_DETAIL_DECIDE_RECIPIENT_IPP
+
+#include <initializer_list>
+#include <string_view>
+#include <utility>
+
+namespace flyhook::detail {
+
+FLYHOOK_DECL std::uint64_t direct_lane_of(std::initializer_list<std::string_view> parts);
+FLYHOOK_DECL std::shared_ptr<const Recipient> wiped_in_the_end(std::unique_ptr<Recipient> recipient);
+
+/// The same for ever, since stores keep it. A hash that nobody can find a second text for: whoever shares a lane shares its
+/// fate.
+std::uint64_t direct_lane_of(std::initializer_list<std::string_view> parts) {
+  std::string text;
+  for (const auto part : parts) text.append(std::to_string(part.size())).append(":").append(part);
+  const auto digest = HmacKey{"flyhook lane"}.sign({text});
+  std::uint64_t number = 0;
+  for (std::size_t i = 0; i < sizeof number; ++i) number = number << 8 | digest[i];
+  return direct_lane | (number & (direct_lane - 1));
+}
+
+std::shared_ptr<const Recipient> wiped_in_the_end(std::unique_ptr<Recipient> recipient) {
+  return {recipient.release(), [](Recipient* gone) {
+            wipe(gone->target.secret);
+            delete gone;
+          }};
+}
+
+std::shared_ptr<const Recipient> recipient_of(Target target) {
+  auto recipient = std::make_unique<Recipient>();
+  recipient->target = std::move(target);
+  return wiped_in_the_end(std::move(recipient));
+}
+
+std::shared_ptr<const Recipient> recipient_of(const SubscriptionId& tested) {
+  auto recipient = std::make_unique<Recipient>();
+  recipient->tested = tested;
+  return wiped_in_the_end(std::move(recipient));
+}
+
+EndpointPtr target_endpoint(const Target& target, const std::string& tenant, const Options& options) {
+  SubscriptionRow row;
+  row.subscription.url = target.url;
+  row.subscription.tenant = tenant;
+  row.subscription.secret = target.secret;
+  row.subscription.headers = target.headers;
+  row.subscription.retry = target.retry;
+  const auto url = parse_checked_url(target.url);
+  row.lane = direct_lane_of({"target", tenant, url.is_https ? "https" : "http", url.host, std::to_string(url.port)});
+  return std::make_shared<const Endpoint>(std::move(row), options);
+}
+
+EndpointPtr test_endpoint(const Endpoint& tested, const Options& options) {
+  SubscriptionRow row;
+  row.subscription = tested.subscription;
+  row.subscription.retry = RetryPolicy::none();
+  row.subscription.rate_limit = {};
+  row.subscription.ordering = Ordering::none;
+  row.subscription.enabled = true;
+  row.subscription.paused = false;
+  row.previous_secrets = tested.previous_secrets;
+  row.version = tested.version;
+  row.lane = direct_lane_of({"test", tested.subscription.id.value});
+  return std::make_shared<const Endpoint>(std::move(row), options);
+}
+
+EndpointPtr unknown_endpoint(std::uint64_t lane, const Options& options) {
+  SubscriptionRow row;
+  row.lane = lane;
+  return std::make_shared<const Endpoint>(std::move(row), options);
+}
+
+}  // namespace flyhook::detail
+
+#endif
+#endif
+
+#endif
 
 #ifndef FLYHOOK_DETAIL_DECIDE_SCHEDULER_HPP
 #define FLYHOOK_DETAIL_DECIDE_SCHEDULER_HPP
@@ -5643,583 +6430,6 @@ void Health::reset() {
 
 #endif
 
-#ifndef FLYHOOK_DETAIL_DECIDE_REGISTRY_HPP
-#define FLYHOOK_DETAIL_DECIDE_REGISTRY_HPP
-
-#ifndef FLYHOOK_DETAIL_DECIDE_ROTATION_HPP
-#define FLYHOOK_DETAIL_DECIDE_ROTATION_HPP
-
-#include <chrono>
-#include <cstddef>
-#include <string>
-#include <string_view>
-#include <vector>
-
-// Which secrets a subscription signs with, and until when. A rotation puts a new one in front; the one that it replaced
-// signs as well until its grace is over, so that a receiver may change at any time within it:
-//
-//   rotate at 0 h (grace 24 h)      B A │ 24 h: B
-//   and once more at 6 h            C B A │ 24 h: C B │ 30 h: C
-//
-// Nothing happens when a grace ends: each attempt asks what the time is.
-
-namespace flyhook::detail {
-
-/// Signatures in one header, at most: the current secret's and those of two previous ones.
-inline constexpr std::size_t most_signatures = 3;
-
-inline constexpr std::chrono::seconds longest_grace = std::chrono::hours{24 * 365};
-
-/// The secrets of one subscription made ready. Immutable, thread-safe.
-class RotatingSigner {
- public:
-  /// Throws Error (`invalid`, "secret").
-  FLYHOOK_DECL RotatingSigner(const std::string& secret, const std::vector<PreviousSecret>& previous);
-
-  /// The value of `webhook-signature` of an attempt at `now`, the newest secret's signature first. `timestamp` is the text
-  /// that is sent.
-  FLYHOOK_DECL std::string sign(std::string_view id, std::string_view timestamp, std::string_view body,
-                                TimePoint now) const;
-
- private:
-  struct Previous {
-    Signer signer;
-    TimePoint until;
-  };
-
-  Signer current_;
-  std::vector<Previous> previous_;  // the newest first
-};
-
-/// The row of `changed`, which takes the place of a subscription with these secrets. Its secret stays if none is given, the
-/// same, or a previous one of a running rotation (the configuration of a program that was not changed yet); any other
-/// replaces it at once and ends the rotation.
-FLYHOOK_DECL SubscriptionRow with_secrets(Subscription changed, const std::string& secret,
-                                          const std::vector<PreviousSecret>& previous, TimePoint now);
-
-/// The row of `known`, whose secrets are these, with a new secret in front. The one it replaces signs for `grace` more;
-/// earlier ones keep their own end. A grace of 0: only the new one signs from now on. Throws Error (`invalid`, "grace").
-FLYHOOK_DECL SubscriptionRow rotated(Subscription known, std::string new_secret,
-                                     const std::vector<PreviousSecret>& previous, std::chrono::seconds grace,
-                                     TimePoint now);
-
-}  // namespace flyhook::detail
-
-#if defined(FLYHOOK_HEADER_ONLY)
-
-#ifndef FLYHOOK_IMPL_DETAIL_DECIDE_ROTATION_IPP
-#define FLYHOOK_IMPL_DETAIL_DECIDE_ROTATION_IPP
-
-#include <algorithm>
-#include <utility>
-
-namespace flyhook::detail {
-
-FLYHOOK_DECL std::vector<PreviousSecret> still_signing(const std::vector<PreviousSecret>& previous, std::size_t most,
-                                                       TimePoint now);
-
-RotatingSigner::RotatingSigner(const std::string& secret, const std::vector<PreviousSecret>& previous) : current_(secret) {
-  previous_.reserve(previous.size());
-  for (const auto& each : previous) previous_.push_back({Signer{each.secret}, each.until});
-}
-
-std::string RotatingSigner::sign(std::string_view id, std::string_view timestamp, std::string_view body,
-                                 TimePoint now) const {
-  auto signatures = current_.sign(id, timestamp, body);
-  std::size_t count = 1;
-  for (const auto& previous : previous_) {
-    if (previous.until <= now || ++count > most_signatures) continue;
-    signatures.append(" ").append(previous.signer.sign(id, timestamp, body));
-  }
-  return signatures;
-}
-
-/// The newest `most` whose grace is not over. What is left out is forgotten for good.
-std::vector<PreviousSecret> still_signing(const std::vector<PreviousSecret>& previous, std::size_t most, TimePoint now) {
-  std::vector<PreviousSecret> left;
-  left.reserve(previous.size() + 1);
-  for (const auto& each : previous)
-    if (each.until > now && left.size() < most) left.push_back(each);
-  return left;
-}
-
-SubscriptionRow with_secrets(Subscription changed, const std::string& secret, const std::vector<PreviousSecret>& previous,
-                             TimePoint now) {
-  SubscriptionRow row;
-  row.subscription = std::move(changed);
-  auto& given = row.subscription.secret;
-  const bool stays = given.empty() || given == secret ||
-                     std::any_of(previous.begin(), previous.end(),
-                                 [&](const auto& each) { return each.until > now && each.secret == given; });
-  if (!stays) return row;
-  if (given != secret) {
-    wipe(given);
-    given = secret;
-  }
-  row.previous_secrets = still_signing(previous, most_signatures - 1, now);
-  return row;
-}
-
-SubscriptionRow rotated(Subscription known, std::string new_secret, const std::vector<PreviousSecret>& previous,
-                        std::chrono::seconds grace, TimePoint now) {
-  if (grace < std::chrono::seconds{0} || grace > longest_grace)
-    throw Error{ErrorCode::invalid, "grace",
-                std::to_string(grace.count()) + " s is outside 0 (at once) to " + std::to_string(longest_grace.count()) +
-                    " s (365 days)"};
-  SubscriptionRow row;
-  row.subscription = std::move(known);
-  std::swap(row.subscription.secret, new_secret);
-  if (grace > std::chrono::seconds{0}) {
-    row.previous_secrets = still_signing(previous, most_signatures - 2, now);
-    row.previous_secrets.insert(row.previous_secrets.begin(),
-                                {std::move(new_secret), std::chrono::floor<std::chrono::microseconds>(now + grace)});
-  }
-  wipe(new_secret);
-  return row;
-}
-
-}  // namespace flyhook::detail
-
-#endif
-#endif
-
-#endif
-
-#include <array>
-#include <cstddef>
-#include <cstdint>
-#include <map>
-#include <memory>
-#include <optional>
-#include <set>
-#include <string>
-#include <string_view>
-#include <unordered_map>
-#include <vector>
-
-// Who gets an event. Subscriptions are turned into endpoints, and found by tenant and type. Matching reads an
-// immutable index, so it needs no lock; a change makes a new index that shares all but one bucket with the last.
-
-namespace flyhook::detail {
-
-/// One subscription made ready for sending. Immutable: a change makes another.
-struct Endpoint {
-  FLYHOOK_DECL Endpoint(SubscriptionRow row, const Options& options);
-  Endpoint(const Endpoint&) = delete;
-  Endpoint& operator=(const Endpoint&) = delete;
-  FLYHOOK_DECL ~Endpoint();  // wipes the secrets
-
-  /// It asked for events like this one.
-  FLYHOOK_DECL bool wants(const Message& message) const;
-
-  Subscription subscription;
-  std::uint64_t lane;
-  std::uint64_t version;
-  std::uint32_t slot;
-  Url url;
-  Filter filter;
-  std::vector<PreviousSecret> previous_secrets;
-  RotatingSigner signer;
-  Encoding encoding;
-  std::size_t max_in_flight;
-  std::chrono::milliseconds timeout;
-  RetryPolicy retry;  ///< of Options where the subscription has none
-  Headers headers;    ///< of Options and of the subscription, which wins
-};
-
-using EndpointPtr = std::shared_ptr<const Endpoint>;
-
-/// Endpoints by (tenant, pattern). A hash of both chooses one of 64 x 64 buckets.
-class EndpointIndex {
- public:
-  /// Appends every endpoint that wants events of `type` in `tenant`, each once, in the order of their lanes.
-  FLYHOOK_DECL void match(std::string_view tenant, std::string_view type, std::vector<EndpointPtr>& found) const;
-
-  /// The same index with `added` in and `removed` out; either may be null.
-  FLYHOOK_DECL std::shared_ptr<const EndpointIndex> with(const EndpointPtr& removed, const EndpointPtr& added) const;
-
- private:
-  // Endpoints with the same pattern, in the order of their lanes, in pieces, so that adding to a long list copies little.
-  using Piece = std::vector<EndpointPtr>;
-  struct Entry {
-    std::uint64_t hash = 0;
-    std::string tenant{};
-    std::string pattern{};
-    std::vector<std::shared_ptr<const Piece>> pieces{};
-  };
-  struct Bucket {
-    std::string tags{};  // a byte of each entry's hash, to be searched at once
-    std::vector<Entry> entries{};
-  };
-  using Branch = std::array<std::shared_ptr<const Bucket>, 64>;
-
-  FLYHOOK_DECL const Entry* find(std::uint64_t hash, std::string_view tenant, std::string_view head,
-                                 std::string_view tail) const;
-  FLYHOOK_DECL Bucket& edit(std::uint64_t hash);
-  FLYHOOK_DECL static std::size_t place_of(const Bucket& bucket, std::uint64_t hash, std::string_view tenant,
-                                           std::string_view head, std::string_view tail);
-  FLYHOOK_DECL void insert(const std::string& pattern, const EndpointPtr& endpoint);
-  FLYHOOK_DECL void erase(const std::string& pattern, const EndpointPtr& endpoint);
-
-  std::array<std::shared_ptr<const Branch>, 64> branches_{};
-};
-
-/// All endpoints of an engine and its event catalogue. No lock of its own: the engine's registry lock protects it; what
-/// `index()` returns is read without.
-class Registry {
- public:
-  /// With `event_types` the catalogue is closed: other types are refused. Throws Error ("event_types").
-  FLYHOOK_DECL explicit Registry(const std::vector<EventType>& event_types);
-
-  /// Applies a stored change, unless a newer one of the same subscription was applied before. True: it was applied.
-  FLYHOOK_DECL bool put(const EndpointPtr& endpoint);
-  FLYHOOK_DECL bool remove(const SubscriptionId& id, std::uint64_t version);
-  /// No change is on its way any more: removals need not be remembered.
-  FLYHOOK_DECL void forget_removals() { removed_.clear(); }
-
-  FLYHOOK_DECL EndpointPtr find(const SubscriptionId& id) const;
-  FLYHOOK_DECL std::vector<EndpointPtr> list(const SubscriptionQuery& query) const;
-  FLYHOOK_DECL std::size_t count(const std::string& tenant) const;
-  std::shared_ptr<const EndpointIndex> index() const { return index_; }
-
-  /// Adds types that a publisher brings, if the catalogue is closed.
-  FLYHOOK_DECL void add_types(const std::vector<std::string_view>& types);
-  bool has_catalogue() const noexcept { return !types_.empty(); }
-  FLYHOOK_DECL bool knows_type(std::string_view type) const;
-  FLYHOOK_DECL bool knows_pattern(std::string_view pattern) const;
-
- private:
-  std::map<std::string, EndpointPtr, std::less<>> by_id_;
-  std::unordered_map<std::string, std::size_t> per_tenant_;
-  std::unordered_map<std::string, std::uint64_t> removed_;  // versions of removals that a slower put must not undo
-  std::shared_ptr<const EndpointIndex> index_;
-  std::set<std::string, std::less<>> types_;
-};
-
-/// `base` with the members that `patch` has.
-FLYHOOK_DECL Subscription patched(Subscription base, const SubscriptionPatch& patch);
-
-/// What subscribe with a known id stores: `given` in the place of `known`, which keeps its state and, if none is given, its
-/// secret.
-FLYHOOK_DECL Subscription updated(const Subscription& known, Subscription given);
-
-/// The subscription as it may be shown: secret and credentials masked.
-FLYHOOK_DECL Subscription masked(Subscription subscription);
-
-/// `added` over `base`: fields of a name that `added` has are replaced.
-FLYHOOK_DECL Headers merged(Headers base, const Headers& added);
-
-}  // namespace flyhook::detail
-
-#if defined(FLYHOOK_HEADER_ONLY)
-
-#ifndef FLYHOOK_IMPL_DETAIL_DECIDE_REGISTRY_IPP
-#define FLYHOOK_IMPL_DETAIL_DECIDE_REGISTRY_IPP
-
-#include <algorithm>
-#include <utility>
-
-namespace flyhook::detail {
-
-FLYHOOK_DECL char tag_of(std::uint64_t hash);
-FLYHOOK_DECL bool is_credential(std::string_view name);
-
-/// Bits that do not choose the bucket.
-char tag_of(std::uint64_t hash) {
-  return static_cast<char>(hash & 0xFFu);
-}
-
-Endpoint::Endpoint(SubscriptionRow row, const Options& options)
-    : subscription(std::move(row.subscription)),
-      lane(row.lane),
-      version(row.version),
-      slot(slot_of(subscription.id)),
-      url(parse_checked_url(subscription.url)),
-      filter(subscription.filter),
-      previous_secrets(std::move(row.previous_secrets)),
-      signer(subscription.secret, previous_secrets),
-      encoding(subscription.encoding.value_or(options.encoding)),
-      max_in_flight(subscription.max_in_flight.value_or(options.max_in_flight_per_endpoint)),
-      timeout(subscription.timeout.value_or(options.timeout)),
-      retry(subscription.retry.value_or(options.retry)),
-      headers(merged(options.headers, subscription.headers)) {}
-
-bool Endpoint::wants(const Message& message) const {
-  FilterInput input{message};
-  return message.tenant == subscription.tenant &&
-         std::any_of(subscription.events.begin(), subscription.events.end(),
-                     [&](const std::string& pattern) { return pattern_matches(pattern, message.type); }) &&
-         filter.matches(input);
-}
-
-Endpoint::~Endpoint() {
-  wipe(subscription.secret);
-  for (auto& previous : previous_secrets) wipe(previous.secret);
-}
-
-// Index -----------------------------------------------------------------------------------------------------------------
-
-void EndpointIndex::match(std::string_view tenant, std::string_view type, std::vector<EndpointPtr>& found) const {
-  const auto first = found.size();
-  bool repeats = false;
-  const auto add = [&](const Entry* entry) {
-    if (entry == nullptr) return;
-    for (const auto& piece : entry->pieces)
-      for (const auto& endpoint : *piece) {
-        repeats = repeats || endpoint->subscription.events.size() > 1;
-        found.push_back(endpoint);
-      }
-  };
-
-  // One pass over the type hashes every pattern that can match it: "*", each "prefix.*", and the type itself.
-  const auto of_tenant = fnv1a(std::string_view{"\0", 1}, fnv1a(tenant));
-  add(find(fnv1a("*", of_tenant), tenant, "", "*"));
-  auto hash = of_tenant;
-  for (std::size_t at = 0; at < type.size(); ++at) {
-    hash = fnv1a(type.substr(at, 1), hash);
-    if (type[at] == '.') add(find(fnv1a("*", hash), tenant, type.substr(0, at + 1), "*"));
-  }
-  add(find(hash, tenant, type, ""));
-
-  if (found.size() - first < 2) return;
-  const auto begin = found.begin() + static_cast<std::ptrdiff_t>(first);
-  std::sort(begin, found.end(), [](const auto& a, const auto& b) { return a->lane < b->lane; });
-  if (repeats) found.erase(std::unique(begin, found.end()), found.end());
-}
-
-const EndpointIndex::Entry* EndpointIndex::find(std::uint64_t hash, std::string_view tenant, std::string_view head,
-                                                std::string_view tail) const {
-  const auto& branch = branches_[hash >> 58];
-  if (branch == nullptr) return nullptr;
-  const auto& bucket = (*branch)[(hash >> 52) & 63u];
-  if (bucket == nullptr) return nullptr;
-  const auto place = place_of(*bucket, hash, tenant, head, tail);
-  return place == bucket->entries.size() ? nullptr : &bucket->entries[place];
-}
-
-std::size_t EndpointIndex::place_of(const Bucket& bucket, std::uint64_t hash, std::string_view tenant,
-                                    std::string_view head, std::string_view tail) {
-  for (auto i = bucket.tags.find(tag_of(hash)); i != std::string::npos; i = bucket.tags.find(tag_of(hash), i + 1)) {
-    const auto& entry = bucket.entries[i];
-    if (entry.hash == hash && entry.tenant == tenant && entry.pattern.size() == head.size() + tail.size() &&
-        entry.pattern.starts_with(head) && entry.pattern.ends_with(tail))
-      return i;
-  }
-  return bucket.entries.size();
-}
-
-std::shared_ptr<const EndpointIndex> EndpointIndex::with(const EndpointPtr& removed, const EndpointPtr& added) const {
-  auto next = std::make_shared<EndpointIndex>(*this);
-  if (removed != nullptr && removed->subscription.enabled)
-    for (const auto& pattern : removed->subscription.events) next->erase(pattern, removed);
-  if (added != nullptr && added->subscription.enabled)
-    for (const auto& pattern : added->subscription.events) next->insert(pattern, added);
-  return next;
-}
-
-EndpointIndex::Bucket& EndpointIndex::edit(std::uint64_t hash) {
-  auto& branch = branches_[hash >> 58];
-  auto new_branch = branch == nullptr ? std::make_shared<Branch>() : std::make_shared<Branch>(*branch);
-  auto& bucket = (*new_branch)[(hash >> 52) & 63u];
-  auto new_bucket = bucket == nullptr ? std::make_shared<Bucket>() : std::make_shared<Bucket>(*bucket);
-  auto& editable = *new_bucket;
-  bucket = std::move(new_bucket);
-  branch = std::move(new_branch);
-  return editable;
-}
-
-void EndpointIndex::insert(const std::string& pattern, const EndpointPtr& endpoint) {
-  constexpr std::size_t piece_size = 256;
-  const auto& tenant = endpoint->subscription.tenant;
-  const auto hash = fnv1a(pattern, fnv1a(std::string_view{"\0", 1}, fnv1a(tenant)));
-  auto& bucket = edit(hash);
-  const auto place = place_of(bucket, hash, tenant, pattern, "");
-  if (place == bucket.entries.size()) {
-    bucket.tags.push_back(tag_of(hash));
-    bucket.entries.push_back({hash, tenant, pattern, {}});
-  }
-
-  auto& pieces = bucket.entries[place].pieces;
-  // The piece that ends at or behind the lane; lanes mostly grow, so it is mostly the last.
-  auto piece =
-      std::find_if(pieces.begin(), pieces.end(), [&](const auto& at) { return at->back()->lane >= endpoint->lane; });
-  if (piece == pieces.end() && !pieces.empty() && pieces.back()->size() < piece_size) piece = std::prev(pieces.end());
-  if (piece == pieces.end()) {
-    pieces.push_back(std::make_shared<Piece>(1, endpoint));
-    return;
-  }
-  auto edited = std::make_shared<Piece>(**piece);
-  const auto spot = std::lower_bound(edited->begin(), edited->end(), endpoint->lane,
-                                     [](const EndpointPtr& at, std::uint64_t lane) { return at->lane < lane; });
-  if (spot == edited->end() || (*spot)->lane != endpoint->lane) edited->insert(spot, endpoint);
-  *piece = std::move(edited);
-}
-
-void EndpointIndex::erase(const std::string& pattern, const EndpointPtr& endpoint) {
-  const auto& tenant = endpoint->subscription.tenant;
-  const auto hash = fnv1a(pattern, fnv1a(std::string_view{"\0", 1}, fnv1a(tenant)));
-  auto& bucket = edit(hash);
-  const auto place = place_of(bucket, hash, tenant, pattern, "");
-  if (place == bucket.entries.size()) return;
-  auto& pieces = bucket.entries[place].pieces;
-  const auto piece =
-      std::find_if(pieces.begin(), pieces.end(), [&](const auto& at) { return at->back()->lane >= endpoint->lane; });
-  if (piece == pieces.end()) return;
-  auto edited = std::make_shared<Piece>(**piece);
-  std::erase_if(*edited, [&](const EndpointPtr& at) { return at->lane == endpoint->lane; });
-  if (edited->empty()) {
-    pieces.erase(piece);
-  } else {
-    *piece = std::move(edited);
-  }
-  if (!pieces.empty()) return;
-  bucket.tags.erase(bucket.tags.begin() + static_cast<std::ptrdiff_t>(place));
-  bucket.entries.erase(bucket.entries.begin() + static_cast<std::ptrdiff_t>(place));
-}
-
-// Registry --------------------------------------------------------------------------------------------------------------
-
-Registry::Registry(const std::vector<EventType>& event_types) : index_(std::make_shared<EndpointIndex>()) {
-  for (const auto& type : event_types) {
-    if (!is_event_type(type.name))
-      throw Error{ErrorCode::invalid, "event_types", "\"" + type.name + "\" is not an event type: dotted [A-Za-z0-9_-]+"};
-    types_.insert(type.name);
-  }
-}
-
-bool Registry::put(const EndpointPtr& endpoint) {
-  const auto& id = endpoint->subscription.id.value;
-  if (const auto gone = removed_.find(id); gone != removed_.end() && gone->second > endpoint->version) return false;
-  auto& known = by_id_[id];
-  if (known != nullptr && known->version >= endpoint->version) return false;
-  if (known != nullptr && known->lane != endpoint->lane) --per_tenant_[known->subscription.tenant];
-  if (known == nullptr || known->lane != endpoint->lane) ++per_tenant_[endpoint->subscription.tenant];
-  index_ = index_->with(known, endpoint);
-  known = endpoint;
-  return true;
-}
-
-bool Registry::remove(const SubscriptionId& id, std::uint64_t version) {
-  auto& removed = removed_[id.value];
-  removed = std::max(removed, version);
-  const auto known = by_id_.find(id.value);
-  if (known == by_id_.end() || known->second->version > version) return false;
-  index_ = index_->with(known->second, nullptr);
-  const auto count = per_tenant_.find(known->second->subscription.tenant);
-  if (--count->second == 0) per_tenant_.erase(count);
-  by_id_.erase(known);
-  return true;
-}
-
-EndpointPtr Registry::find(const SubscriptionId& id) const {
-  const auto known = by_id_.find(id.value);
-  return known == by_id_.end() ? nullptr : known->second;
-}
-
-std::vector<EndpointPtr> Registry::list(const SubscriptionQuery& query) const {
-  std::vector<EndpointPtr> page;
-  for (auto at = by_id_.upper_bound(query.cursor); at != by_id_.end() && page.size() < query.limit; ++at) {
-    const auto& subscription = at->second->subscription;
-    if (query.tenant && subscription.tenant != *query.tenant) continue;
-    if (!query.event_type.empty() &&
-        std::none_of(subscription.events.begin(), subscription.events.end(),
-                     [&](const std::string& pattern) { return pattern_matches(pattern, query.event_type); }))
-      continue;
-    page.push_back(at->second);
-  }
-  return page;
-}
-
-std::size_t Registry::count(const std::string& tenant) const {
-  const auto known = per_tenant_.find(tenant);
-  return known == per_tenant_.end() ? 0 : known->second;
-}
-
-void Registry::add_types(const std::vector<std::string_view>& types) {
-  if (has_catalogue()) types_.insert(types.begin(), types.end());
-}
-
-bool Registry::knows_type(std::string_view type) const {
-  return types_.empty() || types_.contains(type) || type == "webhook.test" || type.starts_with("flyhook.");
-}
-
-bool Registry::knows_pattern(std::string_view pattern) const {
-  if (types_.empty() || pattern_matches(pattern, "webhook.test") || pattern.starts_with("flyhook.")) return true;
-  return std::any_of(types_.begin(), types_.end(), [&](const auto& type) { return pattern_matches(pattern, type); });
-}
-
-// Values ----------------------------------------------------------------------------------------------------------------
-
-Subscription patched(Subscription base, const SubscriptionPatch& patch) {
-  const auto set = [](auto& member, const auto& given) {
-    if (given) member = *given;
-  };
-  set(base.url, patch.url);
-  set(base.events, patch.events);
-  set(base.filter, patch.filter);
-  if (patch.secret) {
-    wipe(base.secret);
-    base.secret = *patch.secret;
-  }
-  set(base.headers, patch.headers);
-  set(base.encoding, patch.encoding);
-  set(base.rate_limit, patch.rate_limit);
-  set(base.max_in_flight, patch.max_in_flight);
-  set(base.ordering, patch.ordering);
-  set(base.timeout, patch.timeout);
-  set(base.retry, patch.retry);
-  set(base.description, patch.description);
-  set(base.metadata, patch.metadata);
-  if (patch.enabled && *patch.enabled != base.enabled) base.disabled_reason.clear();
-  set(base.enabled, patch.enabled);
-  set(base.paused, patch.paused);
-  return base;
-}
-
-Subscription updated(const Subscription& known, Subscription given) {
-  if (given.tenant != known.tenant)
-    throw Error{ErrorCode::conflict, "id", "\"" + known.id.value + "\" belongs to another tenant"};
-  if (given.secret.empty()) given.secret = known.secret;
-  given.enabled = known.enabled;
-  given.paused = known.paused;
-  given.disabled_reason = known.disabled_reason;
-  given.created_at = known.created_at;
-  return given;
-}
-
-bool is_credential(std::string_view name) {
-  const auto ends_with = [&](std::string_view tail) {
-    return name.size() >= tail.size() && equal_without_case(name.substr(name.size() - tail.size()), tail);
-  };
-  return equal_without_case(name, "authorization") || equal_without_case(name, "cookie") || ends_with("-key") ||
-         ends_with("-token");
-}
-
-Subscription masked(Subscription subscription) {
-  const std::string_view prefix = subscription.secret.starts_with("whsk_") ? "whsk_" : "whsec_";
-  wipe(subscription.secret);
-  subscription.secret.append(prefix).append(mask);
-  for (auto& [name, value] : subscription.headers) {
-    if (!is_credential(name)) continue;
-    wipe(value);
-    value = mask;
-  }
-  return subscription;
-}
-
-Headers merged(Headers base, const Headers& added) {
-  std::erase_if(base, [&](const auto& field) { return find_header(added, field.first) != nullptr; });
-  base.insert(base.end(), added.begin(), added.end());
-  return base;
-}
-
-}  // namespace flyhook::detail
-
-#endif
-#endif
-
-#endif
-
 #ifndef FLYHOOK_DETAIL_DECIDE_RETRY_HPP
 #define FLYHOOK_DETAIL_DECIDE_RETRY_HPP
 
@@ -6478,6 +6688,7 @@ struct Claimed {
   std::shared_ptr<SharedBodies> bodies{};  ///< null: the event has no other delivery
   std::uint32_t attempts = 0;
   Progress progress{};
+  EndpointPtr endpoint{};  ///< its own, in a direct lane; null: the lane's
 
   /// Its next attempt is a schedule's, or the first one of a replay: more were made than the account of this schedule
   /// knows.
@@ -6975,6 +7186,8 @@ class Scheduler {
     Claimed claimed{};
     bool is_probe = false;  ///< the one request that an open breaker lets through
   };
+  /// Where the lane's oldest claimed delivery has an endpoint of its own, it is the lane's from now on.
+  FLYHOOK_DECL void aim(Lane& lane);
   /// The lane's oldest claimed delivery starts.
   FLYHOOK_DECL Started start(Lane& lane);
   /// It was judged, or (a bearing of nothing) could not be sent after all. True: it was cancelled meanwhile.
@@ -7050,7 +7263,7 @@ Lane* Scheduler::find(std::uint64_t number) {
 
 Lane& Scheduler::lane_of(const EndpointPtr& endpoint) {
   if (Lane* known = find(endpoint->lane)) {
-    if (known->endpoint != endpoint) set_endpoint(*known, endpoint);
+    if (known->endpoint != endpoint && !is_direct(known->number)) set_endpoint(*known, endpoint);
     return *known;
   }
   if (lanes_.size() >= forget_above_) forget_idle();
@@ -7157,6 +7370,17 @@ void Scheduler::set_endpoint(Lane& lane, const EndpointPtr& endpoint) {
   }
   lane.set_endpoint(endpoint, now_);
   update(lane);
+}
+
+void Scheduler::aim(Lane& lane) {
+  const EndpointPtr& next = lane.window.front().endpoint;
+  if (next == nullptr || next == lane.endpoint) return;
+  if (next->url.host != lane.endpoint->url.host) {
+    stop_resolving(lane);
+    lane.resolved.reset();
+    lane.late_failures = 0;
+  }
+  lane.endpoint = next;
 }
 
 std::vector<Claim> Scheduler::withdraw(Lane& lane) {
@@ -7452,8 +7676,8 @@ HttpRequest make_request(const Job& job, const std::shared_ptr<const Encoded>& b
   for (const auto& field : endpoint.headers)  // the event's own win
     if (find_header(job.message->headers, field.first) == nullptr) request.headers.push_back(field);
   request.headers.emplace_back("user-agent", options.user_agent.empty() ? "flyhook/" FLYHOOK_VERSION : options.user_agent);
-  request.headers.emplace_back("webhook-signature",
-                               endpoint.signer.sign(job.message->id.value, timestamp, body->body, now));
+  if (auto signatures = endpoint.signer.sign(job.message->id.value, timestamp, body->body, now); !signatures.empty())
+    request.headers.emplace_back("webhook-signature", std::move(signatures));
   request.headers.emplace_back("webhook-timestamp", std::move(timestamp));
   request.body = {body, &body->body};
   request.timeout = endpoint.timeout;
@@ -7484,6 +7708,8 @@ Settling conclude(Job job, HttpResponse response, TimePoint began, std::chrono::
   auto verdict =
       judge(response, {job.endpoint->retry, job.progress, job.random, now, message.created_at, message.expires_at});
   const auto trigger = job.trigger;
+  if (is_test(message)) verdict.bearing = {};
+  if (is_direct(job.claim.lane)) verdict.bearing.is_gone = false;  // nothing there could be disabled
   auto settling = settling_of(std::move(job));
   auto& outcome = settling.outcome;
   outcome.status = verdict.status;
@@ -7790,6 +8016,7 @@ void HostResolver::abandon() {
 
 #include <chrono>
 #include <memory>
+#include <string>
 
 // Where a delivery may connect to: what the resolver answers, judged by the URL policy. Every answer is judged before a
 // lane sees it, and the request carries addresses, not a name: a name server that answers a public address when we look
@@ -7810,6 +8037,9 @@ class Guard {
 
   /// As HostResolver::find. Where the policy refuses, there are no addresses and `error` says "refused_address: ...".
   FLYHOOK_DECL std::shared_ptr<const Resolved> find(const Url& url, Answer answer);
+
+  /// Empty, or why a URL is refused whatever its name resolves to.
+  FLYHOOK_DECL std::string refusal_of(const Url& url) const;
 
   /// For a URL that is being registered: throws Error (`invalid`, "url") if it is refused. Waits for a look-up, at most
   /// `timeout` in real time; a name that does not resolve by then may be registered, since attempts will tell.
@@ -7871,6 +8101,11 @@ std::shared_ptr<const Resolved> Guard::find(const Url& url, Answer answer) {
                resolver_.find(url.host, [this, url, answer = std::move(answer)](std::shared_ptr<const Resolved> found) {
                  answer(judge(url, std::move(found)));
                }));
+}
+
+std::string Guard::refusal_of(const Url& url) const {
+  const auto verdict = policy_.judge_unresolved(url);
+  return verdict && verdict->status != UrlStatus::allow ? verdict->reason : std::string{};
 }
 
 void Guard::check(const Url& url, std::chrono::milliseconds timeout) {
@@ -8703,6 +8938,10 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   /// Takes the event over, or says why not.
   FLYHOOK_DECL PublishResult publish(std::unique_ptr<QueuedEvent> event);
   FLYHOOK_DECL PublishResult refuse(PublishStatus status, std::string reason);
+  /// Empty, or why no request may go there; what a look-up would tell is left to the attempts.
+  FLYHOOK_DECL std::string refusal_of(const Target& target) const;
+  /// Throws Error: `not_found`, `queue_full`, `stopped`.
+  FLYHOOK_DECL EventId send_test(const SubscriptionId& id);
 
   // Subscriptions ---------------------------------------------------------------------------------------------------------
 
@@ -8724,6 +8963,7 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   // Looking ---------------------------------------------------------------------------------------------------------------
 
   FLYHOOK_DECL std::vector<DeliveryRecord> deliveries(const DeliveryQuery& query);
+  FLYHOOK_DECL std::vector<Explanation> explain(const EventId& event);
   FLYHOOK_DECL Stats stats();
 
   // Ending ----------------------------------------------------------------------------------------------------------------
@@ -8796,6 +9036,7 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
     std::uint64_t notify_lane = 0;                           // out: whose notices are told; in: they were
     std::deque<Notice> notices{};                            // of that lane, oldest first
     std::vector<std::pair<EventId, std::string>> dropped{};  // out: for Observer::on_dropped
+    std::vector<DeliveryRecord> ended{};                     // out: for Observer::on_dead
     std::vector<std::string> errors{};                       // out: for Observer::on_error
   };
 
@@ -8835,8 +9076,9 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
       std::shared_ptr<SharedBodies> bodies{};
       bool is_repeat = false;  // the store answered `unknown` before
     };
-    QueuedEvents rest{};            // taken, not yet encoded
-    std::deque<Planned> planned{};  // encoded and matched, oldest first, to be appended
+    QueuedEvents rest{};                  // taken, not yet encoded
+    std::deque<Planned> planned{};        // encoded and matched, oldest first, to be appended
+    std::vector<DeliveryRecord> ended{};  // of no lane that is known
     Backoff backoff{};
     bool is_full = false;  // the last append had no room, and else no fault
     std::vector<std::pair<EventId, std::string>> dropped{};
@@ -8869,7 +9111,10 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   FLYHOOK_DECL std::chrono::nanoseconds first_wait(const Endpoint& endpoint, const Message& message, TimePoint now) const;
   FLYHOOK_DECL AppendBatch claim_room(Accepting& work);
   FLYHOOK_DECL bool take_result(Accepting& work, const AppendBatch& asked, const AppendResult& result);
-  FLYHOOK_DECL void overflowed(std::vector<DeliveryRecord> records);
+  FLYHOOK_DECL void overflowed(Accepting& work, std::vector<DeliveryRecord> records);
+  FLYHOOK_DECL EndpointPtr endpoint_of(const Message& message) const;
+  FLYHOOK_DECL EndpointPtr lane_endpoint(std::uint64_t lane,
+                                         const std::unordered_map<std::uint64_t, EndpointPtr>& endpoints) const;
   FLYHOOK_DECL std::shared_ptr<SharedBodies> shared_bodies(const std::shared_ptr<const Message>& message,
                                                            std::size_t deliveries);
 
@@ -8886,6 +9131,7 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   // dispatch
   FLYHOOK_DECL void resolve(Hand& hand);
   FLYHOOK_DECL void resolved(std::uint64_t lane, std::shared_ptr<const Resolved> answer);
+  FLYHOOK_DECL std::optional<Settling> instead_of_sending_directly(Job& job);
   FLYHOOK_DECL void send(Hand& hand);
   FLYHOOK_DECL void answered(const std::shared_ptr<Exchange>& exchange, HttpResponse response);
   FLYHOOK_DECL void send_on(Hand& hand);
@@ -8922,6 +9168,11 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   void tell(Call call);
   FLYHOOK_DECL void tell_error(const std::string& what);
 
+  // looking
+  FLYHOOK_DECL void note_unmatched(std::shared_ptr<const Message> message);
+  FLYHOOK_DECL void forget_unmatched(const EventId& event);
+  FLYHOOK_DECL std::shared_ptr<const Message> find_event(const EventId& id);
+
   // waiting
   FLYHOOK_DECL bool is_quiet(Clock_ns now) const;  // caller holds mutex_: nothing is due, queued or in flight
   FLYHOOK_DECL bool is_still() const;              // caller holds mutex_: no step is under way, nothing is unsettled
@@ -8957,6 +9208,10 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   std::mutex bodies_mutex_;
   std::unordered_map<EventId, std::weak_ptr<SharedBodies>> bodies_;  // under bodies_mutex_
   std::size_t bodies_swept_at_ = 1024;                               // under bodies_mutex_
+
+  std::mutex unmatched_mutex_;
+  std::deque<std::shared_ptr<const Message>> unmatched_;  // under unmatched_mutex_: of late, for explain
+  std::size_t unmatched_bytes_ = 0;                       // under unmatched_mutex_
 
   struct Counters {
     std::atomic<std::uint64_t> published{0}, rejected{0}, duplicates{0}, dropped{0}, callback_errors{0}, store_errors{0},
@@ -8995,8 +9250,9 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
 #include <algorithm>
 #include <cstring>
 
-// The engine's doors: start, publish, change subscriptions, look. The way of an event goes on in engine/accept.ipp,
-// turn.ipp and settle.ipp; what ends otherwise is in engine/end.ipp; waiting for it, and the end, are in engine/stop.ipp.
+// The engine's doors: start, publish, change subscriptions. The way of an event goes on in engine/accept.ipp, turn.ipp and
+// settle.ipp; what ends otherwise is in engine/end.ipp, what is shown in engine/look.ipp; waiting, and the end, are in
+// engine/stop.ipp.
 
 #ifndef FLYHOOK_IMPL_DETAIL_RUN_ENGINE_ACCEPT_IPP
 #define FLYHOOK_IMPL_DETAIL_RUN_ENGINE_ACCEPT_IPP
@@ -9021,10 +9277,9 @@ FLYHOOK_DECL std::uint64_t order_of(const Endpoint& endpoint, const Message& mes
 /// Tells a repeat from a conflict. Lengths in between, so that no two splits of the same bytes are alike.
 std::uint64_t content_hash(const Message& message) {
   std::uint64_t hash = fnv1a("flyhook");
-  for (const std::string* part : {&message.tenant, &message.type, &message.key, &message.data}) {
-    hash = fnv1a(std::to_string(part->size()), hash);
-    hash = fnv1a(*part, hash);
-  }
+  const auto add = [&](const std::string& part) { hash = fnv1a(part, fnv1a(std::to_string(part.size()), hash)); };
+  for (const std::string* part : {&message.tenant, &message.type, &message.key, &message.data}) add(*part);
+  if (message.recipient != nullptr) add(message.recipient->target.url);
   return hash;
 }
 
@@ -9057,12 +9312,14 @@ bool Engine::accept(Hand& hand) {
   if (work.left_count > 0) intake_.settled(std::exchange(work.left_count, 0), std::exchange(work.left_bytes, 0));
   auto dropped = std::exchange(work.dropped, {});
   auto errors = std::exchange(work.errors, {});
+  auto ended = std::exchange(work.ended, {});
   intake_.leave();
 
   // Under no role: an observer that takes its time holds up this thread alone.
   counters_.dropped.fetch_add(dropped.size(), std::memory_order_relaxed);
   hand.errors.insert(hand.errors.end(), errors.begin(), errors.end());
   hand.dropped.insert(hand.dropped.end(), dropped.begin(), dropped.end());
+  hand.ended.insert(hand.ended.end(), ended.begin(), ended.end());
   return true;
 }
 
@@ -9095,6 +9352,7 @@ std::size_t Engine::encode_one(Accepting& work, std::unique_ptr<QueuedEvent> eve
   auto message = std::make_shared<Message>();
   message->id = event->id();
   message->created_at = std::chrono::floor<std::chrono::microseconds>(event->created_at);
+  message->recipient = std::move(event->recipient);
   const auto drop = [&](std::string reason) {
     work.dropped.emplace_back(std::move(message->id), std::move(reason));
     ++work.left_count;
@@ -9124,10 +9382,16 @@ std::size_t Engine::encode_one(Accepting& work, std::unique_ptr<QueuedEvent> eve
     if (!options->id.empty()) planned.content_hash = content_hash(*message);
   }
   work.found.clear();
-  index.match(message->tenant, message->type, work.found);
+  if (message->recipient != nullptr) {
+    if (work.found.emplace_back(endpoint_of(*message)) == nullptr) return drop("unsubscribed");
+  } else {
+    index.match(message->tenant, message->type, work.found);
+  }
   try {
     FilterInput input{*message};
-    std::erase_if(work.found, [&](const EndpointPtr& endpoint) { return !endpoint->filter.matches(input); });
+    std::erase_if(work.found, [&](const EndpointPtr& endpoint) {
+      return !is_direct(endpoint->lane) && !endpoint->filter.matches(input);
+    });
   } catch (...) {  // no memory for the data's values
     return drop("filter: " + thrown_text());
   }
@@ -9157,7 +9421,7 @@ void Engine::append_batch(Accepting& work) {
   }
 
   const bool is_done = take_result(work, asked, result);
-  if (!result.overflowed.empty()) overflowed(std::move(result.overflowed));
+  if (!result.overflowed.empty()) overflowed(work, std::move(result.overflowed));
   // Where some went through the store is there: what failed now is a first failure.
   if (work.planned.size() < events) work.backoff.succeeded();
   if (!is_done) work.backoff.failed(clock_.elapsed());
@@ -9231,7 +9495,8 @@ bool Engine::take_result(Accepting& work, const AppendBatch& asked, const Append
           counters_.cancelled.fetch_add(1, std::memory_order_relaxed);
         } else if (status == AppendStatus::accepted && made.as == AppendedAs::handed_out) {
           if (lane.is_open() && lane.epoch == wanted.epoch && !stopping_) {
-            lane.window.push_back({made.sequence, planned.message, planned.bodies, 0, {}});
+            lane.window.push_back({made.sequence, planned.message, planned.bodies, 0, {}, {}});
+            if (is_direct(lane.number)) lane.window.back().endpoint = target;
           } else {
             returns_.push_back({made.sequence, lane.number, wanted.epoch});
           }
@@ -9251,6 +9516,7 @@ bool Engine::take_result(Accepting& work, const AppendBatch& asked, const Append
         left.push_back(std::move(planned));
         continue;
       }
+      if (status == AppendStatus::accepted && planned.targets.empty()) note_unmatched(planned.message);
       if (status == AppendStatus::conflict) work.dropped.emplace_back(planned.message->id, "conflict");
       if (status == AppendStatus::duplicate && !is_known) counters_.duplicates.fetch_add(1, std::memory_order_relaxed);
       ++work.left_count;
@@ -9338,6 +9604,7 @@ std::string disabled_reason(const Subscription& subscription) {
 /// What an attempt says of the endpoint in the long run.
 void Engine::weigh(Lane& lane, const Settling& settling, Clock_ns now) {
   const auto& endpoint = settling.endpoint;
+  if (is_direct(lane.number)) return;  // there is nothing to disable
   if (settling.is_of_another || lane.endpoint == nullptr || lane.endpoint->subscription.url != endpoint->subscription.url)
     return;  // it was changed while the store failed, at the latest
   if (settling.bearing.is_gone) return disable(lane, endpoint, "answered 410");
@@ -9370,15 +9637,18 @@ void Engine::disable(Lane& lane, const EndpointPtr& endpoint, std::string reason
   disablings_.push_back({endpoint, std::move(reason)});
 }
 
-/// The oldest of lanes that were full. They are told with their lanes' other outcomes.
-void Engine::overflowed(std::vector<DeliveryRecord> records) {
+/// The oldest of lanes that were full. They are told with their lanes' other outcomes, where the lane is a subscription's.
+void Engine::overflowed(Accepting& work, std::vector<DeliveryRecord> records) {
   std::vector<EndpointPtr> endpoints;
   endpoints.reserve(records.size());
   for (const auto& record : records) endpoints.push_back(subscriptions_.find(record.subscription_id));
   const std::lock_guard lock{mutex_};
   dead_ += records.size();
   for (std::size_t i = 0; i < records.size(); ++i) {
-    if (endpoints[i] == nullptr) continue;
+    if (endpoints[i] == nullptr) {
+      work.ended.push_back(std::move(records[i]));
+      continue;
+    }
     Lane& lane = scheduler_.lane_of(endpoints[i]);
     if (lane.is_ordered) lane.more = true;
     notice(lane, {Notice::What::ended, std::move(records[i]), {}, {}});
@@ -9555,9 +9825,9 @@ bool Engine::replay(const DeliveryId& delivery) {
   const auto sequence = delivery_sequence(delivery.value);
   if (!sequence) return false;
   const auto reopened = change_history([&] { return store_.history().reopen(*sequence); });
-  if (reopened.status != ReopenStatus::done) return false;
-  more_in({&reopened.lane, 1});
-  return true;
+  // Not final: perhaps a call before this one failed after it was done, and the lane was never told.
+  if (reopened.status == ReopenStatus::done || reopened.status == ReopenStatus::not_final) more_in({&reopened.lane, 1});
+  return reopened.status == ReopenStatus::done;
 }
 
 std::size_t Engine::recover(const SubscriptionId& id, const RecoverOptions& options) {
@@ -9601,6 +9871,7 @@ std::size_t Engine::recover(const SubscriptionId& id, const RecoverOptions& opti
 
 bool Engine::erase(const EventId& event) {
   cancel(event);
+  forget_unmatched(event);
   return change_history([&] { return store_.history().erase(event); });
 }
 
@@ -9627,10 +9898,295 @@ void Engine::more_in(std::span<const std::uint64_t> lanes) {
     const auto endpoints = subscriptions_.by_lane();
     const std::lock_guard lock{mutex_};
     for (const auto number : unknown)
-      if (const auto endpoint = endpoints.find(number); endpoint != endpoints.end())
-        look(scheduler_.lane_of(endpoint->second));
+      if (const auto endpoint = lane_endpoint(number, endpoints)) look(scheduler_.lane_of(endpoint));
   }
   pool_.ring();
+}
+
+}  // namespace flyhook::detail
+
+#endif
+
+#ifndef FLYHOOK_IMPL_DETAIL_RUN_ENGINE_LOOK_IPP
+#define FLYHOOK_IMPL_DETAIL_RUN_ENGINE_LOOK_IPP
+
+#ifndef FLYHOOK_DETAIL_DECIDE_EXPLANATION_HPP
+#define FLYHOOK_DETAIL_DECIDE_EXPLANATION_HPP
+
+#include <chrono>
+#include <string>
+
+// Why a subscription did, did not or does not yet get an event, as a sentence for people. What is asked is what the
+// machines ask: the lane of a delivery that waits, the patterns and the filter of a subscription that has none.
+
+namespace flyhook::detail {
+
+/// Of a delivery, as Engine::deliveries lists it; `now` by the wall clock. `lane`: null if there is nothing to remember of
+/// it; `elapsed`: the time that lanes go by.
+FLYHOOK_DECL Explanation explained(const DeliveryRecord& record, const Lane* lane, TimePoint now,
+                                   std::chrono::nanoseconds elapsed);
+
+/// Of a subscription that has no delivery of the event.
+FLYHOOK_DECL Explanation unmatched(const Endpoint& endpoint, const Message& message);
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_DETAIL_DECIDE_EXPLANATION_IPP
+#define FLYHOOK_IMPL_DETAIL_DECIDE_EXPLANATION_IPP
+
+#include <algorithm>
+
+namespace flyhook::detail {
+
+FLYHOOK_DECL std::string attempts_text(const DeliveryRecord& record);
+FLYHOOK_DECL std::string waiting_text(const DeliveryRecord& record, const Lane* lane, TimePoint now,
+                                      std::chrono::nanoseconds elapsed);
+FLYHOOK_DECL std::string mismatch_text(const Endpoint& endpoint, const Message& message);
+
+/// "after 2 attempts, the last one: answered 503"
+std::string attempts_text(const DeliveryRecord& record) {
+  if (record.attempts.empty()) return "without an attempt";
+  const auto count = record.attempts.size();
+  const auto& last = record.attempts.back();
+  return "after " + std::to_string(count) + (count == 1 ? " attempt: " : " attempts, the last one: ") +
+         (last.status == 0 ? last.error : "answered " + std::to_string(last.status));
+}
+
+std::string waiting_text(const DeliveryRecord& record, const Lane* lane, TimePoint now, std::chrono::nanoseconds elapsed) {
+  const std::string waits = "waits " + attempts_text(record) + "; ";
+  if (lane != nullptr && lane->endpoint != nullptr) {
+    if (lane->endpoint->subscription.paused) return waits + "the subscription is paused";
+    if (lane->hold && *lane->hold > elapsed) return waits + "the endpoint asked to be left alone (Retry-After)";
+    if (lane->breaker.is_open()) return waits + "the endpoint has failed too often in a row and is tried now and then";
+  }
+  if (record.next_attempt_at && *record.next_attempt_at > now)
+    return waits + (record.attempts.empty() ? "its first attempt is for later" : "its next attempt is for later");
+  if (lane == nullptr) return waits + "it is next to be sent";
+  const auto& window = lane->window;
+  const bool is_claimed = std::any_of(window.begin(), window.end(), [&](const Claimed& claimed) {
+    return delivery_text(claimed.sequence) == record.id.value;
+  });
+  if (!is_claimed && lane->is_ordered && !lane->more && !lane->fetching)
+    return waits + "an earlier one in its order has not ended";
+  if (!lane->owned) return waits + "it is another process's to send";
+  if (!lane->bucket.may_take(elapsed)) return waits + "the subscription's rate_limit holds it back";
+  if (lane->resolving) return waits + "the host is being looked up";
+  if (lane->in_flight.size() >= lane->concurrency.limit()) return waits + "as many requests are under way as there may be";
+  return waits + "it is next to be sent";
+}
+
+Explanation explained(const DeliveryRecord& record, const Lane* lane, TimePoint now, std::chrono::nanoseconds elapsed) {
+  Explanation explanation;
+  explanation.subscription_id = record.subscription_id;
+  explanation.matched = true;
+  explanation.delivery_id = record.id;
+  explanation.next_attempt_at = record.next_attempt_at;
+  switch (record.status) {
+    case DeliveryStatus::pending: explanation.reason = waiting_text(record, lane, now, elapsed); break;
+    case DeliveryStatus::in_flight:
+      explanation.reason = "attempt " + std::to_string(record.attempts.size() + 1) + " is under way";
+      break;
+    case DeliveryStatus::delivered: explanation.reason = "delivered " + attempts_text(record); break;
+    case DeliveryStatus::dead:
+    case DeliveryStatus::expired:
+    case DeliveryStatus::cancelled:
+      explanation.reason = std::string{to_string(record.status)} + " (" + record.reason + ") " + attempts_text(record);
+      break;
+  }
+  return explanation;
+}
+
+/// Empty: it asks for such events.
+std::string mismatch_text(const Endpoint& endpoint, const Message& message) {
+  const auto& events = endpoint.subscription.events;
+  if (std::none_of(events.begin(), events.end(),
+                   [&](const std::string& pattern) { return pattern_matches(pattern, message.type); }))
+    return "none of its patterns matches \"" + message.type + "\"";
+  FilterInput input{message};
+  return endpoint.filter.matches(input) ? std::string{} : "its filter does not let the event pass";
+}
+
+Explanation unmatched(const Endpoint& endpoint, const Message& message) {
+  Explanation explanation;
+  const auto& subscription = endpoint.subscription;
+  explanation.subscription_id = subscription.id;
+  explanation.reason = mismatch_text(endpoint, message);
+  if (!explanation.reason.empty()) return explanation;
+  explanation.matched = true;
+  if (!subscription.enabled) {
+    explanation.reason =
+        "it is disabled" + (subscription.disabled_reason.empty() ? "" : ": " + subscription.disabled_reason);
+  } else if (subscription.created_at > message.created_at) {
+    explanation.reason = "it was subscribed after the event was published";
+  } else {
+    explanation.reason = "it matches as it is now, and did not or was disabled when the event was published";
+  }
+  return explanation;
+}
+
+}  // namespace flyhook::detail
+
+#endif
+#endif
+
+#endif
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+// What the engine shows of itself: the delivery log with what only the lanes know laid over it, why an event went where it
+// went, and the counters.
+
+namespace flyhook::detail {
+
+/// Events that matched nothing and are still explained, of late; stores need not keep them.
+inline constexpr std::size_t most_unmatched = 1'000;
+inline constexpr std::size_t most_unmatched_bytes = 1u << 20;
+
+std::vector<DeliveryRecord> Engine::deliveries(const DeliveryQuery& query) {
+  // Whether a request is under way only the lanes know: the store's `pending` is both.
+  DeliveryQuery asked = query;
+  std::vector<std::uint64_t> flying;
+  std::unordered_map<SubscriptionId, TimePoint> held;  // nothing of it is sent before
+  {
+    const auto now = clock_.elapsed();
+    const std::lock_guard lock{mutex_};
+    scheduler_.each([&](const Lane& lane) {
+      for (const auto& each : lane.in_flight) flying.push_back(each.sequence);
+      if (lane.endpoint == nullptr || is_direct(lane.number)) return;  // of those a record does not tell the lane
+      if (const auto until = lane.held_until(); until && *until > now)
+        held.emplace(lane.endpoint->subscription.id, stored_time(*until));
+    });
+  }
+  std::sort(flying.begin(), flying.end());
+  const bool by_flight = query.status == DeliveryStatus::in_flight || query.status == DeliveryStatus::pending;
+  if (by_flight) asked.status = DeliveryStatus::pending;
+
+  std::vector<DeliveryRecord> page;
+  for (;;) {
+    auto rows = store_.history().deliveries(asked);
+    const bool is_last = rows.size() < asked.limit;
+    if (!rows.empty()) asked.cursor = rows.back().id.value;
+    for (auto& row : rows) {
+      row.attempt_count = row.attempts.size();
+      const auto sequence = delivery_sequence(row.id.value);
+      if (row.status == DeliveryStatus::pending && sequence && std::binary_search(flying.begin(), flying.end(), *sequence))
+        row.status = DeliveryStatus::in_flight;
+      if (row.status == DeliveryStatus::pending && !held.empty()) {
+        const auto hold = held.find(row.subscription_id);
+        if (hold != held.end() && row.next_attempt_at.value_or(TimePoint::min()) < hold->second)
+          row.next_attempt_at = hold->second;
+      }
+      if (by_flight && row.status != *query.status) continue;
+      page.push_back(std::move(row));
+      if (page.size() == query.limit) return page;
+    }
+    if (is_last) return page;
+  }
+}
+
+void Engine::note_unmatched(std::shared_ptr<const Message> message) {
+  const auto size = message->data.size();
+  if (size > most_unmatched_bytes) return;
+  const std::lock_guard lock{unmatched_mutex_};
+  unmatched_bytes_ += size;
+  unmatched_.push_back(std::move(message));
+  while (unmatched_.size() > most_unmatched || unmatched_bytes_ > most_unmatched_bytes) {
+    unmatched_bytes_ -= unmatched_.front()->data.size();
+    unmatched_.pop_front();
+  }
+}
+
+void Engine::forget_unmatched(const EventId& event) {
+  const std::lock_guard lock{unmatched_mutex_};
+  std::erase_if(unmatched_, [&](const auto& message) {
+    if (message->id != event) return false;
+    unmatched_bytes_ -= message->data.size();
+    return true;
+  });
+}
+
+/// The event as the store has it, or as it was when it matched nothing. Throws Error (`not_found`).
+std::shared_ptr<const Message> Engine::find_event(const EventId& id) {
+  if (auto stored = ask_store([&] { return store_.history().event(id); })) return stored;
+  const std::lock_guard lock{unmatched_mutex_};
+  const auto known =
+      std::find_if(unmatched_.rbegin(), unmatched_.rend(), [&](const auto& message) { return message->id == id; });
+  if (known == unmatched_.rend())
+    throw Error{ErrorCode::not_found, "id",
+                "no event \"" + id.value.substr(0, 200) +
+                    "\" is stored; one that matched no subscription is remembered for a while only"};
+  return *known;
+}
+
+std::vector<Explanation> Engine::explain(const EventId& event) {
+  take_in();
+  const auto message = find_event(event);
+  std::unordered_map<std::string, DeliveryRecord> made;  // by subscription; the newest of each
+  DeliveryQuery query;
+  query.event_id = event;
+  query.limit = 1'000;
+  for (bool more = true; more;) {
+    auto page = deliveries(query);
+    more = page.size() == query.limit;
+    if (more) query.cursor = page.back().id.value;
+    for (auto& record : page) made.try_emplace(record.subscription_id.value, std::move(record));
+  }
+
+  std::vector<Explanation> explanations;
+  const auto add = [&](const DeliveryRecord& record, const EndpointPtr& endpoint) {
+    const auto now = clock_.now();
+    const auto elapsed = clock_.elapsed();
+    const std::lock_guard lock{mutex_};
+    explanations.push_back(
+        explained(record, endpoint == nullptr ? nullptr : scheduler_.find(endpoint->lane), now, elapsed));
+  };
+  if (message->recipient == nullptr) {
+    SubscriptionQuery of_tenant;
+    of_tenant.tenant = message->tenant;
+    of_tenant.limit = static_cast<std::size_t>(-1);
+    for (const auto& endpoint : subscriptions_.list(of_tenant)) {
+      const auto record = made.find(endpoint->subscription.id.value);
+      if (record == made.end()) {
+        explanations.push_back(unmatched(*endpoint, *message));
+      } else {
+        add(record->second, endpoint);
+        made.erase(record);
+      }
+    }
+  }
+  // Of subscriptions that are gone, and of a recipient of its own.
+  const auto endpoint = message->recipient == nullptr ? nullptr : endpoint_of(*message);
+  for (const auto& [id, record] : made) add(record, endpoint);
+  return explanations;
+}
+
+Stats Engine::stats() {
+  Stats stats;
+  const auto pending = store_.pending();
+  stats.published = counters_.published.load(std::memory_order_relaxed);
+  stats.rejected = counters_.rejected.load(std::memory_order_relaxed);
+  stats.duplicates = counters_.duplicates.load(std::memory_order_relaxed);
+  stats.dropped = counters_.dropped.load(std::memory_order_relaxed);
+  stats.cancelled = counters_.cancelled.load(std::memory_order_relaxed);
+  stats.callback_errors = counters_.callback_errors.load(std::memory_order_relaxed);
+  stats.store_errors = counters_.store_errors.load(std::memory_order_relaxed);
+  stats.queued = intake_.queued();
+  stats.threads = pool_.senders();
+  const std::lock_guard lock{mutex_};
+  stats.attempts = attempts_;
+  stats.failed_attempts = failed_attempts_;
+  stats.delivered = delivered_;
+  stats.dead = dead_;
+  stats.expired = expired_;
+  stats.in_flight = scheduler_.in_flight();
+  stats.pending = pending - std::min(pending, stats.in_flight);
+  stats.attempt_latency = attempt_latency_;
+  stats.delivery_latency = delivery_latency_;
+  return stats;
 }
 
 }  // namespace flyhook::detail
@@ -9664,14 +10220,14 @@ void count_duration(Histogram& histogram, std::chrono::nanoseconds duration) {
 void Engine::deposit(Settling settling, Clock_ns now) {
   auto& outcome = settling.outcome;
   Lane* lane = scheduler_.find(outcome.claim.lane);
-  if (outcome.attempt) {
+  if (outcome.attempt && !is_test(*settling.message)) {
     ++attempts_;
     if (outcome.status != DeliveryStatus::delivered) ++failed_attempts_;
     count_duration(attempt_latency_, outcome.attempt->duration);
   }
   // What another URL answered says nothing of this one.
   settling.is_of_another =
-      settling.endpoint != lane->endpoint &&
+      !is_direct(lane->number) && settling.endpoint != lane->endpoint &&
       (lane->endpoint == nullptr || settling.endpoint->subscription.url != lane->endpoint->subscription.url);
   if (settling.is_of_another) settling.bearing = {};
   const bool is_cancelled = scheduler_.end(*lane, outcome.claim, settling.bearing);
@@ -9711,7 +10267,8 @@ void Engine::call_store(Hand& hand, Next next) {
                                        delivery.message,
                                        shared_bodies(delivery.message, delivery.fan_out),
                                        delivery.attempts,
-                                       {delivery.steps, delivery.deferrals}});
+                                       {delivery.steps, delivery.deferrals},
+                                       delivery.message->recipient == nullptr ? nullptr : endpoint_of(*delivery.message)});
         break;
       }
       case Next::give_back: store_.give_back(hand.claims); break;
@@ -9804,6 +10361,7 @@ void Engine::apply_finished(Hand& hand, Clock_ns now) {
 void Engine::settled(Lane& lane, Settling& settling, Clock_ns now) {
   const auto& outcome = settling.outcome;
   const auto& attempt = outcome.attempt;
+  const std::uint64_t counted = is_test(*settling.message) ? 0 : 1;
   switch (outcome.status) {
     case DeliveryStatus::pending:
       scheduler_.add_due(lane, std::max(outcome.next_attempt_at->time_since_epoch() - base_, now));
@@ -9811,13 +10369,14 @@ void Engine::settled(Lane& lane, Settling& settling, Clock_ns now) {
       if (is_cancelling(settling.message->id)) closings_.push_back(cancelling_of(settling.message->id));
       break;
     case DeliveryStatus::delivered:
-      ++delivered_;
-      if (attempt) count_duration(delivery_latency_, attempt->at + attempt->duration - settling.message->created_at);
+      delivered_ += counted;
+      if (attempt && counted > 0)
+        count_duration(delivery_latency_, attempt->at + attempt->duration - settling.message->created_at);
       break;
-    case DeliveryStatus::expired: ++expired_; break;
-    case DeliveryStatus::cancelled: counters_.cancelled.fetch_add(1, std::memory_order_relaxed); break;
+    case DeliveryStatus::expired: expired_ += counted; break;
+    case DeliveryStatus::cancelled: counters_.cancelled.fetch_add(counted, std::memory_order_relaxed); break;
     case DeliveryStatus::dead:
-    case DeliveryStatus::in_flight: ++dead_; break;
+    case DeliveryStatus::in_flight: dead_ += counted; break;
   }
   // What it held back is the next one, and only a fetch brings it.
   if (lane.is_ordered && is_final(outcome.status)) lane.more = true;
@@ -9880,10 +10439,10 @@ void Engine::apply_ownership(Hand& hand, Clock_ns now) {
   base_ = base;
   scheduler_.own(hand.ownership.slots);  // before the lanes below are made
   for (const auto& work : hand.ownership.lanes) {
-    const auto endpoint = hand.endpoints.find(work.lane);
-    if (endpoint == hand.endpoints.end()) continue;
+    const auto endpoint = lane_endpoint(work.lane, hand.endpoints);
+    if (endpoint == nullptr) continue;
     const bool is_new = scheduler_.find(work.lane) == nullptr;
-    Lane& lane = scheduler_.lane_of(endpoint->second);
+    Lane& lane = scheduler_.lane_of(endpoint);
     if (is_new) lane.take_over(now);
     lane.more = true;
     scheduler_.update(lane);
@@ -9943,6 +10502,7 @@ void Engine::tell_left(Hand& hand) {
   // No structured binding: clang++ before 16 cannot capture one.
   for (const auto& dropped : std::exchange(hand.dropped, {}))
     tell([&](Observer& observer) { observer.on_dropped(dropped.first, dropped.second); });
+  for (const auto& record : std::exchange(hand.ended, {})) tell([&](Observer& observer) { observer.on_dead(record); });
   for (const auto& what : std::exchange(hand.errors, {})) tell_error(what);
 }
 
@@ -10206,7 +10766,7 @@ Engine::Next Engine::exchange(Hand& hand, bool may_send, bool may_settle) {
     hand_in(hand, now);
     // Observers before anything else, and with nothing else in hand: how long they take is not ours to know. Outcomes the
     // watch leaves to the senders, or nobody would look; at a stop there is nothing to look for, and they may be gone.
-    if (!hand.dropped.empty() || !hand.errors.empty()) {
+    if (!hand.dropped.empty() || !hand.ended.empty() || !hand.errors.empty()) {
       next = Next::report;
     } else if (may_settle && (may_send || stopping_)) {
       next = take_notices(hand);
@@ -10302,8 +10862,9 @@ Engine::Next Engine::take_notices(Hand& hand) {
 Engine::Next Engine::take_job(Hand& hand, Clock_ns now) {
   if (stopping_) return Next::nothing;
   while (Lane* lane = scheduler_.next()) {
+    scheduler_.aim(*lane);
     const auto& url = lane->endpoint->url;
-    if (lane->resolved == nullptr && url.is_literal) lane->resolved = guard_.judge_literal(url);
+    if (lane->resolved == nullptr && (url.is_literal || url.host.empty())) lane->resolved = guard_.judge_literal(url);
     const bool is_late = lane->late_failures > 0;
     if (is_late) --lane->late_failures;
     if (!is_late && (lane->resolved == nullptr || now >= lane->resolved->expires_at)) {
@@ -10323,7 +10884,9 @@ Engine::Next Engine::take_job(Hand& hand, Clock_ns now) {
     hand.job.attempts = claimed.attempts;
     hand.job.progress = claimed.progress;
     hand.job.random = attempt_hash(jitter_seed_, claimed.sequence, claimed.attempts);
-    hand.job.trigger = is_probe ? AttemptTrigger::probe : claimed.trigger();
+    hand.job.trigger = is_test(*hand.job.message) ? AttemptTrigger::test
+                       : is_probe                 ? AttemptTrigger::probe
+                                                  : claimed.trigger();
     return Next::send;
   }
   return Next::nothing;
@@ -10379,6 +10942,19 @@ void Engine::resolved(std::uint64_t number, std::shared_ptr<const Resolved> answ
   pool_.ring();
 }
 
+/// What an event with a recipient of its own comes to where the recipient is no more what it was.
+std::optional<Settling> Engine::instead_of_sending_directly(Job& job) {
+  if (!is_direct(job.claim.lane)) return std::nullopt;
+  if (is_test(*job.message)) {
+    const auto tested = subscriptions_.find(job.message->recipient->tested);
+    if (tested == nullptr) return give_up(std::move(job), DeliveryStatus::cancelled, "unsubscribed");
+    // Changed meanwhile: the store is to hand it out again.
+    if (tested->version != job.endpoint->version) return give_up(std::move(job), DeliveryStatus::pending, {});
+  }
+  if (!job.endpoint->url.host.empty()) return std::nullopt;
+  return give_up(std::move(job), DeliveryStatus::dead, "its target cannot be called any more");
+}
+
 // Send ------------------------------------------------------------------------------------------------------------------
 
 void Engine::send(Hand& hand) {
@@ -10396,6 +10972,7 @@ void Engine::send(Hand& hand) {
   const auto began = clock_.now();
   const auto began_elapsed = clock_.elapsed();
   if ((hand.judged = instead_of_sending(job, began))) return;
+  if ((hand.judged = instead_of_sending_directly(job))) return;
   if (job.resolved->addresses.empty()) {
     HttpResponse response;
     response.error = job.resolved->error;
@@ -10564,6 +11141,42 @@ PublishResult Engine::refuse(PublishStatus status, std::string reason) {
   return {{}, status, std::move(reason)};
 }
 
+std::string Engine::refusal_of(const Target& target) const {
+  return guard_.refusal_of(parse_checked_url(target.url));
+}
+
+/// What a test sends.
+class TestEvent final : public QueuedEvent {
+ public:
+  explicit TestEvent(const EndpointPtr& endpoint) : endpoint_(endpoint) {
+    recipient = recipient_of(endpoint_->subscription.id);
+    bytes = 128;
+  }
+  void encode(Message& message) override {
+    message.type = "webhook.test";
+    message.tenant = endpoint_->subscription.tenant;
+    message.data = R"({"subscription_id":")" + endpoint_->subscription.id.value + R"("})";  // an id needs no escapes
+  }
+
+ private:
+  EndpointPtr endpoint_;
+};
+
+EventId Engine::send_test(const SubscriptionId& id) {
+  const auto endpoint = subscriptions_.find(id);
+  if (endpoint == nullptr) throw Error{ErrorCode::not_found, "id", "no subscription \"" + id.value.substr(0, 200) + "\""};
+  std::unique_ptr<QueuedEvent> event = std::make_unique<TestEvent>(endpoint);
+  event->created_at = clock_.now();
+  Ulid ulid{};
+  switch (intake_.push(event, ulid, false)) {
+    case Intake::Pushed::stopped: throw Error{ErrorCode::stopped, "", "the publisher was stopped"};
+    case Intake::Pushed::full: throw Error{ErrorCode::queue_full, "", "the queue is full"};
+    case Intake::Pushed::accepted: break;
+  }
+  pool_.ring();
+  return EventId{ulid_text("msg_", ulid)};
+}
+
 PublishResult Engine::publish(std::unique_ptr<QueuedEvent> event) {
   event->created_at = clock_.now();
   auto own_id = event->options == nullptr ? std::string{} : event->options->id;
@@ -10626,72 +11239,24 @@ void Engine::changed(const EndpointPtr& endpoint) {
   pool_.ring();
 }
 
-// Looking ---------------------------------------------------------------------------------------------------------------
-
-std::vector<DeliveryRecord> Engine::deliveries(const DeliveryQuery& query) {
-  // Whether a request is under way only the lanes know: the store's `pending` is both.
-  DeliveryQuery asked = query;
-  std::vector<std::uint64_t> flying;
-  std::unordered_map<SubscriptionId, TimePoint> held;  // nothing of it is sent before
-  {
-    const auto now = clock_.elapsed();
-    const std::lock_guard lock{mutex_};
-    scheduler_.each([&](const Lane& lane) {
-      for (const auto& each : lane.in_flight) flying.push_back(each.sequence);
-      if (const auto until = lane.held_until(); until && *until > now && lane.endpoint != nullptr)
-        held.emplace(lane.endpoint->subscription.id, stored_time(*until));
-    });
-  }
-  std::sort(flying.begin(), flying.end());
-  const bool by_flight = query.status == DeliveryStatus::in_flight || query.status == DeliveryStatus::pending;
-  if (by_flight) asked.status = DeliveryStatus::pending;
-
-  std::vector<DeliveryRecord> page;
-  for (;;) {
-    auto rows = store_.history().deliveries(asked);
-    const bool is_last = rows.size() < asked.limit;
-    if (!rows.empty()) asked.cursor = rows.back().id.value;
-    for (auto& row : rows) {
-      row.attempt_count = row.attempts.size();
-      const auto sequence = delivery_sequence(row.id.value);
-      if (row.status == DeliveryStatus::pending && sequence && std::binary_search(flying.begin(), flying.end(), *sequence))
-        row.status = DeliveryStatus::in_flight;
-      if (row.status == DeliveryStatus::pending && !held.empty()) {
-        const auto hold = held.find(row.subscription_id);
-        if (hold != held.end() && row.next_attempt_at.value_or(TimePoint::min()) < hold->second)
-          row.next_attempt_at = hold->second;
-      }
-      if (by_flight && row.status != *query.status) continue;
-      page.push_back(std::move(row));
-      if (page.size() == query.limit) return page;
-    }
-    if (is_last) return page;
+/// Of a message with a recipient of its own; null: it was to try out a subscription that is gone, or cannot be read.
+EndpointPtr Engine::endpoint_of(const Message& message) const {
+  const auto& recipient = *message.recipient;
+  try {
+    if (!is_test(message)) return target_endpoint(recipient.target, message.tenant, options_);
+    const auto tested = subscriptions_.find(recipient.tested);
+    return tested == nullptr ? nullptr : test_endpoint(*tested, options_);
+  } catch (const Error&) {  // it was checked when it was sent: a store has changed it
+    return nullptr;
   }
 }
 
-Stats Engine::stats() {
-  Stats stats;
-  const auto pending = store_.pending();
-  stats.published = counters_.published.load(std::memory_order_relaxed);
-  stats.rejected = counters_.rejected.load(std::memory_order_relaxed);
-  stats.duplicates = counters_.duplicates.load(std::memory_order_relaxed);
-  stats.dropped = counters_.dropped.load(std::memory_order_relaxed);
-  stats.cancelled = counters_.cancelled.load(std::memory_order_relaxed);
-  stats.callback_errors = counters_.callback_errors.load(std::memory_order_relaxed);
-  stats.store_errors = counters_.store_errors.load(std::memory_order_relaxed);
-  stats.queued = intake_.queued();
-  stats.threads = pool_.senders();
-  const std::lock_guard lock{mutex_};
-  stats.attempts = attempts_;
-  stats.failed_attempts = failed_attempts_;
-  stats.delivered = delivered_;
-  stats.dead = dead_;
-  stats.expired = expired_;
-  stats.in_flight = scheduler_.in_flight();
-  stats.pending = pending - std::min(pending, stats.in_flight);
-  stats.attempt_latency = attempt_latency_;
-  stats.delivery_latency = delivery_latency_;
-  return stats;
+/// Of a lane that is known by its number; null: its subscription is gone.
+EndpointPtr Engine::lane_endpoint(std::uint64_t lane,
+                                  const std::unordered_map<std::uint64_t, EndpointPtr>& endpoints) const {
+  if (is_direct(lane)) return unknown_endpoint(lane, options_);
+  const auto known = endpoints.find(lane);
+  return known == endpoints.end() ? nullptr : known->second;
 }
 
 TimePoint Engine::stored_time(Clock_ns elapsed) const {
@@ -10756,6 +11321,7 @@ class MemoryStore final : public Store, private History {
   struct State;
 
   FLYHOOK_DECL std::vector<DeliveryRecord> deliveries(const DeliveryQuery& query) override;
+  FLYHOOK_DECL std::shared_ptr<const Message> event(const EventId& id) override;
   FLYHOOK_DECL Reopened reopen(std::uint64_t sequence) override;
   FLYHOOK_DECL Recovered recover(const RecoverQuery& query) override;
   FLYHOOK_DECL Missed missed(const MissedQuery& query) override;
@@ -11414,7 +11980,14 @@ MemoryEvent* MemoryLedger::newest_event(const std::string& id) const {
 std::size_t MemoryLedger::bytes_of(const Message& message) {
   std::size_t bytes = message.id.value.size() + message.type.size() + message.tenant.size() + message.key.size() +
                       message.data.size() + message.trace_parent.size() + message.content_type.size();
-  for (const auto& [name, value] : message.headers) bytes += name.size() + value.size();
+  const auto add = [&](const Headers& headers) {
+    for (const auto& [name, value] : headers) bytes += name.size() + value.size();
+  };
+  add(message.headers);
+  if (const auto& recipient = message.recipient) {
+    bytes += recipient->target.url.size() + recipient->target.secret.size() + recipient->tested.value.size();
+    add(recipient->target.headers);
+  }
   return bytes;
 }
 
@@ -11675,6 +12248,8 @@ void MemoryLedger::drop_body(MemoryEvent& event) {
   rest->type = event.message->type;
   rest->tenant = event.message->tenant;
   rest->created_at = event.message->created_at;
+  if (const auto& recipient = event.message->recipient)
+    rest->recipient = std::make_shared<Recipient>(Recipient{{}, recipient->tested});
   const auto bytes = bytes_of(*rest);
   bytes_ -= event.bytes - bytes;
   if (event.open == 0) finished_bytes_ -= event.bytes - bytes;
@@ -11704,7 +12279,7 @@ void MemoryLedger::drop_first(MemoryList<MemoryRow>& list) {
     if (newest_page_ == &*page) newest_page_ = nullptr;
     pages_.erase(page);
   }
-  if (--lane.rows == 0 && lane.removed) emptied_.push_back(&lane);
+  if (--lane.rows == 0 && (lane.removed || is_direct(lane.number))) emptied_.push_back(&lane);
   MemoryEvent& event = *row.event;
   if (event.count > 1 || event.has_kin) event.past_lanes.push_back(lane.number);
   if (--event.exist == 0) drop_event(event);
@@ -11830,7 +12405,7 @@ struct MemoryStore::State {
   }
 
   void drop_lane_if_unused(detail::MemoryLane& lane) {
-    if (!lane.removed || lane.recent || lane.rows > 0) return;
+    if ((!lane.removed && !is_direct(lane.number)) || lane.recent || lane.rows > 0) return;
     detail::MemoryEndpoint& endpoint = *lane.endpoint;
     lanes.erase(lane.number);
     if (--endpoint.lanes == 0) endpoints.erase(SubscriptionId{endpoint.id});
@@ -11877,8 +12452,9 @@ struct MemoryStore::State {
   detail::MemoryLane& add(detail::MemoryEvent& event, const NewDelivery& wanted, AppendedDelivery& appended) {
     detail::MemoryLane* lane = find_lane(wanted.lane);
     if (lane == nullptr) {
-      lane = &add_lane(wanted.lane, {});
-      mark_removed(*lane);
+      const bool has_recipient = is_direct(wanted.lane) && event.message->recipient != nullptr;
+      lane = &add_lane(wanted.lane, has_recipient ? event.message->recipient->tested : SubscriptionId{});
+      if (!has_recipient) mark_removed(*lane);
     }
     detail::MemoryRow& row = ledger.add_row(event, *lane, wanted);
     appended.sequence = row.sequence;
@@ -12072,6 +12648,12 @@ std::vector<DeliveryRecord> MemoryStore::deliveries(const DeliveryQuery& query) 
   return page;
 }
 
+std::shared_ptr<const Message> MemoryStore::event(const EventId& id) {
+  const std::lock_guard lock{state_->mutex};
+  const detail::MemoryEvent* event = state_->ledger.newest_event(id.value);
+  return event == nullptr ? nullptr : event->message;
+}
+
 Reopened MemoryStore::reopen(std::uint64_t sequence) {
   const std::lock_guard lock{state_->mutex};
   detail::MemoryRow* row = state_->ledger.find(sequence);
@@ -12115,7 +12697,7 @@ Missed MemoryStore::missed(const MissedQuery& query) {
     if (row == nullptr || answer.more) return answer;
     --budget;
     const detail::MemoryEvent& event = *row->event;
-    if (event.has_body && event.message->tenant == query.tenant && State::created_within(event, query.since, query.until) &&
+    if (event.has_body && event.message->recipient == nullptr && event.message->tenant == query.tenant && State::created_within(event, query.since, query.until) &&
         detail::MemoryLedger::is_first_of_group(event) && !state_->ledger.has_row_in(event, *lane, budget)) {
       answer.events.push_back({event.first, event.message});
     }
@@ -12469,6 +13051,22 @@ PublishResult PublisherBase::offer(std::unique_ptr<detail::QueuedEvent> event, s
   return engine.publish(std::move(event));
 }
 
+PublishResult PublisherBase::offer(Target&& target, std::unique_ptr<detail::QueuedEvent> event, std::string_view type,
+                                   std::string_view tenant, std::string_view key, PublishOptions&& options) {
+  const detail::WipeAtEnd wiped{target.secret};
+  auto& engine = *tenure_->engine;
+  if (engine.is_forked()) return {{}, PublishStatus::stopped, "this publisher was made before fork()"};
+  try {
+    detail::check_target(target);
+  } catch (const Error& error) {
+    return engine.refuse(PublishStatus::invalid, error.what());
+  }
+  if (auto refusal = engine.refusal_of(target); !refusal.empty())
+    return engine.refuse(PublishStatus::invalid, "url: " + refusal);
+  event->recipient = detail::recipient_of(std::move(target));
+  return offer(std::move(event), type, tenant, key, std::move(options));
+}
+
 SubscriptionId PublisherBase::subscribe(Subscription subscription) {
   return engine().subscribe(std::move(subscription));
 }
@@ -12527,8 +13125,16 @@ std::vector<DeliveryRecord> PublisherBase::deliveries(const DeliveryQuery& query
   return engine().deliveries(asked);
 }
 
+std::vector<Explanation> PublisherBase::explain(const EventId& event) const {
+  return engine().explain(event);
+}
+
 Stats PublisherBase::stats() const {
   return engine().stats();
+}
+
+EventId PublisherBase::send_test(const SubscriptionId& id) {
+  return engine().send_test(id);
 }
 
 bool PublisherBase::replay(const DeliveryId& delivery) {

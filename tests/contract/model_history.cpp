@@ -62,6 +62,13 @@ ReopenStatus ModelStore::reopen(Row& row) {
   return ReopenStatus::done;
 }
 
+std::shared_ptr<const Message> ModelStore::event(const EventId& id) {
+  const std::lock_guard lock{mutex_};
+  const auto found =
+      std::find_if(rows_.rbegin(), rows_.rend(), [&](const auto& entry) { return entry.second.message->id == id; });
+  return found == rows_.rend() ? nullptr : found->second.message;
+}
+
 Reopened ModelStore::reopen(std::uint64_t sequence) {
   const std::lock_guard lock{mutex_};
   const auto at = rows_.find(sequence);
@@ -104,8 +111,8 @@ Missed ModelStore::missed(const MissedQuery& query) {
   for (const auto& [sequence, row] : rows_) {
     // An event stands where its first delivery does.
     if (!seen.insert(row.message->id).second || sequence <= query.after) continue;
-    if (!row.erased && row.message->tenant == query.tenant && within(row.message->created_at, query.since, query.until) &&
-        !has_delivery(row.message->id, query.lane)) {
+    if (!row.erased && row.message->recipient == nullptr && row.message->tenant == query.tenant &&
+        within(row.message->created_at, query.since, query.until) && !has_delivery(row.message->id, query.lane)) {
       answer.more = answer.events.size() == std::max<std::size_t>(query.limit, 1);
       if (answer.more) return answer;
       answer.events.push_back({sequence, row.message});
@@ -137,6 +144,9 @@ bool ModelStore::erase(const EventId& id) {
     rest->type = row.message->type;
     rest->tenant = row.message->tenant;
     rest->created_at = row.message->created_at;
+    if (const auto& recipient = row.message->recipient) {
+      rest->recipient = std::make_shared<Recipient>(Recipient{{}, recipient->tested});
+    }
     row.message = std::move(rest);
     for (Attempt& attempt : row.attempts) attempt.response_body.clear();
     if (!is_final(row.status) && !row.handed_out) end(row, DeliveryStatus::cancelled, "erased");

@@ -9,10 +9,14 @@ using namespace flyhook;
 
 namespace contract {
 
+std::uint32_t ModelStore::slot_of_lane(std::uint64_t number) const {
+  return is_direct(number) ? static_cast<std::uint32_t>(number % slot_count) : slot_of(lanes_.at(number).subscription);
+}
+
 bool ModelStore::holds(std::uint64_t lane, std::uint64_t epoch) const {
   const auto at = lanes_.find(lane);
   if (at == lanes_.end()) return true;
-  const SlotState& slot = slots_[slot_of(at->second.subscription)];
+  const SlotState& slot = slots_[slot_of_lane(lane)];
   return slot.held && slot.epoch == epoch;
 }
 
@@ -33,7 +37,7 @@ Ownership ModelStore::acquire_some(const std::string& owner, TimePoint now, std:
     if (slot.held && slot.owner == owner) answer.slots.push_back({index, slot.epoch});
   }
   for (auto& [number, lane] : lanes_) {
-    if (!fresh.contains(slot_of(lane.subscription))) continue;
+    if (!fresh.contains(slot_of_lane(number))) continue;
     const auto waiting = eligible(lane);
     if (waiting.empty()) continue;
     LaneWork work{.lane = number};
@@ -57,7 +61,7 @@ std::size_t ModelStore::free_slots() {
 void ModelStore::free(std::uint32_t index) {
   slots_[index].held = false;
   for (const auto& [number, lane] : lanes_) {
-    if (slot_of(lane.subscription) != index) continue;
+    if (slot_of_lane(number) != index) continue;
     const auto open = lane.open;
     for (const auto sequence : open) {
       if (rows_.at(sequence).handed_out) wait_again(rows_.at(sequence));
@@ -146,7 +150,11 @@ AppendResult ModelStore::append(AppendBatch batch) {
 }
 
 AppendedDelivery ModelStore::make(std::shared_ptr<const Message> message, std::size_t fan_out, const NewDelivery& wanted) {
-  if (!lanes_.contains(wanted.lane)) lanes_[wanted.lane].removed = true;
+  if (!lanes_.contains(wanted.lane)) {
+    const bool has_recipient = is_direct(wanted.lane) && message->recipient != nullptr;
+    lanes_[wanted.lane].removed = !has_recipient;
+    if (has_recipient) lanes_[wanted.lane].subscription = message->recipient->tested;
+  }
   Lane& lane = lanes_[wanted.lane];
   Row& row = rows_[next_sequence_];
   row.sequence = next_sequence_++;

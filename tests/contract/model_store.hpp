@@ -69,12 +69,14 @@ class ModelStore final : public flyhook::Store, private flyhook::History {
   };
 
   std::vector<flyhook::DeliveryRecord> deliveries(const flyhook::DeliveryQuery& query) override;
+  std::shared_ptr<const flyhook::Message> event(const flyhook::EventId& id) override;
   flyhook::Reopened reopen(std::uint64_t sequence) override;
   flyhook::Recovered recover(const flyhook::RecoverQuery& query) override;
   flyhook::Missed missed(const flyhook::MissedQuery& query) override;
   std::optional<flyhook::AppendedDelivery> add(std::uint64_t position, const flyhook::NewDelivery& delivery) override;
   bool erase(const flyhook::EventId& id) override;
 
+  std::uint32_t slot_of_lane(std::uint64_t number) const;
   bool holds(std::uint64_t lane, std::uint64_t epoch) const;
   /// Rows of the lane that may be handed out: waiting, and the oldest unfinished of their order number.
   std::vector<Row*> eligible(Lane& lane);

@@ -56,7 +56,9 @@ class Pair {
   void same(const T& memory, const T& model) {
     REQUIRE((bytes_of(memory) == bytes_of(model)));
   }
-  std::uint64_t lane() { return 1 + below(lanes_ + 1); }
+  std::uint64_t lane() { return one_in(4) && !direct_.empty() ? direct_[below(direct_.size())] : 1 + below(lanes_ + 1); }
+  /// A lane that nobody knows has no slot: who asks for it is told nothing of use.
+  bool is_known(std::uint64_t lane) const { return is_direct(lane) || lane <= lanes_; }
   std::uint64_t epoch() { return one_in(20) ? epoch_ + 1 : epoch_; }
   TimePoint soon() { return now_ + std::chrono::seconds{static_cast<int>(below(20)) - 4}; }
   std::string event_id() { return "event-" + std::to_string(one_in(10) ? below(events_ + 1) : events_++); }
@@ -78,6 +80,7 @@ class Pair {
   }
   void append() {
     Batch batch;
+    std::vector<std::uint64_t> fresh;
     for (std::size_t events = 1 + below(4); events > 0; --events) {
       Message event = message(event_id());
       event.created_at = now_;
@@ -85,6 +88,16 @@ class Pair {
       event.tenant = one_in(2) ? "north" : "south";
       if (one_in(6)) event.deliver_at = soon();
       std::vector<NewDelivery> deliveries;
+      if (one_in(5)) {
+        const auto tested = below(3);
+        event.recipient = std::make_shared<Recipient>(tested == 0 ? Recipient{{.url = "https://example.com/"}, {}}
+                                                                  : Recipient{{}, {"sub-" + std::to_string(tested)}});
+        deliveries.push_back({direct_lane | tested, 0, one_in(3), epoch()});
+        if (std::find(direct_.begin(), direct_.end(), deliveries.back().lane) == direct_.end())
+          fresh.push_back(deliveries.back().lane);
+        batch.event(event, deliveries);
+        continue;
+      }
       for (std::size_t i = below(4); i > 0 && lanes_ > 0; --i) {
         deliveries.push_back({1 + below(lanes_), below(3), one_in(3), epoch()});
         if (one_in(8)) deliveries.back().due = soon();
@@ -95,6 +108,11 @@ class Pair {
     if (one_in(3)) appended.max_waiting_per_lane = 1 + below(6);
     const auto result = memory_.append(appended);
     same(result, model_.append(appended));
+    // Known once something is there, and a batch may find no room.
+    for (const auto lane : fresh) {
+      if (!memory_.close({lane, DeliveryStatus::cancelled, {}, 0}).more) continue;
+      direct_.push_back(lane);
+    }
     for (const auto& made : result.deliveries) newest_ = std::max(newest_, made.sequence);
     for (std::size_t i = 0; i < result.deliveries.size(); ++i) {
       const auto& made = result.deliveries[i];
@@ -104,8 +122,7 @@ class Pair {
   void fetch() {
     std::vector<LaneWant> wants;
     for (std::size_t i = below(4); i > 0; --i) wants.push_back({lane(), epoch(), below(5)});
-    // A lane that nobody knows has no slot: who asks for it is told nothing of use.
-    std::erase_if(wants, [&](const LaneWant& want) { return want.lane > lanes_; });
+    std::erase_if(wants, [&](const LaneWant& want) { return !is_known(want.lane); });
     now_ += std::chrono::seconds{below(3)};
     const auto fetched = memory_.fetch(wants, now_);
     same(fetched, model_.fetch(wants, now_));
@@ -140,7 +157,7 @@ class Pair {
         outcome.attempt =
             Attempt{.at = now_, .status = 500, .error = "e", .response_body = "no", .url = "https://example.com/"};
     }
-    std::erase_if(outcomes, [&](const Outcome& outcome) { return outcome.claim.lane > lanes_; });
+    std::erase_if(outcomes, [&](const Outcome& outcome) { return !is_known(outcome.claim.lane); });
     REQUIRE(memory_.finish(outcomes) == model_.finish(outcomes));
   }
   void give_back() {
@@ -149,6 +166,8 @@ class Pair {
     model_.give_back(claims);
   }
   void list() {
+    const EventId id{"event-" + std::to_string(below(events_ + 1))};
+    same(memory_.history().event(id), model_.history().event(id));
     DeliveryQuery query;
     query.limit = 1 + below(20);
     if (one_in(2)) query.subscription_id = SubscriptionId{"sub-" + std::to_string(below(6))};
@@ -250,6 +269,7 @@ class Pair {
   TimePoint now_ = contract::now;
   std::uint64_t epoch_ = 0, lanes_ = 0, newest_ = 0;
   std::size_t events_ = 0;
+  std::vector<std::uint64_t> direct_{};  // lanes of no subscription that are there
   std::vector<Claim> out_{};
 };
 

@@ -24,8 +24,9 @@
 namespace contract {
 
 template <class T>
-concept PortStruct = std::same_as<T, flyhook::Message> || std::same_as<T, flyhook::RateLimit> ||
-    std::same_as<T, flyhook::RetryPolicy> || std::same_as<T, flyhook::Subscription> || std::same_as<T, flyhook::Attempt> ||
+concept PortStruct = std::same_as<T, flyhook::Message> || std::same_as<T, flyhook::Recipient> ||
+    std::same_as<T, flyhook::Target> || std::same_as<T, flyhook::RateLimit> || std::same_as<T, flyhook::RetryPolicy> ||
+    std::same_as<T, flyhook::Subscription> || std::same_as<T, flyhook::Attempt> ||
     std::same_as<T, flyhook::DeliveryRecord> || std::same_as<T, flyhook::DeliveryQuery> || std::same_as<T, flyhook::Slot> ||
     std::same_as<T, flyhook::LaneWork> || std::same_as<T, flyhook::Ownership> || std::same_as<T, flyhook::NewDelivery> ||
     std::same_as<T, flyhook::NewEvent> || std::same_as<T, flyhook::AppendBatch> ||
@@ -49,7 +50,8 @@ void visit_members(Visit& visit, V& v) {
     visit(a);
   } else if constexpr (std::same_as<T, flyhook::RateLimit> || std::same_as<T, flyhook::Slot> ||
                        std::same_as<T, flyhook::LaneWork> || std::same_as<T, flyhook::PreviousSecret> ||
-                       std::same_as<T, flyhook::Reopened> || std::same_as<T, flyhook::MissedEvent>) {
+                       std::same_as<T, flyhook::Reopened> || std::same_as<T, flyhook::MissedEvent> ||
+                       std::same_as<T, flyhook::Recipient>) {
     auto& [a, b] = v;
     visit(a, b);
   } else if constexpr (std::same_as<T, flyhook::Ownership> || std::same_as<T, flyhook::AppendBatch> ||
@@ -60,7 +62,7 @@ void visit_members(Visit& visit, V& v) {
     visit(a, b, c);
   } else if constexpr (std::same_as<T, flyhook::NewEvent> || std::same_as<T, flyhook::LaneFetched> ||
                        std::same_as<T, flyhook::Closed> || std::same_as<T, flyhook::SubscriptionRow> ||
-                       std::same_as<T, flyhook::Recovered>) {
+                       std::same_as<T, flyhook::Recovered> || std::same_as<T, flyhook::Target>) {
     auto& [a, b, c, d] = v;
     visit(a, b, c, d);
   } else if constexpr (std::same_as<T, flyhook::RetryPolicy> || std::same_as<T, flyhook::NewDelivery>) {
@@ -78,8 +80,8 @@ void visit_members(Visit& visit, V& v) {
     auto& [a, b, c, d, e, f, g, h, i, j] = v;
     visit(a, b, c, d, e, f, g, h, i, j);
   } else if constexpr (std::same_as<T, flyhook::Message>) {
-    auto& [a, b, c, d, e, f, g, h, i, j, k] = v;
-    visit(a, b, c, d, e, f, g, h, i, j, k);
+    auto& [a, b, c, d, e, f, g, h, i, j, k, l] = v;
+    visit(a, b, c, d, e, f, g, h, i, j, k, l);
   } else {
     static_assert(std::same_as<T, flyhook::Subscription>);
     auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s] = v;

@@ -103,8 +103,8 @@ void StoreSession::acquire() {
 
 std::uint64_t StoreSession::epoch(std::uint64_t lane) const {
   const auto slot = slot_by_lane_.find(lane);
-  REQUIRE(slot != slot_by_lane_.end());
-  const auto held = epochs_.find(slot->second);
+  REQUIRE((is_direct(lane) || slot != slot_by_lane_.end()));
+  const auto held = epochs_.find(is_direct(lane) ? static_cast<std::uint32_t>(lane % slot_count) : slot->second);
   return held == epochs_.end() ? 0 : held->second;
 }
 

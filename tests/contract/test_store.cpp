@@ -138,6 +138,11 @@ std::vector<DeliveryRecord> TestStore::deliveries(const DeliveryQuery& query) {
   return through_bytes(model_.history().deliveries(through_bytes(query)));
 }
 
+std::shared_ptr<const Message> TestStore::event(const EventId& id) {
+  maybe_throw();
+  return through_bytes(model_.history().event(through_bytes(id)));
+}
+
 template <class Change>
 auto TestStore::changed(Change change) {
   if (!turn(calls_, knobs_.throw_every)) return through_bytes(change());

@@ -161,6 +161,11 @@ std::vector<DeliveryRecord> FaultStore::deliveries(const DeliveryQuery& query) {
   return real_->history().deliveries(query);
 }
 
+std::shared_ptr<const Message> FaultStore::event(const EventId& id) {
+  maybe_throw();
+  return real_->history().event(id);
+}
+
 Reopened FaultStore::reopen(std::uint64_t sequence) {
   const bool throws = breaks();
   Reopened answer;

@@ -90,8 +90,7 @@ TEST_CASE("nothing of a secret is left in memory once nobody needs it") {
   std::vector<Planted> planted;
   planted.emplace_back(generate_secret());
   planted.emplace_back(detail::generate_secret_like("whsk_", random));
-  planted.emplace_back(generate_secret());
-  planted.emplace_back(generate_secret());
+  for (int i = 0; i < 4; ++i) planted.emplace_back(generate_secret());
   {
     const auto clock = std::make_shared<ManualClock>();
     Options options;
@@ -127,6 +126,11 @@ TEST_CASE("nothing of a secret is left in memory once nobody needs it") {
     CHECK(planted[0].as_text.count() == 0);  // the oldest of four fell out
     CHECK(planted[1].as_text.count() == 0);
     CHECK(planted[2].as_text.count() == 0);  // replaced
+    publisher.send_test({"a"});
+    publisher.send({.url = "http://127.0.0.1/callback", .secret = std::move(planted[4].text)}, {.type = "a"});
+    publisher.send({.url = "http://10.0.0.1/refused", .secret = std::move(planted[5].text)}, {.type = "a"});
+    CHECK(publisher.settle());
+    CHECK(planted[5].as_text.count() == 0);
     publisher.unsubscribe({"b"});
   }
   for (const auto& each : planted) {

@@ -3,6 +3,7 @@
 
 #include <flyhook/detail/decide/validation.hpp>
 #include <flyhook/detail/run/engine.hpp>
+#include <flyhook/detail/security/crypto.hpp>
 #include <flyhook/publisher.hpp>
 #include <flyhook/store/memory.hpp>
 
@@ -125,6 +126,22 @@ PublishResult PublisherBase::offer(std::unique_ptr<detail::QueuedEvent> event, s
   return engine.publish(std::move(event));
 }
 
+PublishResult PublisherBase::offer(Target&& target, std::unique_ptr<detail::QueuedEvent> event, std::string_view type,
+                                   std::string_view tenant, std::string_view key, PublishOptions&& options) {
+  const detail::WipeAtEnd wiped{target.secret};
+  auto& engine = *tenure_->engine;
+  if (engine.is_forked()) return {{}, PublishStatus::stopped, "this publisher was made before fork()"};
+  try {
+    detail::check_target(target);
+  } catch (const Error& error) {
+    return engine.refuse(PublishStatus::invalid, error.what());
+  }
+  if (auto refusal = engine.refusal_of(target); !refusal.empty())
+    return engine.refuse(PublishStatus::invalid, "url: " + refusal);
+  event->recipient = detail::recipient_of(std::move(target));
+  return offer(std::move(event), type, tenant, key, std::move(options));
+}
+
 SubscriptionId PublisherBase::subscribe(Subscription subscription) {
   return engine().subscribe(std::move(subscription));
 }
@@ -183,8 +200,16 @@ std::vector<DeliveryRecord> PublisherBase::deliveries(const DeliveryQuery& query
   return engine().deliveries(asked);
 }
 
+std::vector<Explanation> PublisherBase::explain(const EventId& event) const {
+  return engine().explain(event);
+}
+
 Stats PublisherBase::stats() const {
   return engine().stats();
+}
+
+EventId PublisherBase::send_test(const SubscriptionId& id) {
+  return engine().send_test(id);
 }
 
 bool PublisherBase::replay(const DeliveryId& delivery) {

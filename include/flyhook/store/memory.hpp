@@ -53,6 +53,7 @@ class MemoryStore final : public Store, private History {
   struct State;
 
   FLYHOOK_DECL std::vector<DeliveryRecord> deliveries(const DeliveryQuery& query) override;
+  FLYHOOK_DECL std::shared_ptr<const Message> event(const EventId& id) override;
   FLYHOOK_DECL Reopened reopen(std::uint64_t sequence) override;
   FLYHOOK_DECL Recovered recover(const RecoverQuery& query) override;
   FLYHOOK_DECL Missed missed(const MissedQuery& query) override;

@@ -37,6 +37,7 @@ struct Claimed {
   std::shared_ptr<SharedBodies> bodies{};  ///< null: the event has no other delivery
   std::uint32_t attempts = 0;
   Progress progress{};
+  EndpointPtr endpoint{};  ///< its own, in a direct lane; null: the lane's
 
   /// Its next attempt is a schedule's, or the first one of a replay: more were made than the account of this schedule
   /// knows.

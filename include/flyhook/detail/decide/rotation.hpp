@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,11 +32,11 @@ inline constexpr std::chrono::seconds longest_grace = std::chrono::hours{24 * 36
 /// The secrets of one subscription made ready. Immutable, thread-safe.
 class RotatingSigner {
  public:
-  /// Throws Error (`invalid`, "secret").
+  /// Throws Error (`invalid`, "secret"). Without a secret it signs nothing.
   FLYHOOK_DECL RotatingSigner(const std::string& secret, const std::vector<PreviousSecret>& previous);
 
   /// The value of `webhook-signature` of an attempt at `now`, the newest secret's signature first. `timestamp` is the text
-  /// that is sent.
+  /// that is sent. Empty: there is no secret.
   FLYHOOK_DECL std::string sign(std::string_view id, std::string_view timestamp, std::string_view body,
                                 TimePoint now) const;
 
@@ -45,7 +46,7 @@ class RotatingSigner {
     TimePoint until;
   };
 
-  Signer current_;
+  std::optional<Signer> current_;
   std::vector<Previous> previous_;  // the newest first
 };
 

@@ -83,6 +83,8 @@ class Scheduler {
     Claimed claimed{};
     bool is_probe = false;  ///< the one request that an open breaker lets through
   };
+  /// Where the lane's oldest claimed delivery has an endpoint of its own, it is the lane's from now on.
+  FLYHOOK_DECL void aim(Lane& lane);
   /// The lane's oldest claimed delivery starts.
   FLYHOOK_DECL Started start(Lane& lane);
   /// It was judged, or (a bearing of nothing) could not be sent after all. True: it was cancelled meanwhile.

@@ -4,6 +4,7 @@
 #include <flyhook/detail/config.hpp>
 #include <flyhook/detail/security/url.hpp>
 #include <flyhook/http.hpp>
+#include <flyhook/message.hpp>
 #include <flyhook/options.hpp>
 #include <flyhook/subscription.hpp>
 
@@ -20,6 +21,9 @@ inline constexpr std::string_view mask = "********";
 /// Throws Error naming the member that is wrong. `id`, `enabled`, `paused` and what is read back only
 /// are taken as they are.
 FLYHOOK_DECL void check_subscription(const Subscription& subscription);
+
+/// The same for one that is in no registry.
+FLYHOOK_DECL void check_target(const Target& target);
 
 /// Throws Error ("url") for what is no URL that can be called.
 FLYHOOK_DECL Url parse_checked_url(std::string_view text);

@@ -2,6 +2,7 @@
 #define FLYHOOK_DETAIL_RUN_ENGINE_HPP
 
 #include <flyhook/detail/config.hpp>
+#include <flyhook/detail/decide/recipient.hpp>
 #include <flyhook/detail/decide/scheduler.hpp>
 #include <flyhook/detail/run/dispatch.hpp>
 #include <flyhook/detail/run/guard.hpp>
@@ -58,6 +59,10 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   /// Takes the event over, or says why not.
   FLYHOOK_DECL PublishResult publish(std::unique_ptr<QueuedEvent> event);
   FLYHOOK_DECL PublishResult refuse(PublishStatus status, std::string reason);
+  /// Empty, or why no request may go there; what a look-up would tell is left to the attempts.
+  FLYHOOK_DECL std::string refusal_of(const Target& target) const;
+  /// Throws Error: `not_found`, `queue_full`, `stopped`.
+  FLYHOOK_DECL EventId send_test(const SubscriptionId& id);
 
   // Subscriptions ---------------------------------------------------------------------------------------------------------
 
@@ -79,6 +84,7 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   // Looking ---------------------------------------------------------------------------------------------------------------
 
   FLYHOOK_DECL std::vector<DeliveryRecord> deliveries(const DeliveryQuery& query);
+  FLYHOOK_DECL std::vector<Explanation> explain(const EventId& event);
   FLYHOOK_DECL Stats stats();
 
   // Ending ----------------------------------------------------------------------------------------------------------------
@@ -151,6 +157,7 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
     std::uint64_t notify_lane = 0;                           // out: whose notices are told; in: they were
     std::deque<Notice> notices{};                            // of that lane, oldest first
     std::vector<std::pair<EventId, std::string>> dropped{};  // out: for Observer::on_dropped
+    std::vector<DeliveryRecord> ended{};                     // out: for Observer::on_dead
     std::vector<std::string> errors{};                       // out: for Observer::on_error
   };
 
@@ -190,8 +197,9 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
       std::shared_ptr<SharedBodies> bodies{};
       bool is_repeat = false;  // the store answered `unknown` before
     };
-    QueuedEvents rest{};            // taken, not yet encoded
-    std::deque<Planned> planned{};  // encoded and matched, oldest first, to be appended
+    QueuedEvents rest{};                  // taken, not yet encoded
+    std::deque<Planned> planned{};        // encoded and matched, oldest first, to be appended
+    std::vector<DeliveryRecord> ended{};  // of no lane that is known
     Backoff backoff{};
     bool is_full = false;  // the last append had no room, and else no fault
     std::vector<std::pair<EventId, std::string>> dropped{};
@@ -224,7 +232,10 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   FLYHOOK_DECL std::chrono::nanoseconds first_wait(const Endpoint& endpoint, const Message& message, TimePoint now) const;
   FLYHOOK_DECL AppendBatch claim_room(Accepting& work);
   FLYHOOK_DECL bool take_result(Accepting& work, const AppendBatch& asked, const AppendResult& result);
-  FLYHOOK_DECL void overflowed(std::vector<DeliveryRecord> records);
+  FLYHOOK_DECL void overflowed(Accepting& work, std::vector<DeliveryRecord> records);
+  FLYHOOK_DECL EndpointPtr endpoint_of(const Message& message) const;
+  FLYHOOK_DECL EndpointPtr lane_endpoint(std::uint64_t lane,
+                                         const std::unordered_map<std::uint64_t, EndpointPtr>& endpoints) const;
   FLYHOOK_DECL std::shared_ptr<SharedBodies> shared_bodies(const std::shared_ptr<const Message>& message,
                                                            std::size_t deliveries);
 
@@ -241,6 +252,7 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   // dispatch
   FLYHOOK_DECL void resolve(Hand& hand);
   FLYHOOK_DECL void resolved(std::uint64_t lane, std::shared_ptr<const Resolved> answer);
+  FLYHOOK_DECL std::optional<Settling> instead_of_sending_directly(Job& job);
   FLYHOOK_DECL void send(Hand& hand);
   FLYHOOK_DECL void answered(const std::shared_ptr<Exchange>& exchange, HttpResponse response);
   FLYHOOK_DECL void send_on(Hand& hand);
@@ -277,6 +289,11 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   void tell(Call call);
   FLYHOOK_DECL void tell_error(const std::string& what);
 
+  // looking
+  FLYHOOK_DECL void note_unmatched(std::shared_ptr<const Message> message);
+  FLYHOOK_DECL void forget_unmatched(const EventId& event);
+  FLYHOOK_DECL std::shared_ptr<const Message> find_event(const EventId& id);
+
   // waiting
   FLYHOOK_DECL bool is_quiet(Clock_ns now) const;  // caller holds mutex_: nothing is due, queued or in flight
   FLYHOOK_DECL bool is_still() const;              // caller holds mutex_: no step is under way, nothing is unsettled
@@ -312,6 +329,10 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   std::mutex bodies_mutex_;
   std::unordered_map<EventId, std::weak_ptr<SharedBodies>> bodies_;  // under bodies_mutex_
   std::size_t bodies_swept_at_ = 1024;                               // under bodies_mutex_
+
+  std::mutex unmatched_mutex_;
+  std::deque<std::shared_ptr<const Message>> unmatched_;  // under unmatched_mutex_: of late, for explain
+  std::size_t unmatched_bytes_ = 0;                       // under unmatched_mutex_
 
   struct Counters {
     std::atomic<std::uint64_t> published{0}, rejected{0}, duplicates{0}, dropped{0}, callback_errors{0}, store_errors{0},

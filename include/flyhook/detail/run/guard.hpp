@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <memory>
+#include <string>
 
 // Where a delivery may connect to: what the resolver answers, judged by the URL policy. Every answer is judged before a
 // lane sees it, and the request carries addresses, not a name: a name server that answers a public address when we look
@@ -30,6 +31,9 @@ class Guard {
 
   /// As HostResolver::find. Where the policy refuses, there are no addresses and `error` says "refused_address: ...".
   FLYHOOK_DECL std::shared_ptr<const Resolved> find(const Url& url, Answer answer);
+
+  /// Empty, or why a URL is refused whatever its name resolves to.
+  FLYHOOK_DECL std::string refusal_of(const Url& url) const;
 
   /// For a URL that is being registered: throws Error (`invalid`, "url") if it is refused. Waits for a look-up, at most
   /// `timeout` in real time; a name that does not resolve by then may be registered, since attempts will tell.

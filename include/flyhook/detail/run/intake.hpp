@@ -45,9 +45,10 @@ class QueuedEvent {
   std::unique_ptr<QueuedEvent> next{};  // the queue's
   Ulid ulid{};                          ///< its id, unless the application gave one
   TimePoint created_at{};
-  std::size_t bytes = 0;                      ///< estimated
-  std::shared_ptr<SizeEstimate> estimate{};   ///< to be told the real size
-  std::unique_ptr<PublishOptions> options{};  ///< null: all of them are at their default
+  std::size_t bytes = 0;                         ///< estimated
+  std::shared_ptr<SizeEstimate> estimate{};      ///< to be told the real size
+  std::unique_ptr<PublishOptions> options{};     ///< null: all of them are at their default
+  std::shared_ptr<const Recipient> recipient{};  ///< null: it was published
 
   EventId id() const { return EventId{options != nullptr && !options->id.empty() ? options->id : ulid_text("msg_", ulid)}; }
 };

@@ -12,14 +12,16 @@ namespace flyhook::detail {
 FLYHOOK_DECL std::vector<PreviousSecret> still_signing(const std::vector<PreviousSecret>& previous, std::size_t most,
                                                        TimePoint now);
 
-RotatingSigner::RotatingSigner(const std::string& secret, const std::vector<PreviousSecret>& previous) : current_(secret) {
+RotatingSigner::RotatingSigner(const std::string& secret, const std::vector<PreviousSecret>& previous) {
+  if (!secret.empty()) current_.emplace(secret);
   previous_.reserve(previous.size());
   for (const auto& each : previous) previous_.push_back({Signer{each.secret}, each.until});
 }
 
 std::string RotatingSigner::sign(std::string_view id, std::string_view timestamp, std::string_view body,
                                  TimePoint now) const {
-  auto signatures = current_.sign(id, timestamp, body);
+  if (!current_) return {};
+  auto signatures = current_->sign(id, timestamp, body);
   std::size_t count = 1;
   for (const auto& previous : previous_) {
     if (previous.until <= now || ++count > most_signatures) continue;

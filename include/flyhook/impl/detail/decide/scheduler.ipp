@@ -15,7 +15,7 @@ Lane* Scheduler::find(std::uint64_t number) {
 
 Lane& Scheduler::lane_of(const EndpointPtr& endpoint) {
   if (Lane* known = find(endpoint->lane)) {
-    if (known->endpoint != endpoint) set_endpoint(*known, endpoint);
+    if (known->endpoint != endpoint && !is_direct(known->number)) set_endpoint(*known, endpoint);
     return *known;
   }
   if (lanes_.size() >= forget_above_) forget_idle();
@@ -122,6 +122,17 @@ void Scheduler::set_endpoint(Lane& lane, const EndpointPtr& endpoint) {
   }
   lane.set_endpoint(endpoint, now_);
   update(lane);
+}
+
+void Scheduler::aim(Lane& lane) {
+  const EndpointPtr& next = lane.window.front().endpoint;
+  if (next == nullptr || next == lane.endpoint) return;
+  if (next->url.host != lane.endpoint->url.host) {
+    stop_resolving(lane);
+    lane.resolved.reset();
+    lane.late_failures = 0;
+  }
+  lane.endpoint = next;
 }
 
 std::vector<Claim> Scheduler::withdraw(Lane& lane) {

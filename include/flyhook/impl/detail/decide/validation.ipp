@@ -19,6 +19,7 @@ namespace flyhook::detail {
 FLYHOOK_DECL bool is_reserved_header(std::string_view name);
 FLYHOOK_DECL void check_range(std::chrono::milliseconds value, const char* field);
 FLYHOOK_DECL void check_retry(const RetryPolicy& retry);
+FLYHOOK_DECL void check_secret(const std::string& secret);
 FLYHOOK_DECL void check_rate_limit(const RateLimit& limit);
 FLYHOOK_DECL void check_ordering(Ordering ordering);
 FLYHOOK_DECL void check_breaker(const BreakerPolicy& breaker);
@@ -134,6 +135,20 @@ bool is_uri_reference(std::string_view text) {
   return true;
 }
 
+void check_secret(const std::string& secret) {
+  if (secret.empty()) return;
+  if (secret.find('*') != std::string::npos)
+    throw Error{ErrorCode::invalid, "secret", "is masked: it was read back, not given"};
+  check_signing_secret(secret, "secret");
+}
+
+void check_target(const Target& target) {
+  parse_checked_url(target.url);
+  check_secret(target.secret);
+  check_headers(target.headers);
+  if (target.retry) check_retry(*target.retry);
+}
+
 void check_subscription(const Subscription& subscription) {
   parse_checked_url(subscription.url);
   if (subscription.events.empty()) throw Error{ErrorCode::invalid, "events", "is empty; {\"*\"} subscribes to everything"};
@@ -142,11 +157,7 @@ void check_subscription(const Subscription& subscription) {
       throw Error{ErrorCode::invalid, "events",
                   "\"" + pattern.substr(0, 200) + "\" is not a pattern: an event type, an event type and \".*\", or \"*\""};
   static_cast<void>(Filter{subscription.filter});
-  if (!subscription.secret.empty()) {
-    if (subscription.secret.find('*') != std::string::npos)
-      throw Error{ErrorCode::invalid, "secret", "is masked: it was read back, not given"};
-    check_signing_secret(subscription.secret, "secret");
-  }
+  check_secret(subscription.secret);
   check_headers(subscription.headers);
   if (subscription.encoding) check_encoding(*subscription.encoding);
   check_rate_limit(subscription.rate_limit);

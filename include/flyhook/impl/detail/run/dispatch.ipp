@@ -2,6 +2,7 @@
 #define FLYHOOK_IMPL_DETAIL_RUN_DISPATCH_IPP
 
 #include <flyhook/detail/decide/outcome.hpp>
+#include <flyhook/detail/decide/recipient.hpp>
 #include <flyhook/detail/run/dispatch.hpp>
 
 #include <algorithm>
@@ -34,8 +35,8 @@ HttpRequest make_request(const Job& job, const std::shared_ptr<const Encoded>& b
   for (const auto& field : endpoint.headers)  // the event's own win
     if (find_header(job.message->headers, field.first) == nullptr) request.headers.push_back(field);
   request.headers.emplace_back("user-agent", options.user_agent.empty() ? "flyhook/" FLYHOOK_VERSION : options.user_agent);
-  request.headers.emplace_back("webhook-signature",
-                               endpoint.signer.sign(job.message->id.value, timestamp, body->body, now));
+  if (auto signatures = endpoint.signer.sign(job.message->id.value, timestamp, body->body, now); !signatures.empty())
+    request.headers.emplace_back("webhook-signature", std::move(signatures));
   request.headers.emplace_back("webhook-timestamp", std::move(timestamp));
   request.body = {body, &body->body};
   request.timeout = endpoint.timeout;
@@ -66,6 +67,8 @@ Settling conclude(Job job, HttpResponse response, TimePoint began, std::chrono::
   auto verdict =
       judge(response, {job.endpoint->retry, job.progress, job.random, now, message.created_at, message.expires_at});
   const auto trigger = job.trigger;
+  if (is_test(message)) verdict.bearing = {};
+  if (is_direct(job.claim.lane)) verdict.bearing.is_gone = false;  // nothing there could be disabled
   auto settling = settling_of(std::move(job));
   auto& outcome = settling.outcome;
   outcome.status = verdict.status;

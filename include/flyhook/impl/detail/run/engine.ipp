@@ -8,11 +8,13 @@
 #include <algorithm>
 #include <cstring>
 
-// The engine's doors: start, publish, change subscriptions, look. The way of an event goes on in engine/accept.ipp,
-// turn.ipp and settle.ipp; what ends otherwise is in engine/end.ipp; waiting for it, and the end, are in engine/stop.ipp.
+// The engine's doors: start, publish, change subscriptions. The way of an event goes on in engine/accept.ipp, turn.ipp and
+// settle.ipp; what ends otherwise is in engine/end.ipp, what is shown in engine/look.ipp; waiting, and the end, are in
+// engine/stop.ipp.
 
 #include <flyhook/impl/detail/run/engine/accept.ipp>
 #include <flyhook/impl/detail/run/engine/end.ipp>
+#include <flyhook/impl/detail/run/engine/look.ipp>
 #include <flyhook/impl/detail/run/engine/settle.ipp>
 #include <flyhook/impl/detail/run/engine/stop.ipp>
 #include <flyhook/impl/detail/run/engine/turn.ipp>
@@ -99,6 +101,42 @@ PublishResult Engine::refuse(PublishStatus status, std::string reason) {
   return {{}, status, std::move(reason)};
 }
 
+std::string Engine::refusal_of(const Target& target) const {
+  return guard_.refusal_of(parse_checked_url(target.url));
+}
+
+/// What a test sends.
+class TestEvent final : public QueuedEvent {
+ public:
+  explicit TestEvent(const EndpointPtr& endpoint) : endpoint_(endpoint) {
+    recipient = recipient_of(endpoint_->subscription.id);
+    bytes = 128;
+  }
+  void encode(Message& message) override {
+    message.type = "webhook.test";
+    message.tenant = endpoint_->subscription.tenant;
+    message.data = R"({"subscription_id":")" + endpoint_->subscription.id.value + R"("})";  // an id needs no escapes
+  }
+
+ private:
+  EndpointPtr endpoint_;
+};
+
+EventId Engine::send_test(const SubscriptionId& id) {
+  const auto endpoint = subscriptions_.find(id);
+  if (endpoint == nullptr) throw Error{ErrorCode::not_found, "id", "no subscription \"" + id.value.substr(0, 200) + "\""};
+  std::unique_ptr<QueuedEvent> event = std::make_unique<TestEvent>(endpoint);
+  event->created_at = clock_.now();
+  Ulid ulid{};
+  switch (intake_.push(event, ulid, false)) {
+    case Intake::Pushed::stopped: throw Error{ErrorCode::stopped, "", "the publisher was stopped"};
+    case Intake::Pushed::full: throw Error{ErrorCode::queue_full, "", "the queue is full"};
+    case Intake::Pushed::accepted: break;
+  }
+  pool_.ring();
+  return EventId{ulid_text("msg_", ulid)};
+}
+
 PublishResult Engine::publish(std::unique_ptr<QueuedEvent> event) {
   event->created_at = clock_.now();
   auto own_id = event->options == nullptr ? std::string{} : event->options->id;
@@ -161,72 +199,24 @@ void Engine::changed(const EndpointPtr& endpoint) {
   pool_.ring();
 }
 
-// Looking ---------------------------------------------------------------------------------------------------------------
-
-std::vector<DeliveryRecord> Engine::deliveries(const DeliveryQuery& query) {
-  // Whether a request is under way only the lanes know: the store's `pending` is both.
-  DeliveryQuery asked = query;
-  std::vector<std::uint64_t> flying;
-  std::unordered_map<SubscriptionId, TimePoint> held;  // nothing of it is sent before
-  {
-    const auto now = clock_.elapsed();
-    const std::lock_guard lock{mutex_};
-    scheduler_.each([&](const Lane& lane) {
-      for (const auto& each : lane.in_flight) flying.push_back(each.sequence);
-      if (const auto until = lane.held_until(); until && *until > now && lane.endpoint != nullptr)
-        held.emplace(lane.endpoint->subscription.id, stored_time(*until));
-    });
-  }
-  std::sort(flying.begin(), flying.end());
-  const bool by_flight = query.status == DeliveryStatus::in_flight || query.status == DeliveryStatus::pending;
-  if (by_flight) asked.status = DeliveryStatus::pending;
-
-  std::vector<DeliveryRecord> page;
-  for (;;) {
-    auto rows = store_.history().deliveries(asked);
-    const bool is_last = rows.size() < asked.limit;
-    if (!rows.empty()) asked.cursor = rows.back().id.value;
-    for (auto& row : rows) {
-      row.attempt_count = row.attempts.size();
-      const auto sequence = delivery_sequence(row.id.value);
-      if (row.status == DeliveryStatus::pending && sequence && std::binary_search(flying.begin(), flying.end(), *sequence))
-        row.status = DeliveryStatus::in_flight;
-      if (row.status == DeliveryStatus::pending && !held.empty()) {
-        const auto hold = held.find(row.subscription_id);
-        if (hold != held.end() && row.next_attempt_at.value_or(TimePoint::min()) < hold->second)
-          row.next_attempt_at = hold->second;
-      }
-      if (by_flight && row.status != *query.status) continue;
-      page.push_back(std::move(row));
-      if (page.size() == query.limit) return page;
-    }
-    if (is_last) return page;
+/// Of a message with a recipient of its own; null: it was to try out a subscription that is gone, or cannot be read.
+EndpointPtr Engine::endpoint_of(const Message& message) const {
+  const auto& recipient = *message.recipient;
+  try {
+    if (!is_test(message)) return target_endpoint(recipient.target, message.tenant, options_);
+    const auto tested = subscriptions_.find(recipient.tested);
+    return tested == nullptr ? nullptr : test_endpoint(*tested, options_);
+  } catch (const Error&) {  // it was checked when it was sent: a store has changed it
+    return nullptr;
   }
 }
 
-Stats Engine::stats() {
-  Stats stats;
-  const auto pending = store_.pending();
-  stats.published = counters_.published.load(std::memory_order_relaxed);
-  stats.rejected = counters_.rejected.load(std::memory_order_relaxed);
-  stats.duplicates = counters_.duplicates.load(std::memory_order_relaxed);
-  stats.dropped = counters_.dropped.load(std::memory_order_relaxed);
-  stats.cancelled = counters_.cancelled.load(std::memory_order_relaxed);
-  stats.callback_errors = counters_.callback_errors.load(std::memory_order_relaxed);
-  stats.store_errors = counters_.store_errors.load(std::memory_order_relaxed);
-  stats.queued = intake_.queued();
-  stats.threads = pool_.senders();
-  const std::lock_guard lock{mutex_};
-  stats.attempts = attempts_;
-  stats.failed_attempts = failed_attempts_;
-  stats.delivered = delivered_;
-  stats.dead = dead_;
-  stats.expired = expired_;
-  stats.in_flight = scheduler_.in_flight();
-  stats.pending = pending - std::min(pending, stats.in_flight);
-  stats.attempt_latency = attempt_latency_;
-  stats.delivery_latency = delivery_latency_;
-  return stats;
+/// Of a lane that is known by its number; null: its subscription is gone.
+EndpointPtr Engine::lane_endpoint(std::uint64_t lane,
+                                  const std::unordered_map<std::uint64_t, EndpointPtr>& endpoints) const {
+  if (is_direct(lane)) return unknown_endpoint(lane, options_);
+  const auto known = endpoints.find(lane);
+  return known == endpoints.end() ? nullptr : known->second;
 }
 
 TimePoint Engine::stored_time(Clock_ns elapsed) const {

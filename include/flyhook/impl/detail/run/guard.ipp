@@ -45,6 +45,11 @@ std::shared_ptr<const Resolved> Guard::find(const Url& url, Answer answer) {
                }));
 }
 
+std::string Guard::refusal_of(const Url& url) const {
+  const auto verdict = policy_.judge_unresolved(url);
+  return verdict && verdict->status != UrlStatus::allow ? verdict->reason : std::string{};
+}
+
 void Guard::check(const Url& url, std::chrono::milliseconds timeout) {
   auto verdict = policy_.judge_unresolved(url);
   if (!verdict) {

@@ -42,7 +42,14 @@ MemoryEvent* MemoryLedger::newest_event(const std::string& id) const {
 std::size_t MemoryLedger::bytes_of(const Message& message) {
   std::size_t bytes = message.id.value.size() + message.type.size() + message.tenant.size() + message.key.size() +
                       message.data.size() + message.trace_parent.size() + message.content_type.size();
-  for (const auto& [name, value] : message.headers) bytes += name.size() + value.size();
+  const auto add = [&](const Headers& headers) {
+    for (const auto& [name, value] : headers) bytes += name.size() + value.size();
+  };
+  add(message.headers);
+  if (const auto& recipient = message.recipient) {
+    bytes += recipient->target.url.size() + recipient->target.secret.size() + recipient->tested.value.size();
+    add(recipient->target.headers);
+  }
   return bytes;
 }
 
@@ -303,6 +310,8 @@ void MemoryLedger::drop_body(MemoryEvent& event) {
   rest->type = event.message->type;
   rest->tenant = event.message->tenant;
   rest->created_at = event.message->created_at;
+  if (const auto& recipient = event.message->recipient)
+    rest->recipient = std::make_shared<Recipient>(Recipient{{}, recipient->tested});
   const auto bytes = bytes_of(*rest);
   bytes_ -= event.bytes - bytes;
   if (event.open == 0) finished_bytes_ -= event.bytes - bytes;
@@ -332,7 +341,7 @@ void MemoryLedger::drop_first(MemoryList<MemoryRow>& list) {
     if (newest_page_ == &*page) newest_page_ = nullptr;
     pages_.erase(page);
   }
-  if (--lane.rows == 0 && lane.removed) emptied_.push_back(&lane);
+  if (--lane.rows == 0 && (lane.removed || is_direct(lane.number))) emptied_.push_back(&lane);
   MemoryEvent& event = *row.event;
   if (event.count > 1 || event.has_kin) event.past_lanes.push_back(lane.number);
   if (--event.exist == 0) drop_event(event);

@@ -37,6 +37,12 @@ std::vector<DeliveryRecord> MemoryStore::deliveries(const DeliveryQuery& query) 
   return page;
 }
 
+std::shared_ptr<const Message> MemoryStore::event(const EventId& id) {
+  const std::lock_guard lock{state_->mutex};
+  const detail::MemoryEvent* event = state_->ledger.newest_event(id.value);
+  return event == nullptr ? nullptr : event->message;
+}
+
 Reopened MemoryStore::reopen(std::uint64_t sequence) {
   const std::lock_guard lock{state_->mutex};
   detail::MemoryRow* row = state_->ledger.find(sequence);
@@ -80,7 +86,7 @@ Missed MemoryStore::missed(const MissedQuery& query) {
     if (row == nullptr || answer.more) return answer;
     --budget;
     const detail::MemoryEvent& event = *row->event;
-    if (event.has_body && event.message->tenant == query.tenant && State::created_within(event, query.since, query.until) &&
+    if (event.has_body && event.message->recipient == nullptr && event.message->tenant == query.tenant && State::created_within(event, query.since, query.until) &&
         detail::MemoryLedger::is_first_of_group(event) && !state_->ledger.has_row_in(event, *lane, budget)) {
       answer.events.push_back({event.first, event.message});
     }

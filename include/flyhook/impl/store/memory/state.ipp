@@ -66,7 +66,7 @@ struct MemoryStore::State {
   }
 
   void drop_lane_if_unused(detail::MemoryLane& lane) {
-    if (!lane.removed || lane.recent || lane.rows > 0) return;
+    if ((!lane.removed && !is_direct(lane.number)) || lane.recent || lane.rows > 0) return;
     detail::MemoryEndpoint& endpoint = *lane.endpoint;
     lanes.erase(lane.number);
     if (--endpoint.lanes == 0) endpoints.erase(SubscriptionId{endpoint.id});
@@ -113,8 +113,9 @@ struct MemoryStore::State {
   detail::MemoryLane& add(detail::MemoryEvent& event, const NewDelivery& wanted, AppendedDelivery& appended) {
     detail::MemoryLane* lane = find_lane(wanted.lane);
     if (lane == nullptr) {
-      lane = &add_lane(wanted.lane, {});
-      mark_removed(*lane);
+      const bool has_recipient = is_direct(wanted.lane) && event.message->recipient != nullptr;
+      lane = &add_lane(wanted.lane, has_recipient ? event.message->recipient->tested : SubscriptionId{});
+      if (!has_recipient) mark_removed(*lane);
     }
     detail::MemoryRow& row = ledger.add_row(event, *lane, wanted);
     appended.sequence = row.sequence;

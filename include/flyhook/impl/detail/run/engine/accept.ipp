@@ -23,10 +23,9 @@ FLYHOOK_DECL std::uint64_t order_of(const Endpoint& endpoint, const Message& mes
 /// Tells a repeat from a conflict. Lengths in between, so that no two splits of the same bytes are alike.
 std::uint64_t content_hash(const Message& message) {
   std::uint64_t hash = fnv1a("flyhook");
-  for (const std::string* part : {&message.tenant, &message.type, &message.key, &message.data}) {
-    hash = fnv1a(std::to_string(part->size()), hash);
-    hash = fnv1a(*part, hash);
-  }
+  const auto add = [&](const std::string& part) { hash = fnv1a(part, fnv1a(std::to_string(part.size()), hash)); };
+  for (const std::string* part : {&message.tenant, &message.type, &message.key, &message.data}) add(*part);
+  if (message.recipient != nullptr) add(message.recipient->target.url);
   return hash;
 }
 
@@ -59,12 +58,14 @@ bool Engine::accept(Hand& hand) {
   if (work.left_count > 0) intake_.settled(std::exchange(work.left_count, 0), std::exchange(work.left_bytes, 0));
   auto dropped = std::exchange(work.dropped, {});
   auto errors = std::exchange(work.errors, {});
+  auto ended = std::exchange(work.ended, {});
   intake_.leave();
 
   // Under no role: an observer that takes its time holds up this thread alone.
   counters_.dropped.fetch_add(dropped.size(), std::memory_order_relaxed);
   hand.errors.insert(hand.errors.end(), errors.begin(), errors.end());
   hand.dropped.insert(hand.dropped.end(), dropped.begin(), dropped.end());
+  hand.ended.insert(hand.ended.end(), ended.begin(), ended.end());
   return true;
 }
 
@@ -97,6 +98,7 @@ std::size_t Engine::encode_one(Accepting& work, std::unique_ptr<QueuedEvent> eve
   auto message = std::make_shared<Message>();
   message->id = event->id();
   message->created_at = std::chrono::floor<std::chrono::microseconds>(event->created_at);
+  message->recipient = std::move(event->recipient);
   const auto drop = [&](std::string reason) {
     work.dropped.emplace_back(std::move(message->id), std::move(reason));
     ++work.left_count;
@@ -126,10 +128,16 @@ std::size_t Engine::encode_one(Accepting& work, std::unique_ptr<QueuedEvent> eve
     if (!options->id.empty()) planned.content_hash = content_hash(*message);
   }
   work.found.clear();
-  index.match(message->tenant, message->type, work.found);
+  if (message->recipient != nullptr) {
+    if (work.found.emplace_back(endpoint_of(*message)) == nullptr) return drop("unsubscribed");
+  } else {
+    index.match(message->tenant, message->type, work.found);
+  }
   try {
     FilterInput input{*message};
-    std::erase_if(work.found, [&](const EndpointPtr& endpoint) { return !endpoint->filter.matches(input); });
+    std::erase_if(work.found, [&](const EndpointPtr& endpoint) {
+      return !is_direct(endpoint->lane) && !endpoint->filter.matches(input);
+    });
   } catch (...) {  // no memory for the data's values
     return drop("filter: " + thrown_text());
   }
@@ -159,7 +167,7 @@ void Engine::append_batch(Accepting& work) {
   }
 
   const bool is_done = take_result(work, asked, result);
-  if (!result.overflowed.empty()) overflowed(std::move(result.overflowed));
+  if (!result.overflowed.empty()) overflowed(work, std::move(result.overflowed));
   // Where some went through the store is there: what failed now is a first failure.
   if (work.planned.size() < events) work.backoff.succeeded();
   if (!is_done) work.backoff.failed(clock_.elapsed());
@@ -233,7 +241,8 @@ bool Engine::take_result(Accepting& work, const AppendBatch& asked, const Append
           counters_.cancelled.fetch_add(1, std::memory_order_relaxed);
         } else if (status == AppendStatus::accepted && made.as == AppendedAs::handed_out) {
           if (lane.is_open() && lane.epoch == wanted.epoch && !stopping_) {
-            lane.window.push_back({made.sequence, planned.message, planned.bodies, 0, {}});
+            lane.window.push_back({made.sequence, planned.message, planned.bodies, 0, {}, {}});
+            if (is_direct(lane.number)) lane.window.back().endpoint = target;
           } else {
             returns_.push_back({made.sequence, lane.number, wanted.epoch});
           }
@@ -253,6 +262,7 @@ bool Engine::take_result(Accepting& work, const AppendBatch& asked, const Append
         left.push_back(std::move(planned));
         continue;
       }
+      if (status == AppendStatus::accepted && planned.targets.empty()) note_unmatched(planned.message);
       if (status == AppendStatus::conflict) work.dropped.emplace_back(planned.message->id, "conflict");
       if (status == AppendStatus::duplicate && !is_known) counters_.duplicates.fetch_add(1, std::memory_order_relaxed);
       ++work.left_count;

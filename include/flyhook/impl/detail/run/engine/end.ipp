@@ -55,6 +55,7 @@ std::string disabled_reason(const Subscription& subscription) {
 /// What an attempt says of the endpoint in the long run.
 void Engine::weigh(Lane& lane, const Settling& settling, Clock_ns now) {
   const auto& endpoint = settling.endpoint;
+  if (is_direct(lane.number)) return;  // there is nothing to disable
   if (settling.is_of_another || lane.endpoint == nullptr || lane.endpoint->subscription.url != endpoint->subscription.url)
     return;  // it was changed while the store failed, at the latest
   if (settling.bearing.is_gone) return disable(lane, endpoint, "answered 410");
@@ -87,15 +88,18 @@ void Engine::disable(Lane& lane, const EndpointPtr& endpoint, std::string reason
   disablings_.push_back({endpoint, std::move(reason)});
 }
 
-/// The oldest of lanes that were full. They are told with their lanes' other outcomes.
-void Engine::overflowed(std::vector<DeliveryRecord> records) {
+/// The oldest of lanes that were full. They are told with their lanes' other outcomes, where the lane is a subscription's.
+void Engine::overflowed(Accepting& work, std::vector<DeliveryRecord> records) {
   std::vector<EndpointPtr> endpoints;
   endpoints.reserve(records.size());
   for (const auto& record : records) endpoints.push_back(subscriptions_.find(record.subscription_id));
   const std::lock_guard lock{mutex_};
   dead_ += records.size();
   for (std::size_t i = 0; i < records.size(); ++i) {
-    if (endpoints[i] == nullptr) continue;
+    if (endpoints[i] == nullptr) {
+      work.ended.push_back(std::move(records[i]));
+      continue;
+    }
     Lane& lane = scheduler_.lane_of(endpoints[i]);
     if (lane.is_ordered) lane.more = true;
     notice(lane, {Notice::What::ended, std::move(records[i]), {}, {}});
@@ -272,9 +276,9 @@ bool Engine::replay(const DeliveryId& delivery) {
   const auto sequence = delivery_sequence(delivery.value);
   if (!sequence) return false;
   const auto reopened = change_history([&] { return store_.history().reopen(*sequence); });
-  if (reopened.status != ReopenStatus::done) return false;
-  more_in({&reopened.lane, 1});
-  return true;
+  // Not final: perhaps a call before this one failed after it was done, and the lane was never told.
+  if (reopened.status == ReopenStatus::done || reopened.status == ReopenStatus::not_final) more_in({&reopened.lane, 1});
+  return reopened.status == ReopenStatus::done;
 }
 
 std::size_t Engine::recover(const SubscriptionId& id, const RecoverOptions& options) {
@@ -318,6 +322,7 @@ std::size_t Engine::recover(const SubscriptionId& id, const RecoverOptions& opti
 
 bool Engine::erase(const EventId& event) {
   cancel(event);
+  forget_unmatched(event);
   return change_history([&] { return store_.history().erase(event); });
 }
 
@@ -344,8 +349,7 @@ void Engine::more_in(std::span<const std::uint64_t> lanes) {
     const auto endpoints = subscriptions_.by_lane();
     const std::lock_guard lock{mutex_};
     for (const auto number : unknown)
-      if (const auto endpoint = endpoints.find(number); endpoint != endpoints.end())
-        look(scheduler_.lane_of(endpoint->second));
+      if (const auto endpoint = lane_endpoint(number, endpoints)) look(scheduler_.lane_of(endpoint));
   }
   pool_.ring();
 }

@@ -27,14 +27,14 @@ void count_duration(Histogram& histogram, std::chrono::nanoseconds duration) {
 void Engine::deposit(Settling settling, Clock_ns now) {
   auto& outcome = settling.outcome;
   Lane* lane = scheduler_.find(outcome.claim.lane);
-  if (outcome.attempt) {
+  if (outcome.attempt && !is_test(*settling.message)) {
     ++attempts_;
     if (outcome.status != DeliveryStatus::delivered) ++failed_attempts_;
     count_duration(attempt_latency_, outcome.attempt->duration);
   }
   // What another URL answered says nothing of this one.
   settling.is_of_another =
-      settling.endpoint != lane->endpoint &&
+      !is_direct(lane->number) && settling.endpoint != lane->endpoint &&
       (lane->endpoint == nullptr || settling.endpoint->subscription.url != lane->endpoint->subscription.url);
   if (settling.is_of_another) settling.bearing = {};
   const bool is_cancelled = scheduler_.end(*lane, outcome.claim, settling.bearing);
@@ -74,7 +74,8 @@ void Engine::call_store(Hand& hand, Next next) {
                                        delivery.message,
                                        shared_bodies(delivery.message, delivery.fan_out),
                                        delivery.attempts,
-                                       {delivery.steps, delivery.deferrals}});
+                                       {delivery.steps, delivery.deferrals},
+                                       delivery.message->recipient == nullptr ? nullptr : endpoint_of(*delivery.message)});
         break;
       }
       case Next::give_back: store_.give_back(hand.claims); break;
@@ -167,6 +168,7 @@ void Engine::apply_finished(Hand& hand, Clock_ns now) {
 void Engine::settled(Lane& lane, Settling& settling, Clock_ns now) {
   const auto& outcome = settling.outcome;
   const auto& attempt = outcome.attempt;
+  const std::uint64_t counted = is_test(*settling.message) ? 0 : 1;
   switch (outcome.status) {
     case DeliveryStatus::pending:
       scheduler_.add_due(lane, std::max(outcome.next_attempt_at->time_since_epoch() - base_, now));
@@ -174,13 +176,14 @@ void Engine::settled(Lane& lane, Settling& settling, Clock_ns now) {
       if (is_cancelling(settling.message->id)) closings_.push_back(cancelling_of(settling.message->id));
       break;
     case DeliveryStatus::delivered:
-      ++delivered_;
-      if (attempt) count_duration(delivery_latency_, attempt->at + attempt->duration - settling.message->created_at);
+      delivered_ += counted;
+      if (attempt && counted > 0)
+        count_duration(delivery_latency_, attempt->at + attempt->duration - settling.message->created_at);
       break;
-    case DeliveryStatus::expired: ++expired_; break;
-    case DeliveryStatus::cancelled: counters_.cancelled.fetch_add(1, std::memory_order_relaxed); break;
+    case DeliveryStatus::expired: expired_ += counted; break;
+    case DeliveryStatus::cancelled: counters_.cancelled.fetch_add(counted, std::memory_order_relaxed); break;
     case DeliveryStatus::dead:
-    case DeliveryStatus::in_flight: ++dead_; break;
+    case DeliveryStatus::in_flight: dead_ += counted; break;
   }
   // What it held back is the next one, and only a fetch brings it.
   if (lane.is_ordered && is_final(outcome.status)) lane.more = true;
@@ -243,10 +246,10 @@ void Engine::apply_ownership(Hand& hand, Clock_ns now) {
   base_ = base;
   scheduler_.own(hand.ownership.slots);  // before the lanes below are made
   for (const auto& work : hand.ownership.lanes) {
-    const auto endpoint = hand.endpoints.find(work.lane);
-    if (endpoint == hand.endpoints.end()) continue;
+    const auto endpoint = lane_endpoint(work.lane, hand.endpoints);
+    if (endpoint == nullptr) continue;
     const bool is_new = scheduler_.find(work.lane) == nullptr;
-    Lane& lane = scheduler_.lane_of(endpoint->second);
+    Lane& lane = scheduler_.lane_of(endpoint);
     if (is_new) lane.take_over(now);
     lane.more = true;
     scheduler_.update(lane);
@@ -306,6 +309,7 @@ void Engine::tell_left(Hand& hand) {
   // No structured binding: clang++ before 16 cannot capture one.
   for (const auto& dropped : std::exchange(hand.dropped, {}))
     tell([&](Observer& observer) { observer.on_dropped(dropped.first, dropped.second); });
+  for (const auto& record : std::exchange(hand.ended, {})) tell([&](Observer& observer) { observer.on_dead(record); });
   for (const auto& what : std::exchange(hand.errors, {})) tell_error(what);
 }
 

@@ -41,7 +41,7 @@ Engine::Next Engine::exchange(Hand& hand, bool may_send, bool may_settle) {
     hand_in(hand, now);
     // Observers before anything else, and with nothing else in hand: how long they take is not ours to know. Outcomes the
     // watch leaves to the senders, or nobody would look; at a stop there is nothing to look for, and they may be gone.
-    if (!hand.dropped.empty() || !hand.errors.empty()) {
+    if (!hand.dropped.empty() || !hand.ended.empty() || !hand.errors.empty()) {
       next = Next::report;
     } else if (may_settle && (may_send || stopping_)) {
       next = take_notices(hand);
@@ -137,8 +137,9 @@ Engine::Next Engine::take_notices(Hand& hand) {
 Engine::Next Engine::take_job(Hand& hand, Clock_ns now) {
   if (stopping_) return Next::nothing;
   while (Lane* lane = scheduler_.next()) {
+    scheduler_.aim(*lane);
     const auto& url = lane->endpoint->url;
-    if (lane->resolved == nullptr && url.is_literal) lane->resolved = guard_.judge_literal(url);
+    if (lane->resolved == nullptr && (url.is_literal || url.host.empty())) lane->resolved = guard_.judge_literal(url);
     const bool is_late = lane->late_failures > 0;
     if (is_late) --lane->late_failures;
     if (!is_late && (lane->resolved == nullptr || now >= lane->resolved->expires_at)) {
@@ -158,7 +159,9 @@ Engine::Next Engine::take_job(Hand& hand, Clock_ns now) {
     hand.job.attempts = claimed.attempts;
     hand.job.progress = claimed.progress;
     hand.job.random = attempt_hash(jitter_seed_, claimed.sequence, claimed.attempts);
-    hand.job.trigger = is_probe ? AttemptTrigger::probe : claimed.trigger();
+    hand.job.trigger = is_test(*hand.job.message) ? AttemptTrigger::test
+                       : is_probe                 ? AttemptTrigger::probe
+                                                  : claimed.trigger();
     return Next::send;
   }
   return Next::nothing;
@@ -214,6 +217,19 @@ void Engine::resolved(std::uint64_t number, std::shared_ptr<const Resolved> answ
   pool_.ring();
 }
 
+/// What an event with a recipient of its own comes to where the recipient is no more what it was.
+std::optional<Settling> Engine::instead_of_sending_directly(Job& job) {
+  if (!is_direct(job.claim.lane)) return std::nullopt;
+  if (is_test(*job.message)) {
+    const auto tested = subscriptions_.find(job.message->recipient->tested);
+    if (tested == nullptr) return give_up(std::move(job), DeliveryStatus::cancelled, "unsubscribed");
+    // Changed meanwhile: the store is to hand it out again.
+    if (tested->version != job.endpoint->version) return give_up(std::move(job), DeliveryStatus::pending, {});
+  }
+  if (!job.endpoint->url.host.empty()) return std::nullopt;
+  return give_up(std::move(job), DeliveryStatus::dead, "its target cannot be called any more");
+}
+
 // Send ------------------------------------------------------------------------------------------------------------------
 
 void Engine::send(Hand& hand) {
@@ -231,6 +247,7 @@ void Engine::send(Hand& hand) {
   const auto began = clock_.now();
   const auto began_elapsed = clock_.elapsed();
   if ((hand.judged = instead_of_sending(job, began))) return;
+  if ((hand.judged = instead_of_sending_directly(job))) return;
   if (job.resolved->addresses.empty()) {
     HttpResponse response;
     response.error = job.resolved->error;
