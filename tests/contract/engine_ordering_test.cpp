@@ -1,7 +1,9 @@
 #include "catch.hpp"
 #include "contract/engine_session.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <string>
 #include <utility>
 #include <vector>
@@ -92,21 +94,39 @@ TEST_CASE("per key, a failing key holds back its own and no other, and events wi
   CHECK(ordered.sent() == Numbers{1, 3, 4, 5, 1, 2});
 }
 
-TEST_CASE("a key that fails with many behind it leaves another as it was") {
-  Ordered ordered{contract::each_steady_store(), Ordering::per_key, exact_waits({0s, 1h, 1h, 1h, 1h, 1h})};
-  ordered.session.transport->answer(500).answer(200);
-  ordered.publish(-1, "a");
+TEST_CASE("a key that fails for five hours with 100,000 behind it leaves another as it was, and then all go in order") {
+  // MemoryStore alone: the model looks through all that waits.
+  Ordered ordered{contract::stores_under_test().front(), Ordering::per_key, exact_waits({0s, 1h, 1h, 1h, 1h, 1h})};
+  auto& transport = *ordered.session.transport;
+  constexpr int waiting = 100'000;
+  transport.answer(500);
+  ordered.publish(0, "a");
   ordered.session.settle();
-  for (int i = 0; i < 2'000; ++i) {
+  for (int i = 1; i < waiting; ++i) {
     ordered.publish(i, "a");
+    if (i % 10'000 == 0) ordered.session.settle();
   }
   ordered.session.settle();
-  const auto before = ordered.session.transport->requests().size();
-  CHECK(before == 1);
-  ordered.publish(7, "b");
+  for (int hour = 1; hour <= 5; ++hour) {
+    const auto before = transport.requests().size();
+    CHECK(before == 2 * static_cast<std::size_t>(hour) - 1);  // a's attempts and b's events, each hour one
+    transport.answer(200);
+    const auto now = ordered.session.clock->elapsed();
+    ordered.publish(-hour, "b");
+    ordered.session.settle();
+    REQUIRE(transport.requests().size() == before + 1);
+    CHECK(ordered.sent().back() == -hour);
+    CHECK(transport.sent_at().back() == now);
+    transport.answer(hour == 5 ? 200 : 500);
+    ordered.session.clock->advance(1h);
+    ordered.session.publisher->settle(0ms);
+  }
   ordered.session.settle();
-  CHECK(ordered.sent().back() == 7);
-  CHECK(ordered.session.transport->requests().size() == 2);
+  auto sent = ordered.sent();
+  CHECK(std::erase_if(sent, [](int number) { return number < 0; }) == 5);
+  REQUIRE(sent.size() == waiting + 5);
+  for (int i = 0; i < 6; ++i) CHECK(sent[static_cast<std::size_t>(i)] == 0);
+  CHECK(std::is_sorted(sent.begin(), sent.end()));
 }
 
 TEST_CASE("order survives a pause") {
