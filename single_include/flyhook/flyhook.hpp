@@ -7163,8 +7163,8 @@ class Scheduler {
   FLYHOOK_DECL void set_endpoint(Lane& lane, const EndpointPtr& endpoint);
   /// Takes what the lane has claimed and not sent.
   FLYHOOK_DECL std::vector<Claim> withdraw(Lane& lane);
-  /// Takes what the lanes have claimed of an event and not sent. What is under way is not tried again.
-  FLYHOOK_DECL std::vector<Claim> cancel(const EventId& event);
+  /// Adds what the lane has claimed of an event and not sent to `claims`. What is under way is not tried again.
+  FLYHOOK_DECL void cancel(Lane& lane, const EventId& event, std::vector<Claim>& claims);
 
   /// Which slots this process holds. Lanes of slots that are lost drop what they had claimed; those of slots that are new
   /// begin carefully.
@@ -7391,18 +7391,15 @@ std::vector<Claim> Scheduler::withdraw(Lane& lane) {
   return claims;
 }
 
-std::vector<Claim> Scheduler::cancel(const EventId& event) {
-  std::vector<Claim> claims;
-  each([&](Lane& lane) {
-    for (auto& flying : lane.in_flight)
-      if (flying.message->id == event) flying.is_cancelled = true;
-    std::erase_if(lane.window, [&](const Claimed& claimed) {
-      if (claimed.message->id != event) return false;
-      claims.push_back({claimed.sequence, lane.number, lane.epoch});
-      return true;
-    });
+void Scheduler::cancel(Lane& lane, const EventId& event, std::vector<Claim>& claims) {
+  for (auto& flying : lane.in_flight)
+    if (flying.message->id == event) flying.is_cancelled = true;
+  const auto taken = std::erase_if(lane.window, [&](const Claimed& claimed) {
+    if (claimed.message->id != event) return false;
+    claims.push_back({claimed.sequence, lane.number, lane.epoch});
+    return true;
   });
-  return claims;
+  if (taken > 0) update(lane);
 }
 
 void Scheduler::resolve(Lane& lane, Nanoseconds deadline) {
@@ -7636,6 +7633,9 @@ FLYHOOK_DECL Settling give_up(Job job, DeliveryStatus status, std::string reason
 /// sent. Takes the job if there is something.
 FLYHOOK_DECL std::optional<Settling> instead_of_sending(Job& job, TimePoint now);
 
+/// Its event is cancelled: after a failed attempt there is no other.
+FLYHOOK_DECL void cancel_retry(Settling& settling);
+
 /// What an observer is shown.
 FLYHOOK_DECL DeliveryRecord record_of(const Settling& settling);
 
@@ -7752,6 +7752,15 @@ std::optional<Settling> instead_of_sending(Job& job, TimePoint now) {
     return settling;
   }
   return std::nullopt;
+}
+
+void cancel_retry(Settling& settling) {
+  auto& outcome = settling.outcome;
+  if (outcome.status != DeliveryStatus::pending) return;
+  outcome.status = DeliveryStatus::cancelled;
+  outcome.reason = "cancelled";
+  outcome.next_attempt_at.reset();
+  settling.wait.reset();
 }
 
 DeliveryRecord record_of(const Settling& settling) {
@@ -9143,7 +9152,6 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   FLYHOOK_DECL void settled(Lane& lane, Settling& settling, Clock_ns now);                 // caller holds mutex_
   FLYHOOK_DECL void weigh(Lane& lane, const Settling& settling, Clock_ns now);             // caller holds mutex_
   FLYHOOK_DECL void disable(Lane& lane, const EndpointPtr& endpoint, std::string reason);  // caller holds mutex_
-  FLYHOOK_DECL void cancel_retry(Settling& settling);
   FLYHOOK_DECL bool is_cancelling(const EventId& event) const;                         // caller holds mutex_
   FLYHOOK_DECL void apply_closed(Hand& hand);                                          // caller holds mutex_
   FLYHOOK_DECL void apply_disabled(Hand& hand);                                        // caller holds mutex_
@@ -9765,13 +9773,20 @@ std::size_t Engine::close_now(std::vector<Claim> claims, CloseRequest request) {
 
 std::size_t Engine::cancel(const EventId& event) {
   take_in();
-  std::vector<Claim> claims;
+  std::vector<std::uint64_t> lanes;
   {
     const std::lock_guard lock{mutex_};
-    claims = scheduler_.cancel(event);
-    cancelling_.push_back({event});
+    cancelling_.push_back({event});  // what is fetched, or ends, from now on is known to be of it
+    scheduler_.each([&](const Lane& lane) { lanes.push_back(lane.number); });
     for (auto& settling : outcomes_)
       if (settling.message->id == event) cancel_retry(settling);
+  }
+  std::vector<Claim> claims;
+  constexpr std::size_t at_a_time = 64;  // there may be many thousands, and senders need the lock
+  for (std::size_t first = 0; first < lanes.size(); first += at_a_time) {
+    const std::lock_guard lock{mutex_};
+    for (auto i = first; i < std::min(first + at_a_time, lanes.size()); ++i)
+      if (Lane* lane = scheduler_.find(lanes[i])) scheduler_.cancel(*lane, event, claims);
   }
   const auto count = close_now(std::move(claims), cancelling_of(event));
   const std::lock_guard lock{mutex_};
@@ -9780,16 +9795,6 @@ std::size_t Engine::cancel(const EventId& event) {
   own->is_done = true;
   if (!settle_held_) cancelling_.erase(own);
   return count;
-}
-
-/// A failed attempt of an event that is cancelled has no other.
-void Engine::cancel_retry(Settling& settling) {
-  auto& outcome = settling.outcome;
-  if (outcome.status != DeliveryStatus::pending) return;
-  outcome.status = DeliveryStatus::cancelled;
-  outcome.reason = "cancelled";
-  outcome.next_attempt_at.reset();
-  settling.wait.reset();
 }
 
 bool Engine::is_cancelling(const EventId& event) const {

@@ -60,8 +60,8 @@ class Scheduler {
   FLYHOOK_DECL void set_endpoint(Lane& lane, const EndpointPtr& endpoint);
   /// Takes what the lane has claimed and not sent.
   FLYHOOK_DECL std::vector<Claim> withdraw(Lane& lane);
-  /// Takes what the lanes have claimed of an event and not sent. What is under way is not tried again.
-  FLYHOOK_DECL std::vector<Claim> cancel(const EventId& event);
+  /// Adds what the lane has claimed of an event and not sent to `claims`. What is under way is not tried again.
+  FLYHOOK_DECL void cancel(Lane& lane, const EventId& event, std::vector<Claim>& claims);
 
   /// Which slots this process holds. Lanes of slots that are lost drop what they had claimed; those of slots that are new
   /// begin carefully.

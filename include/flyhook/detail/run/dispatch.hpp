@@ -74,6 +74,9 @@ FLYHOOK_DECL Settling give_up(Job job, DeliveryStatus status, std::string reason
 /// sent. Takes the job if there is something.
 FLYHOOK_DECL std::optional<Settling> instead_of_sending(Job& job, TimePoint now);
 
+/// Its event is cancelled: after a failed attempt there is no other.
+FLYHOOK_DECL void cancel_retry(Settling& settling);
+
 /// What an observer is shown.
 FLYHOOK_DECL DeliveryRecord record_of(const Settling& settling);
 

@@ -264,7 +264,6 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   FLYHOOK_DECL void settled(Lane& lane, Settling& settling, Clock_ns now);                 // caller holds mutex_
   FLYHOOK_DECL void weigh(Lane& lane, const Settling& settling, Clock_ns now);             // caller holds mutex_
   FLYHOOK_DECL void disable(Lane& lane, const EndpointPtr& endpoint, std::string reason);  // caller holds mutex_
-  FLYHOOK_DECL void cancel_retry(Settling& settling);
   FLYHOOK_DECL bool is_cancelling(const EventId& event) const;                         // caller holds mutex_
   FLYHOOK_DECL void apply_closed(Hand& hand);                                          // caller holds mutex_
   FLYHOOK_DECL void apply_disabled(Hand& hand);                                        // caller holds mutex_

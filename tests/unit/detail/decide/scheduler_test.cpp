@@ -574,7 +574,7 @@ TEST_CASE("a lane that has nothing left to send is no longer ready") {
   CHECK_FALSE(session.scheduler.has_ready());
 }
 
-TEST_CASE("an event that is cancelled leaves every window, and what is under way is marked") {
+TEST_CASE("an event that is cancelled leaves the windows, and what is under way is marked") {
   Session session;
   const auto message = [](const char* id) {
     auto made = std::make_shared<Message>();
@@ -585,13 +585,44 @@ TEST_CASE("an event that is cancelled leaves every window, and what is under way
   Lane& two = session.lane(2, 0, 1);
   std::uint64_t sequence = 0;
   for (Lane* lane : {&one, &two}) {
-    for (const char* id : {"msg_a", "msg_b", "msg_a"}) lane->window.push_back({++sequence, message(id), nullptr, 0, {}});
+    for (const char* id : {"msg_a", "msg_b", "msg_a"})
+      lane->window.push_back({++sequence, message(id), nullptr, 0, {}, {}});
     session.scheduler.update(*lane);
   }
   session.start_all();
-  CHECK(session.scheduler.cancel({"msg_a"}).size() == 2);
+  std::vector<Claim> claims;
+  for (Lane* lane : {&one, &two}) session.scheduler.cancel(*lane, {"msg_a"}, claims);
+  CHECK(claims.size() == 2);
   CHECK(one.window.size() == 1);
   CHECK(session.scheduler.end(one, claim_of(one, 1), good));
   session.start_all();
   CHECK_FALSE(session.scheduler.end(one, claim_of(one, 2), good));
+}
+
+TEST_CASE("a lane of no subscription has the endpoint of whichever delivery is next, and addresses of its host alone") {
+  Session session;
+  const auto at = [](const std::string& url) {
+    SubscriptionRow row;
+    row.lane = direct_lane | 1;
+    row.subscription.url = url;
+    return std::make_shared<const Endpoint>(std::move(row), Options{});
+  };
+  const auto first = at("http://a.example/1"), same_host = at("http://a.example/2"), other_host = at("http://b.example/");
+  Lane& lane = session.scheduler.lane_of(first);
+  CHECK(&session.scheduler.lane_of(other_host) == &lane);
+  CHECK(lane.endpoint == first);
+  for (const auto& endpoint : {same_host, other_host})
+    lane.window.push_back({1, std::make_shared<Message>(), nullptr, 0, {}, endpoint});
+  const auto resolved = std::make_shared<Resolved>();
+  resolved->host = "a.example";
+  lane.resolved = resolved;
+  session.scheduler.aim(lane);
+  CHECK(lane.endpoint == same_host);
+  CHECK(lane.resolved == resolved);
+  lane.window.pop_front();
+  session.scheduler.aim(lane);
+  CHECK(lane.endpoint == other_host);
+  CHECK(lane.resolved == nullptr);
+  session.scheduler.answered(lane, resolved);
+  CHECK(lane.resolved == nullptr);
 }

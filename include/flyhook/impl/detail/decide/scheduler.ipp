@@ -143,18 +143,15 @@ std::vector<Claim> Scheduler::withdraw(Lane& lane) {
   return claims;
 }
 
-std::vector<Claim> Scheduler::cancel(const EventId& event) {
-  std::vector<Claim> claims;
-  each([&](Lane& lane) {
-    for (auto& flying : lane.in_flight)
-      if (flying.message->id == event) flying.is_cancelled = true;
-    std::erase_if(lane.window, [&](const Claimed& claimed) {
-      if (claimed.message->id != event) return false;
-      claims.push_back({claimed.sequence, lane.number, lane.epoch});
-      return true;
-    });
+void Scheduler::cancel(Lane& lane, const EventId& event, std::vector<Claim>& claims) {
+  for (auto& flying : lane.in_flight)
+    if (flying.message->id == event) flying.is_cancelled = true;
+  const auto taken = std::erase_if(lane.window, [&](const Claimed& claimed) {
+    if (claimed.message->id != event) return false;
+    claims.push_back({claimed.sequence, lane.number, lane.epoch});
+    return true;
   });
-  return claims;
+  if (taken > 0) update(lane);
 }
 
 void Scheduler::resolve(Lane& lane, Nanoseconds deadline) {

@@ -113,6 +113,15 @@ std::optional<Settling> instead_of_sending(Job& job, TimePoint now) {
   return std::nullopt;
 }
 
+void cancel_retry(Settling& settling) {
+  auto& outcome = settling.outcome;
+  if (outcome.status != DeliveryStatus::pending) return;
+  outcome.status = DeliveryStatus::cancelled;
+  outcome.reason = "cancelled";
+  outcome.next_attempt_at.reset();
+  settling.wait.reset();
+}
+
 DeliveryRecord record_of(const Settling& settling) {
   DeliveryRecord record;
   record.id.value = delivery_text(settling.outcome.claim.sequence);

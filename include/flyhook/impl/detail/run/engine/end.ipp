@@ -216,13 +216,20 @@ std::size_t Engine::close_now(std::vector<Claim> claims, CloseRequest request) {
 
 std::size_t Engine::cancel(const EventId& event) {
   take_in();
-  std::vector<Claim> claims;
+  std::vector<std::uint64_t> lanes;
   {
     const std::lock_guard lock{mutex_};
-    claims = scheduler_.cancel(event);
-    cancelling_.push_back({event});
+    cancelling_.push_back({event});  // what is fetched, or ends, from now on is known to be of it
+    scheduler_.each([&](const Lane& lane) { lanes.push_back(lane.number); });
     for (auto& settling : outcomes_)
       if (settling.message->id == event) cancel_retry(settling);
+  }
+  std::vector<Claim> claims;
+  constexpr std::size_t at_a_time = 64;  // there may be many thousands, and senders need the lock
+  for (std::size_t first = 0; first < lanes.size(); first += at_a_time) {
+    const std::lock_guard lock{mutex_};
+    for (auto i = first; i < std::min(first + at_a_time, lanes.size()); ++i)
+      if (Lane* lane = scheduler_.find(lanes[i])) scheduler_.cancel(*lane, event, claims);
   }
   const auto count = close_now(std::move(claims), cancelling_of(event));
   const std::lock_guard lock{mutex_};
@@ -231,16 +238,6 @@ std::size_t Engine::cancel(const EventId& event) {
   own->is_done = true;
   if (!settle_held_) cancelling_.erase(own);
   return count;
-}
-
-/// A failed attempt of an event that is cancelled has no other.
-void Engine::cancel_retry(Settling& settling) {
-  auto& outcome = settling.outcome;
-  if (outcome.status != DeliveryStatus::pending) return;
-  outcome.status = DeliveryStatus::cancelled;
-  outcome.reason = "cancelled";
-  outcome.next_attempt_at.reset();
-  settling.wait.reset();
 }
 
 bool Engine::is_cancelling(const EventId& event) const {
