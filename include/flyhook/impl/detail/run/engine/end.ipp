@@ -59,6 +59,8 @@ void Engine::weigh(Lane& lane, const Settling& settling, Clock_ns now) {
     return;  // it was changed while the store failed, at the latest
   if (settling.bearing.is_gone) return disable(lane, endpoint, "answered 410");
   const bool is_success = settling.outcome.status == DeliveryStatus::delivered;
+  // Another delivery has arrived, and that is yet to be recorded: it ends the row of failures.
+  if (!is_success && lane.successes > 0) return;
   switch (is_success ? lane.health.succeeded()
                      : lane.health.failed(now, settling.outcome.claim.sequence, options_.disable_after)) {
     case HealthChange::none: break;
@@ -318,7 +320,18 @@ std::size_t Engine::recover(const SubscriptionId& id, const RecoverOptions& opti
 
 bool Engine::erase(const EventId& event) {
   cancel(event);
-  return change_history([&] { return store_.history().erase(event); });
+  const bool is_known = change_history([&] { return store_.history().erase(event); });
+  {
+    // What it ended that `cancel` could not may have held back others.
+    const std::lock_guard lock{mutex_};
+    scheduler_.each([&](Lane& lane) {
+      if (!lane.is_ordered) return;
+      lane.more = true;
+      scheduler_.update(lane);
+    });
+  }
+  pool_.ring();
+  return is_known;
 }
 
 /// The store has more for these lanes than they know.
