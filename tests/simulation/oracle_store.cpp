@@ -45,7 +45,8 @@ void Oracle::put(const SubscriptionRow& row, const PutResult& result) {
   if (was_open && !lane.is_open()) lane.was_closed = true;
   ledger_.lane_of[subscription.id.value] = result.lane;
 
-  Asked asked{++ledger_.changes, subscription.enabled, subscription.events, subscription.tenant, std::nullopt};
+  Asked asked{++ledger_.changes,   subscription.enabled, subscription.events,
+              subscription.tenant, std::nullopt,         subscription.ordering};
   int n = 0;
   if (std::sscanf(subscription.filter.c_str(), R"({"/n":{"$gte":%d}})", &n) == 1) asked.at_least = n;
   lane.asked.push_back(std::move(asked));
@@ -65,6 +66,7 @@ void Oracle::lose(const std::vector<bool>& slots) {
   for (auto& delivery : ledger_.deliveries) {
     if (delivery.place != Place::handed_out || !slots[lane_of(delivery).slot]) continue;
     delivery.claim_lost = true;
+    note(Rule::claim_lost);
     wait_or_erase(delivery);
   }
 }
@@ -93,6 +95,7 @@ void Oracle::owned(const Ownership& real) {
   is_unaware_ = false;
   const auto base = std::chrono::duration_cast<Time>(clock_.now().time_since_epoch()) - clock_.elapsed();
   if (base != std::exchange(base_, base)) base_moved_ = clock_.elapsed();
+  watch_wall();
 }
 
 // The way of a delivery -----------------------------------------------------------------------------------------------
@@ -111,6 +114,7 @@ void Oracle::hand_out(DeliveryFacts& delivery, std::uint64_t epoch) {
   ++lane.handed_out;
   const auto bound = lane.was_closed ? 2 * lane.capacity : lane.capacity;
   check(lane.handed_out <= bound, "a lane's window holds more than its bound", delivery);
+  if (lane.handed_out == lane.capacity) note(Rule::window_full);
 }
 
 void Oracle::leave(DeliveryFacts& delivery) {
@@ -177,6 +181,11 @@ void Oracle::erased(const EventId& id) {
 }
 
 void Oracle::end(DeliveryFacts& delivery, DeliveryStatus status, const std::string& reason) {
+  check(delivery.place != Place::ended && is_final(status), "a delivery ends twice, or in no end", delivery);
+  note(status == DeliveryStatus::delivered ? Rule::ends_delivered
+       : status == DeliveryStatus::dead    ? Rule::ends_dead
+       : status == DeliveryStatus::expired ? Rule::ends_expired
+                                           : Rule::ends_cancelled);
   leave(delivery);
   delivery.place = Place::ended;
   delivery.status = status;
@@ -246,6 +255,11 @@ void Oracle::appended(const std::vector<NewEvent>& events, const std::vector<New
       if (event.is_appended) breach("one id was accepted twice by the store: " + event.id);
       event.is_appended = true;
       event.created = appended.message->created_at;
+      if (event.number != 0) {
+        if (event.number <= std::exchange(ledger_.last_appended, event.number))
+          breach("an event is appended after one that was published later: " + event.id);
+        note(Rule::published_order);
+      }
       check_targets(event, appended, wanted);
       for (std::size_t d = appended.first; d < appended.first + appended.count; ++d) {
         const auto& made = real.deliveries[d];
@@ -261,8 +275,14 @@ void Oracle::appended(const std::vector<NewEvent>& events, const std::vector<New
         ++lane.waiting;
         lane.is_known = true;
         if (delivery.order == 0) ++lane.loose;
-        if (delivery.order != 0) lane.ordered[delivery.order].insert(delivery.sequence);
+        if (delivery.order != 0) {
+          auto& same = lane.ordered[delivery.order];
+          delivery.waited_behind = !same.empty();
+          same.insert(delivery.sequence);
+        }
         if (wanted[d].due) wait(delivery, wanted[d].due);
+        check_order(event, delivery);
+        check_first_wait(event, delivery);
         if (made.closed) {
           end(delivery, DeliveryStatus::cancelled, "unsubscribed");
           ++(is_told ? ledger_.cancelled : ledger_.perhaps_cancelled);
@@ -276,6 +296,80 @@ void Oracle::appended(const std::vector<NewEvent>& events, const std::vector<New
     if (status == AppendStatus::duplicate) ++(is_repeat ? ledger_.perhaps_duplicates : ledger_.duplicates);
     if (status != AppendStatus::conflict) close_event(event);  // a conflict is told as dropped
     ledger_.repeats.erase(message);
+  }
+  overflowed(real.overflowed, is_told);
+}
+
+/// It is ordered as its subscription has asked for at some time since it was published, and with the same others always.
+void Oracle::check_order(const EventFacts& event, const DeliveryFacts& delivery) {
+  auto& lane = lane_of(delivery);
+  bool may_be_none = false, may_be_strict = false, may_be_keyed = false;
+  for (std::size_t i = lane.asked.size(); i-- > 0;) {
+    const auto& asked = lane.asked[i];
+    const bool is_keyed = asked.ordering == Ordering::per_key && !event.key.empty();
+    may_be_strict = may_be_strict || asked.ordering == Ordering::strict;
+    may_be_keyed = may_be_keyed || is_keyed;
+    may_be_none = may_be_none || (asked.ordering != Ordering::strict && !is_keyed);
+    if (asked.since <= event.published_at_change) break;
+  }
+  if (delivery.order == 0) return check(may_be_none, "a delivery has no order though it was asked for", delivery);
+  check(may_be_strict || may_be_keyed, "a delivery has an order that nobody asked for", delivery);
+  if (may_be_strict == may_be_keyed) return;
+  auto& number = may_be_strict ? lane.strict_order : lane.order_of[event.key];
+  if (number == 0) number = delivery.order;
+  check(number == delivery.order, "a delivery is ordered among others than it has to be", delivery);
+  note(Rule::has_order);
+}
+
+/// Its first attempt is due when the policy's first step is over, not before its deliver_at and not after its expires_at.
+void Oracle::check_first_wait(const EventFacts& event, const DeliveryFacts& delivery) {
+  const auto& lane = lane_of(delivery);
+  if (lane.policy_since >= event.published_at) return;  // it may have been matched before
+  constexpr Time slack = std::chrono::microseconds{2};
+  const Time first = lane.policy->schedule.front();
+  auto earliest = spread(first, -lane.policy->jitter), latest = spread(first, lane.policy->jitter);
+  if (event.deliver_at) {
+    const Time until = *event.deliver_at - clock_.now();
+    earliest = std::max(earliest, until);
+    latest = std::max(latest, until);
+  }
+  if (event.expires_at) {
+    const auto until = std::max<Time>(*event.expires_at - clock_.now(), Time{0});
+    earliest = std::min(earliest, until);
+    latest = std::min(latest, until);
+  }
+  const auto wait = delivery.due ? delivery.due_elapsed - clock_.elapsed() : Time{0};
+  check(wait >= earliest - slack && wait <= latest + slack, "a first attempt is due at another time than it has to be",
+        delivery);
+  note(Rule::first_wait);
+}
+
+/// What came beyond max_pending_per_endpoint has ended the oldest that waited.
+void Oracle::overflowed(const std::vector<DeliveryRecord>& records, bool is_told) {
+  std::unordered_map<std::uint64_t, std::uint64_t> latest;  // by lane
+  for (const auto& record : records) {
+    auto* delivery = find(detail::delivery_sequence(record.id.value).value_or(0));
+    if (delivery == nullptr) return;
+    check(delivery->place == Place::waiting, "what overflows does not wait", *delivery);
+    auto& lane = lane_of(*delivery);
+    check(latest[lane.number] < delivery->sequence, "not the oldest one has overflowed", *delivery);
+    latest[lane.number] = delivery->sequence;
+    end(*delivery, DeliveryStatus::dead, "overflow");
+    delivery->is_untold = !is_told;
+    if (!is_told) continue;
+    ++ledger_.dead;
+    lane.notices.push_back({delivery->sequence, DeliveryStatus::dead, false});
+  }
+  if (latest.empty()) return;
+  for (const auto& delivery : ledger_.deliveries) {
+    if (delivery.sequence == 0 || delivery.place != Place::waiting) continue;
+    const auto last = latest.find(delivery.lane);
+    check(last == latest.end() || delivery.sequence > last->second, "an older one waits than has overflowed", delivery);
+  }
+  for (const auto& [number, sequence] : latest) {
+    if (ledger_.lanes.at(number).waiting < options_.max_pending_per_endpoint)
+      breach("a delivery has overflowed though there was room for it");
+    note(Rule::backlog_full);
   }
 }
 
@@ -298,10 +392,17 @@ void Oracle::given_back(std::span<const Claim> claims) {
   }
 }
 
+/// A request was made: its name had resolved.
+static bool was_sent(const Attempt& attempt) {
+  return attempt.error.rfind("dns", 0) != 0 && attempt.error.rfind("refused_address", 0) != 0;
+}
+
 void Oracle::finished(const Outcome& outcome, FinishStatus real) {
   log_.saw("finished",
            {outcome.claim.sequence, static_cast<std::uint64_t>(outcome.status), static_cast<std::uint64_t>(real)});
   auto* delivery = find(outcome.claim.sequence);
+  if (delivery != nullptr && outcome.attempt && !was_sent(*outcome.attempt))
+    lane_of(*delivery).rules.attempted_unseen(clock_.elapsed());
   if (delivery == nullptr || real != FinishStatus::done || delivery->place != Place::handed_out) return;
   check(delivery->under_way == 0 || delivery->claim_lost, "a delivery is finished while its request is under way",
         *delivery);
@@ -319,11 +420,12 @@ void Oracle::finished(const Outcome& outcome, FinishStatus real) {
 void Oracle::check_outcome(DeliveryFacts& delivery, const Outcome& outcome) {
   const auto& event = ledger_.events[delivery.event];
   const auto& lane = lane_of(delivery);
-  latest_wall_ = std::max(latest_wall_, clock_.now());
+  watch_wall();
   if (!outcome.attempt) {
     if (delivery.claim_lost) return;
     switch (outcome.status) {
       case DeliveryStatus::expired:
+        note(Rule::expired_in_time);
         return check(event.expires_at && *event.expires_at <= latest_wall_ + std::chrono::microseconds{1},
                      "expired before its time", delivery);
       case DeliveryStatus::cancelled: return check(event.was_cancelled, "cancelled though nobody asked for it", delivery);
@@ -336,11 +438,13 @@ void Oracle::check_outcome(DeliveryFacts& delivery, const Outcome& outcome) {
     return;
   }
   const auto& attempt = *outcome.attempt;
-  const bool was_sent = attempt.error.rfind("dns", 0) != 0 && attempt.error.rfind("refused_address", 0) != 0;
-  if (!was_sent) {
-    delivery.last = Answered{0, attempt.error, std::nullopt, attempt.at, base_ + clock_.elapsed()};
+  bool is_certain = true;
+  if (!was_sent(attempt)) {
+    // It was judged at once, perhaps some time ago: where the wall clock was not set since, its stamp tells when.
+    const auto judged = std::chrono::duration_cast<Time>(attempt.at.time_since_epoch()) - wall_offset_;
+    is_certain = judged >= wall_moved_ + std::chrono::hours{5} && judged >= base_moved_ && judged > lane.policy_since;
+    delivery.last = Answered{0, attempt.error, std::nullopt, attempt.at, base_ + judged};
     delivery.policy = lane.policy;
-    lane_of(delivery).rules.note_failure(clock_.elapsed());
   }
   if (!delivery.last) return check(false, "an outcome has an attempt that was never made", delivery);
   const auto last = *std::exchange(delivery.last, std::nullopt);
@@ -350,13 +454,13 @@ void Oracle::check_outcome(DeliveryFacts& delivery, const Outcome& outcome) {
   const auto policy = delivery.policy;
   const auto expected = expected_after(*policy, delivery.account, last, {event.created, event.expires_at});
   if (delivery.claim_lost) return;
-  // What was not sent was judged some time ago, where the store failed since.
-  if (!was_sent && (!is_calm() || clock_.elapsed() - lane.policy_since < std::chrono::hours{1})) return;
+  if (!is_certain) return;
   if (outcome.status == DeliveryStatus::cancelled && expected.status == DeliveryStatus::pending)
     return check(event.was_cancelled, "cancelled though nobody asked for it", delivery);
-  if (outcome.status == DeliveryStatus::dead && expected.may_be_too_old) return;
+  if (outcome.status == DeliveryStatus::dead && expected.may_be_too_old) return note(Rule::too_old);
   check(!expected.is_too_old, "a delivery is to be tried again after its max_age", delivery);
   check(outcome.status == expected.status, "a delivery's outcome is not what its answers and its policy ask for", delivery);
+  if (outcome.status == DeliveryStatus::dead) note(Rule::schedule_ends);
   if (outcome.status != DeliveryStatus::pending) return;
   check(outcome.steps == delivery.account.steps && outcome.deferrals == delivery.account.holds,
         "the account of the schedule is another than its answers'", delivery);
@@ -365,6 +469,8 @@ void Oracle::check_outcome(DeliveryFacts& delivery, const Outcome& outcome) {
   constexpr Time slack = std::chrono::milliseconds{2};
   check(wait >= expected.earliest - slack && wait <= expected.latest + slack, "a retry waits another time than its step's",
         delivery);
+  note(Rule::retry_wait);
+  if (last.asked_wait(policy->retry_after_cap)) note(Rule::asked_wait);
 }
 
 void Oracle::finish_told(const Outcome& outcome, FinishStatus told) {
@@ -393,6 +499,7 @@ void Oracle::closed(const CloseRequest& request, const Closed& real) {
     if (request.lane != 0 && delivery.lane != request.lane) return;
     ++count;
     end(delivery, request.status, request.reason);
+    delivery.is_untold = true;
   };
   if (request.event.value.empty()) {
     for (auto& delivery : ledger_.deliveries) close(delivery);
@@ -405,7 +512,9 @@ void Oracle::closed(const CloseRequest& request, const Closed& real) {
   if (request.status == DeliveryStatus::cancelled) ledger_.cancelled += real.count;
   for (const auto& record : real.records) {
     auto* delivery = find(detail::delivery_sequence(record.id.value).value_or(0));
-    if (delivery != nullptr) lane_of(*delivery).notices.push_back({delivery->sequence, record.status, false});
+    if (delivery == nullptr) continue;
+    delivery->is_untold = false;
+    lane_of(*delivery).notices.push_back({delivery->sequence, record.status, false});
   }
   if (request.lane == 0) return;
   const auto& lane = ledger_.lanes.at(request.lane);
