@@ -170,7 +170,7 @@ void Driver::step() {
   if (random_.chance(scenario.publishes)) {
     const auto most = random_.chance(0.05) ? scenario.burst : std::min<std::size_t>(scenario.burst, 12);
     for (std::size_t i = 1 + random_.below(most); i > 0; --i) publish();
-    if (random_.chance(0.02)) attempt([&] { world_.oracle.checkpoint(world_.publisher); });
+    if (random_.chance(0.1)) world_.oracle.check_queue(world_.publisher);
   } else {
     switch (random_.below(12)) {
       case 0:

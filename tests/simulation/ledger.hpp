@@ -66,6 +66,8 @@ struct LaneFacts {
   };
   std::deque<Notice> notices{};  ///< what observers have to be told next, in this order
   bool half_told = false;        ///< on_attempt of the first one came
+  std::set<std::uint64_t>
+      overflowed{};  ///< what they have to be told at any time: it was not this lane's outcome that did it
 
   bool is_open() const { return !is_removed && subscription.enabled && !subscription.paused; }
 };

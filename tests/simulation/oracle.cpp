@@ -136,6 +136,10 @@ void Oracle::told_dead(const DeliveryRecord& record) {
   auto* delivery = find(sequence);
   if (delivery == nullptr) return;
   auto& lane = lane_of(*delivery);
+  if (lane.overflowed.erase(sequence) != 0) {
+    ++delivery->told_dead;
+    return note(Rule::told_dead);
+  }
   const bool is_next = !lane.notices.empty() && lane.notices.front().sequence == sequence &&
                        lane.half_told == lane.notices.front().has_attempt;
   check(is_next && (++delivery->told_dead == 1 || delivery->is_replayed) &&

@@ -98,6 +98,8 @@ class Oracle {
 
   /// After each settle: what could be sent was sent.
   void settled();
+  /// At any time.
+  void check_queue(flyhook::PublisherBase& publisher);
   /// Counters, and the log as the publisher lists it.
   void checkpoint(flyhook::PublisherBase& publisher);
   /// One row of the log, as it was listed just now.

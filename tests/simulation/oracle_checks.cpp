@@ -34,7 +34,8 @@ void Oracle::settled() {
   std::size_t held_up = 0, prompt = 0;  // lanes that cannot be sent to, and healthy ones that were sent all they had
   for (auto& [number, lane] : ledger_.lanes) {
     const bool was_sent_to = std::exchange(lane.was_sent_to, false);
-    if (!lane.notices.empty()) breach("an observer was not told: " + lane.subscription.id.value);
+    if (!lane.notices.empty() || !lane.overflowed.empty())
+      breach("an observer was not told: " + lane.subscription.id.value);
     if (ledger_.epochs[lane.slot] == 0) continue;
     // Where slots are few some are kept for endpoints that answer fast, but never more than half.
     const auto for_anyone = has_few_slots_ ? std::max<std::size_t>(1, slots_ / 2) : slots_;
@@ -78,6 +79,12 @@ bool Oracle::has_due(const LaneFacts& lane, TimePoint stored) const {
   });
 }
 
+void Oracle::check_queue(PublisherBase& publisher) {
+  const auto queued = publisher.stats().queued;
+  if (queued > options_.queue_capacity) breach("more events are queued than queue_capacity");
+  if (queued == options_.queue_capacity) note(Rule::queue_full);
+}
+
 void Oracle::checkpoint(PublisherBase& publisher) {
   const auto stats = publisher.stats();
   const auto same = [&](const char* name, std::uint64_t counted, std::uint64_t least, std::uint64_t more = 0) {
@@ -91,9 +98,7 @@ void Oracle::checkpoint(PublisherBase& publisher) {
   same("callback_errors", stats.callback_errors, ledger_.callback_errors);
   same("in_flight", stats.in_flight, ledger_.under_way);
   same("pending", stats.pending, ledger_.not_ended - std::min(ledger_.not_ended, ledger_.under_way));
-  const auto capacity = std::max<std::size_t>(1, options_.queue_capacity);
-  if (stats.queued > capacity) breach("more events are queued than queue_capacity");
-  if (stats.queued == capacity) note(Rule::queue_full);
+  check_queue(publisher);
   if (!is_calm()) return;
   note(Rule::stats_compared);
   same("queued", stats.queued, ledger_.open_publishes);
