@@ -6535,6 +6535,9 @@ class TokenBucket {
   /// may_take(now) was true. If it was not, the token is owed.
   FLYHOOK_DECL void take(std::chrono::nanoseconds now);
 
+  /// What was taken was not used after all.
+  FLYHOOK_DECL void give_back(std::chrono::nanoseconds now);
+
   /// The earliest time, now or later, at which may_take holds; nanoseconds::max(): beyond what they can say.
   FLYHOOK_DECL std::chrono::nanoseconds next_at(std::chrono::nanoseconds now) const;
 
@@ -6583,6 +6586,12 @@ bool TokenBucket::may_take(std::chrono::nanoseconds now) const {
 void TokenBucket::take(std::chrono::nanoseconds now) {
   missing_ = std::min(missing_at(now) + token_, Wide{1} << 127);
   since_ = std::max(since_, now);
+}
+
+void TokenBucket::give_back(std::chrono::nanoseconds now) {
+  missing_ = missing_at(now);
+  since_ = std::max(since_, now);
+  missing_ -= std::min(missing_, token_);
 }
 
 std::chrono::nanoseconds TokenBucket::next_at(std::chrono::nanoseconds now) const {
@@ -6774,6 +6783,7 @@ class Lane {
   std::size_t taking = 0;           ///< being appended and claimed
   std::vector<Flying> in_flight{};  ///< in no order
   std::size_t unsettled = 0;        ///< judged, not yet in the store
+  std::size_t successes = 0;        ///< of those, the ones that were delivered to the URL of now
   bool more = false;                ///< the store may hold due deliveries that wait
   bool fetching = false;
   bool is_ordered = false;  ///< what waits may be held back by what was sent: an end may free it, and only a fetch tells
@@ -7611,6 +7621,7 @@ struct Settling {
   Bearing bearing{};
   std::size_t attempts = 0;    ///< with this one, if it was made
   bool is_of_another = false;  ///< the endpoint has another URL by now
+  bool is_unsent = false;      ///< it was given up, or put off, before a request was made
   EndpointPtr endpoint{};
   std::shared_ptr<const Message> message{};
 };
@@ -7734,6 +7745,7 @@ Settling conclude(Job job, HttpResponse response, TimePoint began, std::chrono::
 
 Settling give_up(Job job, DeliveryStatus status, std::string reason) {
   auto settling = settling_of(std::move(job));
+  settling.is_unsent = true;
   settling.outcome.status = status;
   settling.outcome.reason = std::move(reason);
   return settling;
@@ -9014,6 +9026,12 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
     bool is_done = false;  // but for that fetch
   };
 
+  /// What ended at once.
+  struct Ended {
+    std::size_t count = 0;
+    bool is_complete = false;  // else the store failed, and the settle role goes on with the rest
+  };
+
   /// What a thread carries from one step to the next.
   struct Hand {
     Turn saw{};  // its last look, for the pool
@@ -9163,7 +9181,8 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   FLYHOOK_DECL void give_back_window(Lane& lane);                                      // caller holds mutex_
   FLYHOOK_DECL void close_if_ended(Lane& lane);                                        // caller holds mutex_
   FLYHOOK_DECL void changed(const EndpointPtr& endpoint);
-  FLYHOOK_DECL std::size_t close_now(std::vector<Claim> claims, CloseRequest request);
+  FLYHOOK_DECL Ended cancel_event(const EventId& event);
+  FLYHOOK_DECL Ended close_now(std::vector<Claim> claims, CloseRequest request);
   FLYHOOK_DECL void take_in();
   FLYHOOK_DECL void more_in(std::span<const std::uint64_t> lanes);
   template <class Call>
@@ -9448,9 +9467,12 @@ std::uint64_t order_of(const Endpoint& endpoint, const Message& message) {
 /// Until the first attempt, from now on.
 std::chrono::nanoseconds Engine::first_wait(const Endpoint& endpoint, const Message& message, TimePoint now) const {
   const auto random = attempt_hash(jitter_seed_ ^ fnv1a(message.id.value), endpoint.lane, 0);
-  const auto wait = jittered(endpoint.retry.schedule.front(), endpoint.retry.jitter, random);
-  const bool is_later = message.deliver_at && *message.deliver_at > now;
-  return is_later ? std::max<std::chrono::nanoseconds>(wait, *message.deliver_at - now) : wait;
+  auto wait = jittered(endpoint.retry.schedule.front(), endpoint.retry.jitter, random);
+  if (message.deliver_at && *message.deliver_at > now)
+    wait = std::max<std::chrono::nanoseconds>(wait, *message.deliver_at - now);
+  // It ends on time, not when it would have been tried.
+  if (message.expires_at && *message.expires_at - now < wait) wait = *message.expires_at - now;
+  return wait;
 }
 
 AppendBatch Engine::claim_room(Accepting& work) {
@@ -9617,6 +9639,8 @@ void Engine::weigh(Lane& lane, const Settling& settling, Clock_ns now) {
     return;  // it was changed while the store failed, at the latest
   if (settling.bearing.is_gone) return disable(lane, endpoint, "answered 410");
   const bool is_success = settling.outcome.status == DeliveryStatus::delivered;
+  // Another delivery has arrived, and that is yet to be recorded: it ends the row of failures.
+  if (!is_success && lane.successes > 0) return;
   switch (is_success ? lane.health.succeeded()
                      : lane.health.failed(now, settling.outcome.claim.sequence, options_.disable_after)) {
     case HealthChange::none: break;
@@ -9735,15 +9759,15 @@ void Engine::end_lane(const EndpointPtr& endpoint, DeliveryStatus status, const 
   close_now(std::move(claims), std::move(request));
 }
 
-std::size_t Engine::close_now(std::vector<Claim> claims, CloseRequest request) {
-  std::size_t count = 0;
+Engine::Ended Engine::close_now(std::vector<Claim> claims, CloseRequest request) {
+  Ended ended;
   std::string failure;
   try {
     if (!claims.empty()) store_.give_back(claims);
     claims.clear();
     for (Closed closed{0, true, {}, {}}; closed.more;) {
       closed = store_.close(request);
-      count += closed.count;
+      ended.count += closed.count;
       std::string rest;
       {
         const std::lock_guard lock{mutex_};
@@ -9766,12 +9790,17 @@ std::size_t Engine::close_now(std::vector<Claim> claims, CloseRequest request) {
   }
   if (!failure.empty()) counters_.store_errors.fetch_add(1, std::memory_order_relaxed);
   pool_.ring();
-  return count;
+  ended.is_complete = failure.empty();
+  return ended;
 }
 
 // Deliveries ------------------------------------------------------------------------------------------------------------
 
 std::size_t Engine::cancel(const EventId& event) {
+  return cancel_event(event).count;
+}
+
+Engine::Ended Engine::cancel_event(const EventId& event) {
   take_in();
   std::vector<std::uint64_t> lanes;
   {
@@ -9788,13 +9817,13 @@ std::size_t Engine::cancel(const EventId& event) {
     for (auto i = first; i < std::min(first + at_a_time, lanes.size()); ++i)
       if (Lane* lane = scheduler_.find(lanes[i])) scheduler_.cancel(*lane, event, claims);
   }
-  const auto count = close_now(std::move(claims), cancelling_of(event));
+  const auto ended = close_now(std::move(claims), cancelling_of(event));
   const std::lock_guard lock{mutex_};
   const auto own = std::find_if(cancelling_.begin(), cancelling_.end(),
                                 [&](const Cancelling& each) { return each.event == event && !each.is_done; });
   own->is_done = true;
   if (!settle_held_) cancelling_.erase(own);
-  return count;
+  return ended;
 }
 
 bool Engine::is_cancelling(const EventId& event) const {
@@ -9875,9 +9904,21 @@ std::size_t Engine::recover(const SubscriptionId& id, const RecoverOptions& opti
 }
 
 bool Engine::erase(const EventId& event) {
-  cancel(event);
+  const auto cancelled = cancel_event(event);
   forget_unmatched(event);
-  return change_history([&] { return store_.history().erase(event); });
+  const bool is_known = change_history([&] { return store_.history().erase(event); });
+  if (cancelled.is_complete) return is_known;
+  {
+    // What it ended and `cancel` could not may have held back others.
+    const std::lock_guard lock{mutex_};
+    scheduler_.each([&](Lane& lane) {
+      if (!lane.is_ordered) return;
+      lane.more = true;
+      scheduler_.update(lane);
+    });
+  }
+  pool_.ring();
+  return is_known;
 }
 
 /// The store has more for these lanes than they know.
@@ -10236,12 +10277,14 @@ void Engine::deposit(Settling settling, Clock_ns now) {
       (lane->endpoint == nullptr || settling.endpoint->subscription.url != lane->endpoint->subscription.url);
   if (settling.is_of_another) settling.bearing = {};
   const bool is_cancelled = scheduler_.end(*lane, outcome.claim, settling.bearing);
+  if (settling.is_unsent && outcome.claim.epoch == lane->epoch) lane->bucket.give_back(now);
   if (is_cancelled) cancel_retry(settling);
   if (settling.wait) outcome.next_attempt_at = stored_time(now + *settling.wait);
   if (outcome.status == DeliveryStatus::pending && !settling.wait) {
     returns_.push_back(outcome.claim);
   } else {
     ++lane->unsettled;
+    if (outcome.status == DeliveryStatus::delivered && !settling.is_of_another) ++lane->successes;
     outcomes_.push_back(std::move(settling));
   }
   scheduler_.update(*lane);
@@ -10345,6 +10388,7 @@ void Engine::apply_finished(Hand& hand, Clock_ns now) {
     }
     Lane* lane = scheduler_.find(settling.outcome.claim.lane);
     --lane->unsettled;
+    if (settling.outcome.status == DeliveryStatus::delivered && !settling.is_of_another) --lane->successes;
     if (status == FinishStatus::stale) {  // the slot went to somebody else, who sends this one again
       own_at_ = now;
       close_if_ended(*lane);  // it waits again, and nobody is to send it
@@ -10371,7 +10415,10 @@ void Engine::settled(Lane& lane, Settling& settling, Clock_ns now) {
     case DeliveryStatus::pending:
       scheduler_.add_due(lane, std::max(outcome.next_attempt_at->time_since_epoch() - base_, now));
       close_if_ended(lane);
-      if (is_cancelling(settling.message->id)) closings_.push_back(cancelling_of(settling.message->id));
+      if (is_cancelling(settling.message->id)) {
+        closings_.push_back(cancelling_of(settling.message->id));
+        if (lane.is_ordered) lane.more = true;  // it may be erased, and then it holds back nothing now
+      }
       break;
     case DeliveryStatus::delivered:
       delivered_ += counted;
@@ -10419,7 +10466,8 @@ void Engine::apply_fetched(Hand& hand, Clock_ns now) {
       }
     }
     lane->more = lane->more || fetched.more;
-    if (is_ours && fetched.next_due) scheduler_.set_due(*lane, fetched.next_due->time_since_epoch() - base_);
+    // An earlier time that is known may be of what was appended while the store was asked.
+    if (is_ours && fetched.next_due) scheduler_.add_due(*lane, fetched.next_due->time_since_epoch() - base_);
     scheduler_.update(*lane);
   }
   hand.wants.clear();

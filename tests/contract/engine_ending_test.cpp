@@ -142,6 +142,27 @@ TEST_CASE("an endpoint that recovers in between is told of, and starts anew") {
   CHECK(session.publisher->subscription({"one"})->enabled);
 }
 
+TEST_CASE("a failure that is recorded after a later success is known disables nobody") {
+  auto options = with(exact_waits({0s}));
+  options.breaker.consecutive_failures = 1'000'000;
+  options.disable_after = 20h;
+  EngineSession session{contract::each_steady_store(), options};
+  session.subscribe("one");
+  for (int i = 0; i < 20; ++i) session.transport->answer(500);
+  session.transport->answer_after(1s, 500).answer_after(2s, 200);
+  for (int hour = 0; hour < 20; ++hour) {
+    session.publish("order.paid", hour);
+    session.settle();
+    session.clock->advance(1h);
+  }
+  for (int i = 0; i < 2; ++i) session.publish("order.paid", i);
+  session.publisher->settle(0ms);
+  session.clock->advance(2s);  // both are answered before either is in the store
+  session.settle();
+  CHECK(session.recorder->health() == Names{"failing one: no delivery has succeeded for 10 h", "recovered one"});
+  CHECK(session.publisher->subscription({"one"})->enabled);
+}
+
 // Cancel
 // ----------------------------------------------------------------------------------------------------------------------
 

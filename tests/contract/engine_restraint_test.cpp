@@ -211,6 +211,19 @@ TEST_CASE("a rate limit holds for retries, too") {
   CHECK(session.transport->sent_at() == Times{0s, 10s, 20s, 30s});
 }
 
+TEST_CASE("what expires unsent takes nothing of the rate limit") {
+  EngineSession session{contract::each_steady_store()};
+  session.publisher->subscribe(
+      {.url = "http://127.0.0.1/one", .rate_limit = {.per_second = 0.1}, .id = {"one"}, .paused = true});
+  for (int i = 0; i < 5; ++i) session.publish("order.paid", i, {.expires_at = session.clock->now() + 1s});
+  session.publish("order.paid", 5);
+  session.pass(5s);
+  session.publisher->resume({"one"});
+  session.settle();
+  CHECK(session.publisher->stats().expired == 5);
+  CHECK(session.transport->sent_at() == Times{5s});
+}
+
 // Concurrency
 // ---------------------------------------------------------------------------------------------------------------
 

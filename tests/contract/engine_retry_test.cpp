@@ -216,6 +216,15 @@ TEST_CASE("what is not delivered by expires_at expires then, in the middle of it
   CHECK(session.recorder->dead().empty());
 }
 
+TEST_CASE("what expires before its first attempt expires then, and not when it would have been sent") {
+  EngineSession session{contract::each_steady_store(), with(exact_waits({60s}))};
+  session.subscribe("one");
+  session.publish("order.paid", 1, {.expires_at = session.clock->now() + 20s});
+  session.pass(20s);
+  CHECK(session.publisher->stats().expired == 1);
+  CHECK(session.transport->requests().empty());
+}
+
 TEST_CASE("times that make no sense are invalid") {
   EngineSession session{contract::each_steady_store()};
   const auto now = session.clock->now();

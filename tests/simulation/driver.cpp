@@ -146,6 +146,7 @@ void Driver::look(const std::string& id) {
     const auto page = world_.publisher.deliveries(query);
     for (std::size_t i = 1; i < page.size(); ++i)
       if (page[i - 1].id <= page[i].id) world_.log.breach("a page of deliveries does not fall");
+    for (const auto& record : page) world_.oracle.check_record(record);
     for (const auto& record : page)
       if (query.status && record.status != *query.status) world_.log.breach("a page shows a status that was not asked for");
   });
@@ -169,6 +170,7 @@ void Driver::step() {
   if (random_.chance(scenario.publishes)) {
     const auto most = random_.chance(0.05) ? scenario.burst : std::min<std::size_t>(scenario.burst, 12);
     for (std::size_t i = 1 + random_.below(most); i > 0; --i) publish();
+    if (random_.chance(0.1)) world_.oracle.check_queue(world_.publisher);
   } else {
     switch (random_.below(12)) {
       case 0:

@@ -15,11 +15,11 @@ struct Features {
   bool gone_disables = true;  ///< 410 disables the subscription
   bool disable_after = true;  ///< so does a long row of failures
   bool breaker = true;
-  bool rate_limit = false;
+  bool rate_limit = true;
   bool concurrency = true;  ///< AIMD
-  bool ordering = false;
-  bool timing = false;   ///< deliver_at, expires_at
-  bool commands = true;  ///< cancel, replay, erase, send_test, enable
+  bool ordering = true;     ///< strict and per key
+  bool timing = true;       ///< deliver_at, expires_at
+  bool commands = true;     ///< cancel, replay, erase, send_test, enable
 
   static Features from_environment() {
     Features features;

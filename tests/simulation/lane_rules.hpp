@@ -26,9 +26,12 @@ class LaneRules {
 
   void set_rate(const flyhook::RateLimit& rate, Time now) {
     if (rate == rate_) return;
+    refill(now);
+    // What is missing stays missing, though not more than there can be. Without a limit nothing was.
+    for (double* tokens : {&tokens_, &least_tokens_})
+      *tokens = rate_.per_second > 0 ? std::max(0.0, rate.burst - (rate_.burst - *tokens)) : rate.burst;
     rate_ = rate;
-    tokens_ = rate.burst;  // at most: where it was changed, the bucket may start full
-    filled_ = moved_ = now;
+    filled_ = now;
   }
 
   void set_limit(std::size_t limit) {
@@ -50,8 +53,7 @@ class LaneRules {
   /// Its slot is new to the engine.
   void take_over(Time now) {
     refill(now);
-    tokens_ = 0;
-    moved_ = now;
+    tokens_ = least_tokens_ = 0;
     is_open_ = true;
     is_probing_ = false;
     probe_at_ = now;
@@ -63,7 +65,6 @@ class LaneRules {
     if (now + std::chrono::seconds{10} <= blind_until_) return;
     is_blind_ = true;
     blind_until_ = now + std::chrono::seconds{10};  // so long the look-up holds
-    moved_ = blind_until_;
   }
 
   /// Why a request must not be sent now; empty: it may.
@@ -80,7 +81,7 @@ class LaneRules {
   void sent(std::uint64_t number, Time now) {
     refill(now);
     tokens_ -= 1;
-    moved_ = now;
+    least_tokens_ -= 1;
     const bool is_probe = is_open_ && !is_probing_;
     is_probing_ = is_open_;
     under_way_.push_back({number, now, is_probe});
@@ -123,6 +124,13 @@ class LaneRules {
     }
   }
 
+  /// An attempt that was not seen here: its name did not resolve.
+  void attempted_unseen(Time now) {
+    refill(now);
+    least_tokens_ -= 1;
+    note_failure(now);
+  }
+
   void note_failure(Time now) {
     if (first_failure_ < Time{0} || now - last_failure_ > std::chrono::hours{36}) {
       first_failure_ = now;
@@ -142,15 +150,25 @@ class LaneRules {
   }
 
   /// Something may keep it from sending.
-  bool holds_back(Time now) const {
-    const bool has_credit = rate_.per_second <= 0 ||
-                            std::chrono::duration<double>(now - moved_).count() >= rate_.burst / rate_.per_second + 0.01;
+  bool holds_back(Time now) {
+    refill(now);
+    const bool has_credit = rate_.per_second <= 0 || least_tokens_ >= 1 + 1e-6;
     return now < hold_latest_ || is_blind_ || under_way_.size() >= limit_ || !has_credit ||
            (is_open_ && (is_probing_ || now < probe_at_));
   }
 
   /// It answered fast lately, and has nothing under way.
   bool is_healthy() const { return fast_ >= 16 && under_way_.empty(); }
+  bool has_answered_fast() const { return fast_ >= 16; }
+  /// So often that it is known to be fast whatever was before.
+  bool is_surely_fast() const { return fast_ >= 32 && under_way_.empty(); }
+
+  // What the next request is up against.
+  bool is_limited() const { return rate_.per_second > 0; }
+  bool is_last_token() const { return is_limited() && tokens_ < 2; }
+  bool is_lowered() const { return limit_ < most_; }
+  bool is_open() const { return is_open_; }
+  bool was_held() const { return hold_until_ >= Time{0}; }
 
   /// When it may be sent to again, if that is a time to come.
   Time next_at(Time now) const {
@@ -175,7 +193,8 @@ class LaneRules {
   void refill(Time now) {
     if (rate_.per_second <= 0) return;
     const std::chrono::duration<double> passed = now - filled_;
-    tokens_ = std::min(rate_.burst, tokens_ + passed.count() * rate_.per_second);
+    for (double* tokens : {&tokens_, &least_tokens_})
+      *tokens = std::min(rate_.burst, *tokens + passed.count() * rate_.per_second);
     filled_ = now;
   }
 
@@ -196,8 +215,9 @@ class LaneRules {
   }
 
   flyhook::RateLimit rate_{};
-  double tokens_ = 1;
-  Time filled_{0}, moved_{0};
+  double tokens_ = 1;        // at most
+  double least_tokens_ = 1;  // at least: attempts that are not seen here have taken theirs
+  Time filled_{0};
   Time hold_until_{-1}, hold_latest_{-1};
   std::size_t most_ = 0, limit_ = 1;
   unsigned failures_ = 0;

@@ -1,6 +1,7 @@
 #ifndef FLYHOOK_TESTS_SIMULATION_LEDGER_HPP
 #define FLYHOOK_TESTS_SIMULATION_LEDGER_HPP
 
+#include "simulation/exercised.hpp"
 #include "simulation/lane_rules.hpp"
 #include "simulation/retry_rules.hpp"
 
@@ -31,6 +32,7 @@ struct Asked {
   std::vector<std::string> patterns{};
   std::string tenant{};
   std::optional<int> at_least{};  ///< its filter: {"/n": {"$gte": ...}}
+  flyhook::Ordering ordering = flyhook::Ordering::none;
 };
 
 /// One lane: a subscription from its first put to its removal.
@@ -48,6 +50,9 @@ struct LaneFacts {
   std::size_t loose = 0;                                           ///< waiting for no time and out of order
   std::set<std::pair<flyhook::TimePoint, std::uint64_t>> timed{};  ///< waiting for a time, by sequence
   std::map<std::uint64_t, std::set<std::uint64_t>> ordered{};      ///< by order number, sequences that have not ended
+  std::map<std::string, std::uint64_t> order_of{};                 ///< by key; the number of each
+  std::uint64_t strict_order = 0;
+  bool was_sent_to = false;  ///< since the last settle
   LaneRules rules{};
   std::shared_ptr<const flyhook::RetryPolicy> policy{};
   std::chrono::nanoseconds policy_since{0};
@@ -61,6 +66,8 @@ struct LaneFacts {
   };
   std::deque<Notice> notices{};  ///< what observers have to be told next, in this order
   bool half_told = false;        ///< on_attempt of the first one came
+  std::set<std::uint64_t>
+      overflowed{};  ///< what they have to be told at any time: it was not this lane's outcome that did it
 
   bool is_open() const { return !is_removed && subscription.enabled && !subscription.paused; }
 };
@@ -70,6 +77,8 @@ struct EventFacts {
   std::string type{}, tenant{}, key{};
   int n = 0;
   std::uint64_t published_at_change = 0;  ///< of the registry, at the oldest publish that is open
+  std::chrono::nanoseconds published_at{0};
+  std::uint64_t number = 0;  ///< of that publish; 0: its id is its own, and it may have been published more than once
   flyhook::TimePoint created{};
   std::optional<flyhook::TimePoint> deliver_at{}, expires_at{};
   bool was_cancelled = false, is_erased = false;  ///< somebody asked for it
@@ -93,6 +102,8 @@ struct DeliveryFacts {
   bool is_cancelled = false;  ///< cancel has returned: it must not be sent any more
   bool claim_lost = false;    ///< its slot was lost while it was handed out: it may come again
   bool is_replayed = false, is_test = false;
+  bool is_untold = false;  ///< it ended together with others, and only their number was told, or nobody knows
+  bool waited_behind = false;
   std::uint32_t under_way = 0;
   bool was_delivered = false;       ///< an endpoint answered 2xx
   std::optional<Answered> last{};   ///< of the claim that is open
@@ -101,6 +112,7 @@ struct DeliveryFacts {
 };
 
 struct Ledger {
+  Exercised exercised{};
   std::uint64_t changes = 0;  ///< of the registry
   std::unordered_map<std::uint64_t, LaneFacts> lanes{};
   std::unordered_map<std::string, std::uint64_t> lane_of{};  ///< of subscriptions that exist
@@ -111,7 +123,8 @@ struct Ledger {
   std::unordered_set<const flyhook::Message*> repeats{};    ///< whose append was answered `unknown`
   std::unordered_map<const flyhook::Message*, std::uint32_t> unheard_closed{};
 
-  std::size_t open_publishes = 0;  ///< accepted, not yet appended, dropped or known
+  std::uint64_t publishes = 0, last_appended = 0;  ///< numbers of publishes
+  std::size_t open_publishes = 0;                  ///< accepted, not yet appended, dropped or known
   std::size_t not_ended = 0;
   std::size_t under_way = 0;
 

@@ -3,13 +3,16 @@
 #include <flyhook/id.hpp>
 
 #include <algorithm>
+#include <utility>
 
 using namespace flyhook;
 
 namespace simulation {
 
 Oracle::Oracle(const Features& features, const Options& options, ManualClock& clock, RunLog& log)
-    : features_(features), options_(options), clock_(clock), log_(log) {}
+    : features_(features), options_(options), clock_(clock), log_(log) {
+  wall_offset_ = std::chrono::duration_cast<Time>(clock_.now().time_since_epoch()) - clock_.elapsed();
+}
 
 void Oracle::check(bool holds, const char* sentence, const DeliveryFacts& delivery) {
   if (!holds) breach(std::string{sentence} + ": " + name_of(delivery));
@@ -18,6 +21,13 @@ void Oracle::check(bool holds, const char* sentence, const DeliveryFacts& delive
 std::string Oracle::name_of(const DeliveryFacts& delivery) const {
   return "delivery " + std::to_string(delivery.sequence) + " of " + ledger_.events[delivery.event].id + " to " +
          ledger_.lanes.at(delivery.lane).subscription.id.value;
+}
+
+/// To be called before times of both clocks are compared.
+void Oracle::watch_wall() {
+  latest_wall_ = std::max(latest_wall_, clock_.now());
+  const auto offset = std::chrono::duration_cast<Time>(clock_.now().time_since_epoch()) - clock_.elapsed();
+  if (offset != std::exchange(wall_offset_, offset)) wall_moved_ = clock_.elapsed();
 }
 
 bool Oracle::is_owned(const LaneFacts& lane, std::uint64_t epoch) const {
@@ -53,6 +63,8 @@ void Oracle::published(const PublishResult& result, const Published& event) {
     facts.key = event.key;
     facts.n = event.n;
     facts.published_at_change = ledger_.changes;
+    facts.published_at = clock_.elapsed();
+    facts.number = result.id.value.starts_with("own-") ? 0 : ++ledger_.publishes;
     facts.deliver_at = event.deliver_at;
     facts.expires_at = event.expires_at;
   }
@@ -91,6 +103,7 @@ void Oracle::told_attempt(const DeliveryRecord& record, const Attempt& attempt) 
   if (delivery == nullptr) return;
   auto& lane = lane_of(*delivery);
   ++delivery->told_attempts;
+  note(Rule::told_attempt);
   const bool is_next = !lane.notices.empty() && lane.notices.front().sequence == sequence &&
                        lane.notices.front().has_attempt && !lane.half_told;
   check(is_next, "an observer hears of an attempt twice, too early or out of its subscription's order", *delivery);
@@ -112,6 +125,7 @@ void Oracle::told_delivered(const DeliveryRecord& record) {
   check(is_next && (++delivery->told_delivered == 1 || delivery->is_replayed) &&
             lane.notices.front().status == DeliveryStatus::delivered,
         "an observer hears of a delivered delivery twice, too early or out of order", *delivery);
+  note(Rule::told_delivered);
   lane.half_told = false;
   if (is_next) lane.notices.pop_front();
 }
@@ -122,11 +136,16 @@ void Oracle::told_dead(const DeliveryRecord& record) {
   auto* delivery = find(sequence);
   if (delivery == nullptr) return;
   auto& lane = lane_of(*delivery);
+  if (lane.overflowed.erase(sequence) != 0) {
+    ++delivery->told_dead;
+    return note(Rule::told_dead);
+  }
   const bool is_next = !lane.notices.empty() && lane.notices.front().sequence == sequence &&
                        lane.half_told == lane.notices.front().has_attempt;
   check(is_next && (++delivery->told_dead == 1 || delivery->is_replayed) &&
             lane.notices.front().status == DeliveryStatus::dead,
         "an observer hears of a dead delivery twice, too early or out of order", *delivery);
+  note(Rule::told_dead);
   lane.half_told = false;
   if (is_next) lane.notices.pop_front();
 }
@@ -154,6 +173,7 @@ void Oracle::told_error(std::string_view what) {
 
 void Oracle::told_failing(const Subscription& subscription) {
   log_.saw("told failing", {subscription.id.value.size()});
+  note(Rule::told_health);
   const auto known = ledger_.lane_of.find(subscription.id.value);
   if (known == ledger_.lane_of.end()) return;
   auto& lane = ledger_.lanes.at(known->second);
@@ -165,6 +185,7 @@ void Oracle::told_failing(const Subscription& subscription) {
 
 void Oracle::told_recovered(const Subscription& subscription) {
   log_.saw("told recovered", {subscription.id.value.size()});
+  note(Rule::told_health);
   const auto known = ledger_.lane_of.find(subscription.id.value);
   if (known == ledger_.lane_of.end()) return;
   auto& lane = ledger_.lanes.at(known->second);
@@ -175,6 +196,7 @@ void Oracle::told_recovered(const Subscription& subscription) {
 
 void Oracle::told_disabled(const Subscription& subscription) {
   log_.saw("told disabled", {subscription.id.value.size()});
+  note(Rule::told_health);
   const auto known = ledger_.lane_of.find(subscription.id.value);
   if (known == ledger_.lane_of.end()) return;  // unsubscribed since
   const auto& lane = ledger_.lanes.at(known->second);

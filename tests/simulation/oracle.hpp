@@ -98,8 +98,12 @@ class Oracle {
 
   /// After each settle: what could be sent was sent.
   void settled();
+  /// At any time.
+  void check_queue(flyhook::PublisherBase& publisher);
   /// Counters, and the log as the publisher lists it.
   void checkpoint(flyhook::PublisherBase& publisher);
+  /// One row of the log, as it was listed just now.
+  void check_record(const flyhook::DeliveryRecord& record);
   /// After the last drain: every delivery has an end that can be explained.
   void ended(flyhook::PublisherBase& publisher);
 
@@ -117,6 +121,8 @@ class Oracle {
 
   void breach(std::string sentence) { log_.breach(std::move(sentence)); }
   void check(bool holds, const char* sentence, const DeliveryFacts& delivery);
+  void note(Rule rule) { ledger_.exercised.note(rule); }
+  void watch_wall();
   std::string name_of(const DeliveryFacts& delivery) const;
   LaneFacts& lane_of(const DeliveryFacts& delivery) { return ledger_.lanes.at(delivery.lane); }
   bool is_owned(const LaneFacts& lane, std::uint64_t epoch) const;
@@ -131,10 +137,14 @@ class Oracle {
   void lose(const std::vector<bool>& slots);
   void check_targets(const EventFacts& event, const flyhook::NewEvent& appended,
                      const std::vector<flyhook::NewDelivery>& wanted);
+  void check_order(const EventFacts& event, const DeliveryFacts& delivery);
+  void check_first_wait(const EventFacts& event, const DeliveryFacts& delivery);
+  void overflowed(const std::vector<flyhook::DeliveryRecord>& records, bool is_told);
   void check_outcome(DeliveryFacts& delivery, const flyhook::Outcome& outcome);
   void check_request(const flyhook::HttpRequest& request, const LaneFacts& lane, const SimulatedEndpoint& endpoint,
                      const EventFacts& event);
   void check_log(flyhook::PublisherBase& publisher);
+  void check_end(const DeliveryFacts& delivery);
 
   const Features features_;
   const flyhook::Options& options_;
@@ -144,7 +154,8 @@ class Oracle {
   std::size_t slots_ = static_cast<std::size_t>(-1);
   Time last_fault_{-3'600'000'000'000};
   Time base_moved_{-3'600'000'000'000 * 5};
-  Time base_{0};  // stored time = base_ + elapsed, as the engine's
+  Time base_{0};                                              // stored time = base_ + elapsed, as the engine's
+  Time wall_offset_{0}, wall_moved_{-3'600'000'000'000 * 5};  // wall = offset + elapsed, and since when
   flyhook::TimePoint latest_wall_{};
   bool has_few_slots_ = false;
   std::uint64_t faults_ = 0;

@@ -3,6 +3,7 @@
 #include <flyhook/verifier.hpp>
 
 #include <algorithm>
+#include <utility>
 
 // The oracle at the transport's port: whether this request may be sent now.
 
@@ -54,17 +55,29 @@ std::uint64_t Oracle::sent(const HttpRequest& request, SimulatedEndpoint& endpoi
   check(!event.is_erased || delivery->claim_lost, "something is sent after it was erased", *delivery);
   if (features_.ordering && delivery->order != 0 && !delivery->is_replayed && !delivery->claim_lost) {
     const auto same = lane.ordered.find(delivery->order);
-    check(same != lane.ordered.end() && *same->second.begin() == delivery->sequence,
-          "something is sent before what it is ordered behind", *delivery);
+    const bool is_first = same != lane.ordered.end() && *same->second.begin() == delivery->sequence;
+    check(is_first, "something is sent before what it is ordered behind", *delivery);
+    if (is_first && same->second.size() > 1) note(Rule::sent_in_order);
+    if (std::exchange(delivery->waited_behind, false)) note(Rule::sent_next);
   }
+  if (delivery->was_delivered && delivery->is_replayed) note(Rule::sent_after_2xx);
+  if (event.deliver_at && *event.deliver_at > event.created && delivery->answers.empty()) note(Rule::sent_at_its_time);
+  if (lane.under_way + 1 == lane.max_in_flight) note(Rule::in_flight_full);
+  if (ledger_.under_way + 1 == slots_) note(Rule::slots_full);
+  if (lane.rules.is_lowered()) note(Rule::in_flight_lowered);
+  if (lane.rules.is_open()) note(Rule::breaker_probe);
+  if (lane.rules.was_held()) note(Rule::hold_kept);
   if (const auto objection = lane.rules.objection(features_, now); !objection.empty())
     check(false, objection.c_str(), *delivery);
+  if (lane.rules.is_limited()) note(Rule::rate_kept);
+  if (lane.rules.is_last_token()) note(Rule::rate_last_token);
   lane.rules.sent(sends_, now);
   delivery->policy = lane.policy;
   check_request(request, lane, endpoint, event);
 
   ++delivery->under_way;
   ++lane.under_way;
+  lane.was_sent_to = true;
   ++ledger_.under_way;
   under_way_.emplace(sends_, UnderWay{delivery->sequence, request.url});
   return sends_;

@@ -45,7 +45,8 @@ void Oracle::put(const SubscriptionRow& row, const PutResult& result) {
   if (was_open && !lane.is_open()) lane.was_closed = true;
   ledger_.lane_of[subscription.id.value] = result.lane;
 
-  Asked asked{++ledger_.changes, subscription.enabled, subscription.events, subscription.tenant, std::nullopt};
+  Asked asked{++ledger_.changes,   subscription.enabled, subscription.events,
+              subscription.tenant, std::nullopt,         subscription.ordering};
   int n = 0;
   if (std::sscanf(subscription.filter.c_str(), R"({"/n":{"$gte":%d}})", &n) == 1) asked.at_least = n;
   lane.asked.push_back(std::move(asked));
@@ -65,6 +66,7 @@ void Oracle::lose(const std::vector<bool>& slots) {
   for (auto& delivery : ledger_.deliveries) {
     if (delivery.place != Place::handed_out || !slots[lane_of(delivery).slot]) continue;
     delivery.claim_lost = true;
+    note(Rule::claim_lost);
     wait_or_erase(delivery);
   }
 }
@@ -93,6 +95,7 @@ void Oracle::owned(const Ownership& real) {
   is_unaware_ = false;
   const auto base = std::chrono::duration_cast<Time>(clock_.now().time_since_epoch()) - clock_.elapsed();
   if (base != std::exchange(base_, base)) base_moved_ = clock_.elapsed();
+  watch_wall();
 }
 
 // The way of a delivery -----------------------------------------------------------------------------------------------
@@ -111,6 +114,7 @@ void Oracle::hand_out(DeliveryFacts& delivery, std::uint64_t epoch) {
   ++lane.handed_out;
   const auto bound = lane.was_closed ? 2 * lane.capacity : lane.capacity;
   check(lane.handed_out <= bound, "a lane's window holds more than its bound", delivery);
+  if (lane.handed_out == lane.capacity) note(Rule::window_full);
 }
 
 void Oracle::leave(DeliveryFacts& delivery) {
@@ -177,6 +181,11 @@ void Oracle::erased(const EventId& id) {
 }
 
 void Oracle::end(DeliveryFacts& delivery, DeliveryStatus status, const std::string& reason) {
+  check(delivery.place != Place::ended && is_final(status), "a delivery ends twice, or in no end", delivery);
+  note(status == DeliveryStatus::delivered ? Rule::ends_delivered
+       : status == DeliveryStatus::dead    ? Rule::ends_dead
+       : status == DeliveryStatus::expired ? Rule::ends_expired
+                                           : Rule::ends_cancelled);
   leave(delivery);
   delivery.place = Place::ended;
   delivery.status = status;
@@ -187,42 +196,6 @@ void Oracle::end(DeliveryFacts& delivery, DeliveryStatus status, const std::stri
   auto& same = ordered.at(delivery.order);
   same.erase(delivery.sequence);
   if (same.empty()) ordered.erase(delivery.order);
-}
-
-/// True where the event's type, tenant and data are what was asked for.
-static bool asks_for(const Asked& asked, const EventFacts& event) {
-  if (!asked.matches_at_all || asked.tenant != event.tenant || (asked.at_least && event.n < *asked.at_least)) return false;
-  return std::any_of(asked.patterns.begin(), asked.patterns.end(), [&](const std::string& pattern) {
-    if (pattern == "*" || pattern == event.type) return true;
-    return pattern.ends_with(".*") && event.type.starts_with(pattern.substr(0, pattern.size() - 1)) &&
-           event.type.size() >= pattern.size();
-  });
-}
-
-void Oracle::check_targets(const EventFacts& event, const NewEvent& appended, const std::vector<NewDelivery>& wanted) {
-  // Matched some time between publish and now: who asked all that time must be there, who never did must not.
-  std::size_t must = 0, found = 0;
-  for (const auto& [number, lane] : ledger_.lanes) {
-    bool always = !lane.asked.empty() && lane.asked.front().since <= event.published_at_change;
-    bool ever = false;
-    for (std::size_t i = lane.asked.size(); i-- > 0;) {
-      const bool asks = asks_for(lane.asked[i], event);
-      always = always && asks;
-      ever = ever || asks;
-      if (lane.asked[i].since <= event.published_at_change) break;
-    }
-    if (!ever) continue;
-    std::size_t times = 0;
-    for (std::size_t d = appended.first; d < appended.first + appended.count; ++d) times += wanted[d].lane == number;
-    if (times > 1) breach("an event has two deliveries to one subscription: " + event.id);
-    if (times == 0 && always)
-      breach("an event has no delivery to a subscription that asked for it: " + event.id + " to " +
-             lane.subscription.id.value);
-    must += always;
-    found += times;
-  }
-  if (found < must || found != appended.count)
-    breach("an event has a delivery to a subscription that did not ask for it: " + event.id);
 }
 
 void Oracle::append_unknown(const std::vector<NewEvent>& events) {
@@ -246,6 +219,11 @@ void Oracle::appended(const std::vector<NewEvent>& events, const std::vector<New
       if (event.is_appended) breach("one id was accepted twice by the store: " + event.id);
       event.is_appended = true;
       event.created = appended.message->created_at;
+      if (event.number != 0) {
+        if (event.number <= std::exchange(ledger_.last_appended, event.number))
+          breach("an event is appended after one that was published later: " + event.id);
+        note(Rule::published_order);
+      }
       check_targets(event, appended, wanted);
       for (std::size_t d = appended.first; d < appended.first + appended.count; ++d) {
         const auto& made = real.deliveries[d];
@@ -261,8 +239,14 @@ void Oracle::appended(const std::vector<NewEvent>& events, const std::vector<New
         ++lane.waiting;
         lane.is_known = true;
         if (delivery.order == 0) ++lane.loose;
-        if (delivery.order != 0) lane.ordered[delivery.order].insert(delivery.sequence);
+        if (delivery.order != 0) {
+          auto& same = lane.ordered[delivery.order];
+          delivery.waited_behind = !same.empty();
+          same.insert(delivery.sequence);
+        }
         if (wanted[d].due) wait(delivery, wanted[d].due);
+        check_order(event, delivery);
+        check_first_wait(event, delivery);
         if (made.closed) {
           end(delivery, DeliveryStatus::cancelled, "unsubscribed");
           ++(is_told ? ledger_.cancelled : ledger_.perhaps_cancelled);
@@ -276,6 +260,36 @@ void Oracle::appended(const std::vector<NewEvent>& events, const std::vector<New
     if (status == AppendStatus::duplicate) ++(is_repeat ? ledger_.perhaps_duplicates : ledger_.duplicates);
     if (status != AppendStatus::conflict) close_event(event);  // a conflict is told as dropped
     ledger_.repeats.erase(message);
+  }
+  overflowed(real.overflowed, is_told);
+}
+
+/// What came beyond max_pending_per_endpoint has ended the oldest that waited.
+void Oracle::overflowed(const std::vector<DeliveryRecord>& records, bool is_told) {
+  std::unordered_map<std::uint64_t, std::uint64_t> latest;  // by lane
+  for (const auto& record : records) {
+    auto* delivery = find(detail::delivery_sequence(record.id.value).value_or(0));
+    if (delivery == nullptr) return;
+    check(delivery->place == Place::waiting, "what overflows does not wait", *delivery);
+    auto& lane = lane_of(*delivery);
+    check(latest[lane.number] < delivery->sequence, "not the oldest one has overflowed", *delivery);
+    latest[lane.number] = delivery->sequence;
+    end(*delivery, DeliveryStatus::dead, "overflow");
+    delivery->is_untold = !is_told;
+    if (!is_told) continue;
+    ++ledger_.dead;
+    lane.overflowed.insert(delivery->sequence);
+  }
+  if (latest.empty()) return;
+  for (const auto& delivery : ledger_.deliveries) {
+    if (delivery.sequence == 0 || delivery.place != Place::waiting) continue;
+    const auto last = latest.find(delivery.lane);
+    check(last == latest.end() || delivery.sequence > last->second, "an older one waits than has overflowed", delivery);
+  }
+  for (const auto& [number, sequence] : latest) {
+    if (ledger_.lanes.at(number).waiting < options_.max_pending_per_endpoint)
+      breach("a delivery has overflowed though there was room for it");
+    note(Rule::backlog_full);
   }
 }
 
@@ -302,6 +316,8 @@ void Oracle::finished(const Outcome& outcome, FinishStatus real) {
   log_.saw("finished",
            {outcome.claim.sequence, static_cast<std::uint64_t>(outcome.status), static_cast<std::uint64_t>(real)});
   auto* delivery = find(outcome.claim.sequence);
+  if (delivery != nullptr && outcome.attempt && !was_sent(*outcome.attempt))
+    lane_of(*delivery).rules.attempted_unseen(clock_.elapsed());
   if (delivery == nullptr || real != FinishStatus::done || delivery->place != Place::handed_out) return;
   check(delivery->under_way == 0 || delivery->claim_lost, "a delivery is finished while its request is under way",
         *delivery);
@@ -314,57 +330,6 @@ void Oracle::finished(const Outcome& outcome, FinishStatus real) {
   } else {
     wait(*delivery, outcome.next_attempt_at);
   }
-}
-
-void Oracle::check_outcome(DeliveryFacts& delivery, const Outcome& outcome) {
-  const auto& event = ledger_.events[delivery.event];
-  const auto& lane = lane_of(delivery);
-  latest_wall_ = std::max(latest_wall_, clock_.now());
-  if (!outcome.attempt) {
-    if (delivery.claim_lost) return;
-    switch (outcome.status) {
-      case DeliveryStatus::expired:
-        return check(event.expires_at && *event.expires_at <= latest_wall_ + std::chrono::microseconds{1},
-                     "expired before its time", delivery);
-      case DeliveryStatus::cancelled: return check(event.was_cancelled, "cancelled though nobody asked for it", delivery);
-      case DeliveryStatus::dead:
-        return check(outcome.reason == "max_age" && event.created < latest_wall_, "dead without an attempt", delivery);
-      case DeliveryStatus::pending: return check(event.deliver_at.has_value(), "put off without an attempt", delivery);
-      case DeliveryStatus::delivered:
-      case DeliveryStatus::in_flight: return check(false, "delivered without an attempt", delivery);
-    }
-    return;
-  }
-  const auto& attempt = *outcome.attempt;
-  const bool was_sent = attempt.error.rfind("dns", 0) != 0 && attempt.error.rfind("refused_address", 0) != 0;
-  if (!was_sent) {
-    delivery.last = Answered{0, attempt.error, std::nullopt, attempt.at, base_ + clock_.elapsed()};
-    delivery.policy = lane.policy;
-    lane_of(delivery).rules.note_failure(clock_.elapsed());
-  }
-  if (!delivery.last) return check(false, "an outcome has an attempt that was never made", delivery);
-  const auto last = *std::exchange(delivery.last, std::nullopt);
-  check(last.status == attempt.status || delivery.claim_lost, "the attempt recorded is not the one that was made",
-        delivery);
-  delivery.answers.push_back(last);
-  const auto policy = delivery.policy;
-  const auto expected = expected_after(*policy, delivery.account, last, {event.created, event.expires_at});
-  if (delivery.claim_lost) return;
-  // What was not sent was judged some time ago, where the store failed since.
-  if (!was_sent && (!is_calm() || clock_.elapsed() - lane.policy_since < std::chrono::hours{1})) return;
-  if (outcome.status == DeliveryStatus::cancelled && expected.status == DeliveryStatus::pending)
-    return check(event.was_cancelled, "cancelled though nobody asked for it", delivery);
-  if (outcome.status == DeliveryStatus::dead && expected.may_be_too_old) return;
-  check(!expected.is_too_old, "a delivery is to be tried again after its max_age", delivery);
-  check(outcome.status == expected.status, "a delivery's outcome is not what its answers and its policy ask for", delivery);
-  if (outcome.status != DeliveryStatus::pending) return;
-  check(outcome.steps == delivery.account.steps && outcome.deferrals == delivery.account.holds,
-        "the account of the schedule is another than its answers'", delivery);
-  if (!outcome.next_attempt_at) return check(last.is_cancelled(), "a retry has no time", delivery);
-  const auto wait = std::chrono::duration_cast<Time>(outcome.next_attempt_at->time_since_epoch()) - last.stored;
-  constexpr Time slack = std::chrono::milliseconds{2};
-  check(wait >= expected.earliest - slack && wait <= expected.latest + slack, "a retry waits another time than its step's",
-        delivery);
 }
 
 void Oracle::finish_told(const Outcome& outcome, FinishStatus told) {
@@ -393,6 +358,7 @@ void Oracle::closed(const CloseRequest& request, const Closed& real) {
     if (request.lane != 0 && delivery.lane != request.lane) return;
     ++count;
     end(delivery, request.status, request.reason);
+    delivery.is_untold = true;
   };
   if (request.event.value.empty()) {
     for (auto& delivery : ledger_.deliveries) close(delivery);
@@ -405,7 +371,9 @@ void Oracle::closed(const CloseRequest& request, const Closed& real) {
   if (request.status == DeliveryStatus::cancelled) ledger_.cancelled += real.count;
   for (const auto& record : real.records) {
     auto* delivery = find(detail::delivery_sequence(record.id.value).value_or(0));
-    if (delivery != nullptr) lane_of(*delivery).notices.push_back({delivery->sequence, record.status, false});
+    if (delivery == nullptr) continue;
+    delivery->is_untold = false;
+    lane_of(*delivery).notices.push_back({delivery->sequence, record.status, false});
   }
   if (request.lane == 0) return;
   const auto& lane = ledger_.lanes.at(request.lane);

@@ -13,6 +13,10 @@ std::optional<std::chrono::nanoseconds> Answered::asked_wait(std::chrono::second
   return std::chrono::nanoseconds{std::min(*asked, cap)};
 }
 
+bool was_sent(const Attempt& attempt) {
+  return attempt.error.rfind("dns", 0) != 0 && attempt.error.rfind("refused_address", 0) != 0;
+}
+
 std::chrono::nanoseconds spread(std::chrono::nanoseconds wait, double share) {
   return std::chrono::nanoseconds{static_cast<std::int64_t>(static_cast<double>(wait.count()) * (1 + share))};
 }

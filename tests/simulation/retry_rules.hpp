@@ -31,6 +31,9 @@ struct Answered {
   std::optional<std::chrono::nanoseconds> asked_wait(std::chrono::seconds cap) const;
 };
 
+/// A request was made: its name had resolved.
+bool was_sent(const flyhook::Attempt& attempt);
+
 /// How far a delivery is in its schedule.
 struct Account {
   std::size_t steps = 0;

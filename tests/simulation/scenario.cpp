@@ -39,6 +39,8 @@ Scenario draw_scenario(Random& random, const Features& features) {
     options.disable_after = random.pick(std::vector<std::chrono::seconds>{10min, 1h, 12h, 0s});
   if (features.breaker && random.chance(0.5)) options.breaker = {1 + static_cast<unsigned>(random.below(8)), 5s};
 
+  if (random.chance(0.15)) options.max_pending_per_endpoint = 5 + random.below(100);
+
   scenario.on_test_store = random.chance(0.25);
   scenario.knobs = contract::TestStoreKnobs::mild();
   scenario.knobs.seed = random.next();

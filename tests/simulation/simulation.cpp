@@ -113,8 +113,13 @@ Report simulate(std::uint64_t seed, const Settings& settings) {
     if (!log.breach()) driver.finish();
     if (!log.breach()) oracle.ended(publisher);
   }
-  return {log.hash(),     log.breach(),    oracle.ledger().deliveries.size() - 1,
-          oracle.sends(), store->faults(), clock->elapsed()};
+  return {log.hash(),
+          log.breach(),
+          oracle.ledger().deliveries.size() - 1,
+          oracle.sends(),
+          store->faults(),
+          clock->elapsed(),
+          oracle.ledger().exercised};
 }
 
 }  // namespace simulation

@@ -1,6 +1,7 @@
 #ifndef FLYHOOK_TESTS_SIMULATION_SIMULATION_HPP
 #define FLYHOOK_TESTS_SIMULATION_SIMULATION_HPP
 
+#include "simulation/exercised.hpp"
 #include "simulation/features.hpp"
 #include "simulation/run_log.hpp"
 
@@ -25,6 +26,7 @@ struct Report {
   std::optional<Breach> breach{};
   std::uint64_t deliveries = 0, requests = 0, faults = 0;
   std::chrono::nanoseconds virtual_time{0};
+  Exercised exercised{};
 
   friend bool operator==(const Report&, const Report&) = default;
 };

@@ -3,6 +3,7 @@
 #include "catch.hpp"
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <iostream>
@@ -43,14 +44,26 @@ TEST_CASE("whatever endpoints, store and clocks do, every delivery comes to an e
     all.requests += report.requests;
     all.faults += report.faults;
     all.virtual_time += report.virtual_time;
+    all.exercised += report.exercised;
     if (report.breach) FAIL_CHECK(told(*report.breach));
   }
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+  const auto days = std::chrono::duration_cast<std::chrono::hours>(all.virtual_time).count() / 24;
   std::cout << seeds << " seeds from " << first << ": " << all.deliveries << " deliveries, " << all.requests
-            << " requests, " << all.faults << " store faults, "
-            << std::chrono::duration_cast<std::chrono::hours>(all.virtual_time).count() / 24 << " days in " << took.count()
-            << " s, " << static_cast<double>(all.deliveries) / took.count() << " deliveries/s\n";
+            << " requests, " << all.faults << " store faults, " << days << " days in " << took.count() << " s, "
+            << static_cast<double>(all.deliveries) / took.count() << " deliveries/s\n";
   CHECK(all.deliveries > 0);
+  // Few seeds, or short ones, need not reach everything.
+  const bool is_whole = seeds >= 200 && settings().steps >= Settings{}.steps;
+  if (is_whole) CHECK(days >= 400);
+  if (is_whole) CHECK(all.deliveries >= 1'000'000);
+  for (std::size_t i = 0; i < static_cast<std::size_t>(Rule::count); ++i) {
+    const auto rule = static_cast<Rule>(i);
+    std::cout << (i % 6 == 0 ? "  " : ", ") << Exercised::name(rule) << " " << all.exercised.times(rule)
+              << (i % 6 == 5 ? "\n" : "");
+    INFO(Exercised::name(rule));
+    if (is_whole) CHECK(all.exercised.times(rule) >= 10);
+  }
 }
 
 TEST_CASE("the same seed gives the same run, another seed another") {

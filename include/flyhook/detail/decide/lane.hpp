@@ -123,6 +123,7 @@ class Lane {
   std::size_t taking = 0;           ///< being appended and claimed
   std::vector<Flying> in_flight{};  ///< in no order
   std::size_t unsettled = 0;        ///< judged, not yet in the store
+  std::size_t successes = 0;        ///< of those, the ones that were delivered to the URL of now
   bool more = false;                ///< the store may hold due deliveries that wait
   bool fetching = false;
   bool is_ordered = false;  ///< what waits may be held back by what was sent: an end may free it, and only a fetch tells

@@ -26,6 +26,9 @@ class TokenBucket {
   /// may_take(now) was true. If it was not, the token is owed.
   FLYHOOK_DECL void take(std::chrono::nanoseconds now);
 
+  /// What was taken was not used after all.
+  FLYHOOK_DECL void give_back(std::chrono::nanoseconds now);
+
   /// The earliest time, now or later, at which may_take holds; nanoseconds::max(): beyond what they can say.
   FLYHOOK_DECL std::chrono::nanoseconds next_at(std::chrono::nanoseconds now) const;
 

@@ -52,6 +52,7 @@ struct Settling {
   Bearing bearing{};
   std::size_t attempts = 0;    ///< with this one, if it was made
   bool is_of_another = false;  ///< the endpoint has another URL by now
+  bool is_unsent = false;      ///< it was given up, or put off, before a request was made
   EndpointPtr endpoint{};
   std::shared_ptr<const Message> message{};
 };

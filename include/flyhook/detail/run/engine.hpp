@@ -126,6 +126,12 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
     bool is_done = false;  // but for that fetch
   };
 
+  /// What ended at once.
+  struct Ended {
+    std::size_t count = 0;
+    bool is_complete = false;  // else the store failed, and the settle role goes on with the rest
+  };
+
   /// What a thread carries from one step to the next.
   struct Hand {
     Turn saw{};  // its last look, for the pool
@@ -275,7 +281,8 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   FLYHOOK_DECL void give_back_window(Lane& lane);                                      // caller holds mutex_
   FLYHOOK_DECL void close_if_ended(Lane& lane);                                        // caller holds mutex_
   FLYHOOK_DECL void changed(const EndpointPtr& endpoint);
-  FLYHOOK_DECL std::size_t close_now(std::vector<Claim> claims, CloseRequest request);
+  FLYHOOK_DECL Ended cancel_event(const EventId& event);
+  FLYHOOK_DECL Ended close_now(std::vector<Claim> claims, CloseRequest request);
   FLYHOOK_DECL void take_in();
   FLYHOOK_DECL void more_in(std::span<const std::uint64_t> lanes);
   template <class Call>

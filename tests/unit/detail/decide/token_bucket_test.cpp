@@ -191,6 +191,23 @@ TEST_CASE("a token that was taken though none was there is owed") {
   CHECK(bucket.may_take(4s));
 }
 
+TEST_CASE("a token that is given back is there as if it had never been taken") {
+  TokenBucket bucket{{.per_second = 2, .burst = 3}, 0s};
+  CHECK(taken_at(bucket, 0s) == 3);
+  bucket.give_back(0s);
+  CHECK(taken_at(bucket, 0s) == 1);
+  bucket.give_back(100ms);
+  CHECK(taken_at(bucket, 100ms) == 1);
+  CHECK(bucket.next_at(100ms) == 500ms);
+  bucket.take(10s);
+  bucket.give_back(20s);  // long full again
+  CHECK(bucket.is_full(20s));
+  CHECK(taken_at(bucket, 20s) == 3);
+  TokenBucket unlimited{{}, 0s};
+  unlimited.give_back(0s);
+  CHECK(unlimited.may_take(0s));
+}
+
 TEST_CASE("a time beyond what nanoseconds can say is never") {
   TokenBucket bucket{{.per_second = 1}, never - 1s};
   bucket.take(never - 1s);

@@ -22,6 +22,12 @@ void TokenBucket::take(std::chrono::nanoseconds now) {
   since_ = std::max(since_, now);
 }
 
+void TokenBucket::give_back(std::chrono::nanoseconds now) {
+  missing_ = missing_at(now);
+  since_ = std::max(since_, now);
+  missing_ -= std::min(missing_, token_);
+}
+
 std::chrono::nanoseconds TokenBucket::next_at(std::chrono::nanoseconds now) const {
   using std::chrono::nanoseconds;
   if (may_take(now)) return now;

@@ -93,6 +93,7 @@ Settling conclude(Job job, HttpResponse response, TimePoint began, std::chrono::
 
 Settling give_up(Job job, DeliveryStatus status, std::string reason) {
   auto settling = settling_of(std::move(job));
+  settling.is_unsent = true;
   settling.outcome.status = status;
   settling.outcome.reason = std::move(reason);
   return settling;

@@ -186,9 +186,12 @@ std::uint64_t order_of(const Endpoint& endpoint, const Message& message) {
 /// Until the first attempt, from now on.
 std::chrono::nanoseconds Engine::first_wait(const Endpoint& endpoint, const Message& message, TimePoint now) const {
   const auto random = attempt_hash(jitter_seed_ ^ fnv1a(message.id.value), endpoint.lane, 0);
-  const auto wait = jittered(endpoint.retry.schedule.front(), endpoint.retry.jitter, random);
-  const bool is_later = message.deliver_at && *message.deliver_at > now;
-  return is_later ? std::max<std::chrono::nanoseconds>(wait, *message.deliver_at - now) : wait;
+  auto wait = jittered(endpoint.retry.schedule.front(), endpoint.retry.jitter, random);
+  if (message.deliver_at && *message.deliver_at > now)
+    wait = std::max<std::chrono::nanoseconds>(wait, *message.deliver_at - now);
+  // It ends on time, not when it would have been tried.
+  if (message.expires_at && *message.expires_at - now < wait) wait = *message.expires_at - now;
+  return wait;
 }
 
 AppendBatch Engine::claim_room(Accepting& work) {

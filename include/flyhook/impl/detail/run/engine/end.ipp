@@ -60,6 +60,8 @@ void Engine::weigh(Lane& lane, const Settling& settling, Clock_ns now) {
     return;  // it was changed while the store failed, at the latest
   if (settling.bearing.is_gone) return disable(lane, endpoint, "answered 410");
   const bool is_success = settling.outcome.status == DeliveryStatus::delivered;
+  // Another delivery has arrived, and that is yet to be recorded: it ends the row of failures.
+  if (!is_success && lane.successes > 0) return;
   switch (is_success ? lane.health.succeeded()
                      : lane.health.failed(now, settling.outcome.claim.sequence, options_.disable_after)) {
     case HealthChange::none: break;
@@ -178,15 +180,15 @@ void Engine::end_lane(const EndpointPtr& endpoint, DeliveryStatus status, const 
   close_now(std::move(claims), std::move(request));
 }
 
-std::size_t Engine::close_now(std::vector<Claim> claims, CloseRequest request) {
-  std::size_t count = 0;
+Engine::Ended Engine::close_now(std::vector<Claim> claims, CloseRequest request) {
+  Ended ended;
   std::string failure;
   try {
     if (!claims.empty()) store_.give_back(claims);
     claims.clear();
     for (Closed closed{0, true, {}, {}}; closed.more;) {
       closed = store_.close(request);
-      count += closed.count;
+      ended.count += closed.count;
       std::string rest;
       {
         const std::lock_guard lock{mutex_};
@@ -209,12 +211,17 @@ std::size_t Engine::close_now(std::vector<Claim> claims, CloseRequest request) {
   }
   if (!failure.empty()) counters_.store_errors.fetch_add(1, std::memory_order_relaxed);
   pool_.ring();
-  return count;
+  ended.is_complete = failure.empty();
+  return ended;
 }
 
 // Deliveries ------------------------------------------------------------------------------------------------------------
 
 std::size_t Engine::cancel(const EventId& event) {
+  return cancel_event(event).count;
+}
+
+Engine::Ended Engine::cancel_event(const EventId& event) {
   take_in();
   std::vector<std::uint64_t> lanes;
   {
@@ -231,13 +238,13 @@ std::size_t Engine::cancel(const EventId& event) {
     for (auto i = first; i < std::min(first + at_a_time, lanes.size()); ++i)
       if (Lane* lane = scheduler_.find(lanes[i])) scheduler_.cancel(*lane, event, claims);
   }
-  const auto count = close_now(std::move(claims), cancelling_of(event));
+  const auto ended = close_now(std::move(claims), cancelling_of(event));
   const std::lock_guard lock{mutex_};
   const auto own = std::find_if(cancelling_.begin(), cancelling_.end(),
                                 [&](const Cancelling& each) { return each.event == event && !each.is_done; });
   own->is_done = true;
   if (!settle_held_) cancelling_.erase(own);
-  return count;
+  return ended;
 }
 
 bool Engine::is_cancelling(const EventId& event) const {
@@ -318,9 +325,21 @@ std::size_t Engine::recover(const SubscriptionId& id, const RecoverOptions& opti
 }
 
 bool Engine::erase(const EventId& event) {
-  cancel(event);
+  const auto cancelled = cancel_event(event);
   forget_unmatched(event);
-  return change_history([&] { return store_.history().erase(event); });
+  const bool is_known = change_history([&] { return store_.history().erase(event); });
+  if (cancelled.is_complete) return is_known;
+  {
+    // What it ended and `cancel` could not may have held back others.
+    const std::lock_guard lock{mutex_};
+    scheduler_.each([&](Lane& lane) {
+      if (!lane.is_ordered) return;
+      lane.more = true;
+      scheduler_.update(lane);
+    });
+  }
+  pool_.ring();
+  return is_known;
 }
 
 /// The store has more for these lanes than they know.

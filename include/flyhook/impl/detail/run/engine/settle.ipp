@@ -38,12 +38,14 @@ void Engine::deposit(Settling settling, Clock_ns now) {
       (lane->endpoint == nullptr || settling.endpoint->subscription.url != lane->endpoint->subscription.url);
   if (settling.is_of_another) settling.bearing = {};
   const bool is_cancelled = scheduler_.end(*lane, outcome.claim, settling.bearing);
+  if (settling.is_unsent && outcome.claim.epoch == lane->epoch) lane->bucket.give_back(now);
   if (is_cancelled) cancel_retry(settling);
   if (settling.wait) outcome.next_attempt_at = stored_time(now + *settling.wait);
   if (outcome.status == DeliveryStatus::pending && !settling.wait) {
     returns_.push_back(outcome.claim);
   } else {
     ++lane->unsettled;
+    if (outcome.status == DeliveryStatus::delivered && !settling.is_of_another) ++lane->successes;
     outcomes_.push_back(std::move(settling));
   }
   scheduler_.update(*lane);
@@ -147,6 +149,7 @@ void Engine::apply_finished(Hand& hand, Clock_ns now) {
     }
     Lane* lane = scheduler_.find(settling.outcome.claim.lane);
     --lane->unsettled;
+    if (settling.outcome.status == DeliveryStatus::delivered && !settling.is_of_another) --lane->successes;
     if (status == FinishStatus::stale) {  // the slot went to somebody else, who sends this one again
       own_at_ = now;
       close_if_ended(*lane);  // it waits again, and nobody is to send it
@@ -173,7 +176,10 @@ void Engine::settled(Lane& lane, Settling& settling, Clock_ns now) {
     case DeliveryStatus::pending:
       scheduler_.add_due(lane, std::max(outcome.next_attempt_at->time_since_epoch() - base_, now));
       close_if_ended(lane);
-      if (is_cancelling(settling.message->id)) closings_.push_back(cancelling_of(settling.message->id));
+      if (is_cancelling(settling.message->id)) {
+        closings_.push_back(cancelling_of(settling.message->id));
+        if (lane.is_ordered) lane.more = true;  // it may be erased, and then it holds back nothing now
+      }
       break;
     case DeliveryStatus::delivered:
       delivered_ += counted;
@@ -221,7 +227,8 @@ void Engine::apply_fetched(Hand& hand, Clock_ns now) {
       }
     }
     lane->more = lane->more || fetched.more;
-    if (is_ours && fetched.next_due) scheduler_.set_due(*lane, fetched.next_due->time_since_epoch() - base_);
+    // An earlier time that is known may be of what was appended while the store was asked.
+    if (is_ours && fetched.next_due) scheduler_.add_due(*lane, fetched.next_due->time_since_epoch() - base_);
     scheduler_.update(*lane);
   }
   hand.wants.clear();
