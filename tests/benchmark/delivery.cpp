@@ -1,6 +1,5 @@
 #include "delivery.hpp"
 
-#include <flyhook/store/memory.hpp>
 #include <flyhook/transport/httplib.hpp>
 
 #include <httplib.h>
@@ -93,49 +92,6 @@ void publisher_run(std::uint16_t port, std::size_t threads, std::size_t count, s
   for (std::size_t i = 0; i < count / fan_out; ++i)
     if (!publisher.publish(an_order(i))) std::abort();
   if (!publisher.drain(std::chrono::minutes{5}) || publisher.stats().delivered != count / fan_out * fan_out) std::abort();
-}
-
-namespace {
-
-class CountingStore final : public Store {
- public:
-  explicit CountingStore(std::atomic<std::size_t>& calls) : calls_(calls) {}
-
-  StoreTraits traits() const noexcept override { return store_.traits(); }
-  Ownership acquire(const std::string& owner, TimePoint now) override { return store_.acquire(owner, now); }
-  void release(const std::string& owner) override { store_.release(owner); }
-  AppendResult append(AppendBatch batch) override {
-    ++calls_;
-    return store_.append(std::move(batch));
-  }
-  std::vector<LaneFetched> fetch(std::span<const LaneWant> wants, TimePoint now) override {
-    ++calls_;
-    return store_.fetch(wants, now);
-  }
-  void give_back(std::span<const Claim> claims) override {
-    ++calls_;
-    store_.give_back(claims);
-  }
-  std::vector<FinishStatus> finish(std::span<const Outcome> outcomes) override {
-    ++calls_;
-    return store_.finish(outcomes);
-  }
-  Closed close(const CloseRequest& request) override { return store_.close(request); }
-  std::size_t pending() override { return store_.pending(); }
-  std::vector<SubscriptionRow> subscriptions() override { return store_.subscriptions(); }
-  PutResult put(const SubscriptionRow& row, std::uint64_t expected) override { return store_.put(row, expected); }
-  std::optional<std::uint64_t> remove(const SubscriptionId& id) override { return store_.remove(id); }
-  History& history() override { return store_.history(); }
-
- private:
-  std::atomic<std::size_t>& calls_;
-  MemoryStore store_{};
-};
-
-}  // namespace
-
-std::shared_ptr<Store> counting_store(std::atomic<std::size_t>& calls) {
-  return std::make_shared<CountingStore>(calls);
 }
 
 }  // namespace benchmark

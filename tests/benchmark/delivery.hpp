@@ -4,7 +4,6 @@
 #include <flyhook/publisher.hpp>
 #include <flyhook/store.hpp>
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -30,9 +29,6 @@ std::string peer_version();
 
 /// Publishes orders until `count` deliveries are made: to one subscription over 1 connection, else to four.
 void publisher_run(std::uint16_t port, std::size_t threads, std::size_t count, std::shared_ptr<flyhook::Store> store = {});
-
-/// Counts the calls of the verbs that a delivery may cost.
-std::shared_ptr<flyhook::Store> counting_store(std::atomic<std::size_t>& calls);
 
 }  // namespace benchmark
 

@@ -1,12 +1,15 @@
+#include "counting_store.hpp"
 #include "delivery.hpp"
 #include "figure.hpp"
 #include "sink.hpp"
 
 #include <flyhook/detail/config.hpp>
+#include <flyhook/store/memory.hpp>
 
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <string>
 
 // Deliveries a second and CPU per delivery against a bare loop of as many threads and connections; then exact counts.
@@ -60,9 +63,9 @@ int main(int argc, char* argv[]) {
          }),
          "calls");
   figure("store calls per delivery at 16 connections", per_delivery([&](std::size_t count) {
-           std::atomic<std::size_t> calls{0};
-           publisher_run(sink.port(), 16, count, counting_store(calls));
-           return calls.load();
+           const auto store = std::make_shared<CountingStore>(std::make_shared<flyhook::MemoryStore>());
+           publisher_run(sink.port(), 16, count, store);
+           return store->delivery_calls();
          }),
          "calls");
   return missed() == 0 ? 0 : 1;
