@@ -31,8 +31,8 @@ Ownership MemoryStore::acquire(const std::string& owner, TimePoint now) {
   answer.slots.reserve(slot_count);
   if (!state_->owned) {
     for (const auto& [number, lane] : state_->lanes) {
-      if (lane.waiting == 0) continue;
-      answer.lanes.push_back({number, lane.has_due(now) ? std::nullopt : lane.next_due(now)});
+      if (lane->waiting == 0) continue;
+      answer.lanes.push_back({number, lane->has_due(now) ? std::nullopt : lane->next_due(now)});
     }
     state_->owner = owner;
     state_->owned = true;
@@ -45,7 +45,7 @@ Ownership MemoryStore::acquire(const std::string& owner, TimePoint now) {
 void MemoryStore::release(const std::string& owner) {
   const std::lock_guard lock{state_->mutex};
   if (!state_->owned || state_->owner != owner) return;
-  while (detail::MemoryRow* row = state_->ledger.any_handed_out()) state_->give_back(*row);
+  while (const detail::MemoryPlace row = state_->ledger.any_handed_out()) state_->give_back(row);
   state_->owned = false;
 }
 
@@ -81,11 +81,12 @@ std::vector<LaneFetched> MemoryStore::fetch(std::span<const LaneWant> wants, Tim
     if (lane == nullptr) continue;
     answer.deliveries.reserve(std::min(wants[i].room, lane->waiting));
     while (answer.deliveries.size() < wants[i].room) {
-      detail::MemoryRow* row = lane->next(now);
-      if (row == nullptr) break;
-      state_->ledger.hand_out(*row);
-      answer.deliveries.push_back(
-          {row->sequence, row->event->message, row->attempts, row->event->count, row->steps, row->deferrals});
+      const detail::MemoryPlace at = lane->next(now);
+      if (at == 0) break;
+      state_->ledger.hand_out(at);
+      const detail::MemoryRow& row = state_->ledger.row(at);
+      const detail::MemoryEvent& event = state_->ledger.event_of(row);
+      answer.deliveries.push_back({row.sequence, event.message, row.log.attempts(), event.count, row.steps, row.deferrals});
     }
     answer.more = lane->has_due(now);
     answer.next_due = lane->next_due(now);
@@ -97,7 +98,7 @@ void MemoryStore::give_back(std::span<const Claim> claims) {
   const std::lock_guard lock{state_->mutex};
   for (const Claim& claim : claims) {
     if (!state_->holds(claim.epoch)) continue;
-    if (detail::MemoryRow* row = state_->handed_out(claim)) state_->give_back(*row);
+    if (const detail::MemoryPlace row = state_->handed_out(claim)) state_->give_back(row);
   }
 }
 
@@ -107,7 +108,7 @@ std::vector<FinishStatus> MemoryStore::finish(std::span<const Outcome> outcomes)
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     if (!state_->holds(outcomes[i].claim.epoch)) continue;
     statuses[i] = FinishStatus::done;
-    if (detail::MemoryRow* row = state_->handed_out(outcomes[i].claim)) state_->finish(*row, outcomes[i]);
+    if (const detail::MemoryPlace row = state_->handed_out(outcomes[i].claim)) state_->finish(row, outcomes[i]);
   }
   state_->prune();
   return statuses;
