@@ -40,6 +40,9 @@ class MemoryIndex {
   /// It is not empty.
   Entry front() const { return branches_.front().leaves.front().at(0); }
 
+  /// The one so many behind the front; none: it is too far from it.
+  FLYHOOK_DECL std::optional<Entry> ahead(std::size_t count) const;
+
   /// The first with that number or a higher one.
   FLYHOOK_DECL std::optional<Entry> at_or_after(std::int64_t number) const;
 

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -124,6 +125,9 @@ class MemoryLedger {
 
   /// The oldest row of a subscription younger than `sequence`; a row of another, if that of `sequence` is not of it.
   FLYHOOK_DECL MemoryPlace after(const MemoryEndpoint& endpoint, std::uint64_t sequence);
+
+  /// Has the events and messages of rows brought.
+  FLYHOOK_DECL void prefetch(std::span<const MemoryPlace> rows) const;
 
   FLYHOOK_DECL void hand_out(MemoryPlace row);
 

@@ -7,6 +7,7 @@
 #include <flyhook/store/memory.hpp>
 
 #include <algorithm>
+#include <array>
 #include <mutex>
 #include <utility>
 
@@ -74,7 +75,8 @@ AppendResult MemoryStore::append(AppendBatch batch) {
 std::vector<LaneFetched> MemoryStore::fetch(std::span<const LaneWant> wants, TimePoint now) {
   std::vector<LaneFetched> answers(wants.size());
   const std::lock_guard lock{state_->mutex};
-  for (std::size_t i = 0; i < wants.size(); ++i) {
+  for (std::size_t i = 0, prefetched = 0; i < wants.size(); ++i) {
+    if (i == prefetched) prefetched += state_->prefetch(wants.subspan(i), now);
     LaneFetched& answer = answers[i];
     answer.owned = state_->holds(wants[i].epoch);
     detail::MemoryLane* lane = answer.owned ? state_->find_lane(wants[i].lane) : nullptr;
@@ -98,17 +100,21 @@ void MemoryStore::give_back(std::span<const Claim> claims) {
   const std::lock_guard lock{state_->mutex};
   for (const Claim& claim : claims) {
     if (!state_->holds(claim.epoch)) continue;
-    if (const detail::MemoryPlace row = state_->handed_out(claim)) state_->give_back(row);
+    const detail::MemoryPlace row = state_->handed_out(claim, state_->ledger.find(claim.sequence));
+    if (row != 0) state_->give_back(row);
   }
 }
 
 std::vector<FinishStatus> MemoryStore::finish(std::span<const Outcome> outcomes) {
   std::vector<FinishStatus> statuses(outcomes.size(), FinishStatus::stale);
   const std::lock_guard lock{state_->mutex};
+  std::array<detail::MemoryPlace, 64> rows{};
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    if (i % rows.size() == 0) state_->find(outcomes.subspan(i), rows);
     if (!state_->holds(outcomes[i].claim.epoch)) continue;
     statuses[i] = FinishStatus::done;
-    if (const detail::MemoryPlace row = state_->handed_out(outcomes[i].claim)) state_->finish(row, outcomes[i]);
+    const detail::MemoryPlace row = state_->handed_out(outcomes[i].claim, rows[i % rows.size()]);
+    if (row != 0) state_->finish(row, outcomes[i]);
   }
   state_->prune();
   return statuses;

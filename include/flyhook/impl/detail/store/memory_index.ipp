@@ -34,6 +34,15 @@ std::optional<MemoryIndex::Entry> MemoryIndex::at_or_before(std::int64_t number)
   return std::nullopt;
 }
 
+std::optional<MemoryIndex::Entry> MemoryIndex::ahead(std::size_t count) const {
+  if (empty()) return std::nullopt;
+  for (const Leaf& leaf : branches_.front().leaves) {
+    if (count < leaf.count) return leaf.at(count);
+    count -= leaf.count;
+  }
+  return std::nullopt;
+}
+
 void MemoryIndex::insert(Entry entry, const MemoryRows* alike) {
   if (branches_.empty()) {
     Branch branch;

@@ -151,6 +151,11 @@ MemoryPlace MemoryLedger::after(const MemoryEndpoint& endpoint, std::uint64_t se
   return exact != 0 && lane_of(rows_[exact]).endpoint == &endpoint ? rows_[exact].in_endpoint.newer : after(sequence);
 }
 
+void MemoryLedger::prefetch(std::span<const MemoryPlace> rows) const {
+  for (const MemoryPlace at : rows) memory_prefetch(&events_[rows_[at].event]);
+  for (const MemoryPlace at : rows) memory_prefetch(events_[rows_[at].event].message.get());
+}
+
 void MemoryLedger::hand_out(MemoryPlace at) {
   rows_[at].handed_out = true;
   handed_out_.push(rows_, at);

@@ -6,6 +6,7 @@
 #include <flyhook/store/memory.hpp>
 
 #include <algorithm>
+#include <array>
 #include <deque>
 #include <map>
 #include <mutex>
@@ -132,9 +133,8 @@ struct MemoryStore::State {
     return *lane;
   }
 
-  /// A delivery that was handed out and still is; 0: it ended, it waits, or it never was.
-  detail::MemoryPlace handed_out(const Claim& claim) {
-    const detail::MemoryPlace at = ledger.find(claim.sequence);
+  /// The claim's delivery, found at that place, if it was handed out and still is; 0: it ended, it waits, or it never was.
+  detail::MemoryPlace handed_out(const Claim& claim, detail::MemoryPlace at) {
     if (at == 0) return 0;
     const detail::MemoryRow& row = ledger.row(at);
     return row.handed_out && ledger.lane_of(row).number == claim.lane ? at : 0;
@@ -153,6 +153,34 @@ struct MemoryStore::State {
     } else {
       ledger.lane_of(row).leave(at);
       ledger.end(at, DeliveryStatus::cancelled, "erased");
+    }
+  }
+
+  /// Has brought what fetch will look at of the first wants; of how many. A row that was waiting for its time, its event
+  /// and its message are three cache misses, and would come one after the other.
+  std::size_t prefetch(std::span<const LaneWant> wants, TimePoint now) {
+    std::array<detail::MemoryPlace, 128> rows{};
+    std::size_t count = 0, done = 0;
+    for (; done < wants.size() && count < rows.size(); ++done) {
+      const detail::MemoryLane* lane = find_lane(wants[done].lane);
+      if (lane == nullptr) continue;
+      for (std::size_t i = 0; i < wants[done].room && count < rows.size(); ++i) {
+        const auto next = lane->later.ahead(i);
+        if (!next || next->number > detail::MemoryIndex::number_of(now)) break;
+        detail::memory_prefetch(&ledger.row(next->place));
+        rows[count++] = next->place;
+      }
+    }
+    ledger.prefetch(std::span{rows}.first(count));
+    return done;
+  }
+
+  /// The rows of the first outcomes, as many as there is room for; 0: there is none. All at once, for the same reason.
+  void find(std::span<const Outcome> outcomes, std::span<detail::MemoryPlace> rows) {
+    const std::size_t count = std::min(outcomes.size(), rows.size());
+    for (std::size_t i = 0; i < count; ++i) rows[i] = ledger.find(outcomes[i].claim.sequence);
+    for (std::size_t i = 0; i < count; ++i) {
+      if (rows[i] != 0) detail::memory_prefetch(&ledger.row(rows[i]));
     }
   }
 
