@@ -39,9 +39,11 @@
 #include <flyhook/impl/detail/security/ip.ipp>
 #include <flyhook/impl/detail/security/system_resolver.ipp>
 #include <flyhook/impl/detail/security/url.ipp>
+#include <flyhook/impl/detail/store/memory_index.ipp>
 #include <flyhook/impl/detail/store/memory_lane.ipp>
 #include <flyhook/impl/detail/store/memory_ledger.ipp>
 #include <flyhook/impl/detail/store/memory_log.ipp>
+#include <flyhook/impl/detail/store/memory_pages.ipp>
 #include <flyhook/impl/detail/transport/connection.ipp>
 #include <flyhook/impl/detail/transport/http_exchange.ipp>
 #include <flyhook/impl/encoding.ipp>

@@ -5,18 +5,18 @@
 #include <flyhook/delivery.hpp>
 #include <flyhook/detail/config.hpp>
 #include <flyhook/detail/store/memory_lane.hpp>
-#include <flyhook/detail/store/memory_log.hpp>
+#include <flyhook/detail/store/memory_pages.hpp>
+#include <flyhook/detail/store/memory_rows.hpp>
 #include <flyhook/message.hpp>
 #include <flyhook/options.hpp>
 #include <flyhook/store.hpp>
 
-#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -27,34 +27,14 @@
 
 namespace flyhook::detail {
 
-/// Objects that are used again: a million deliveries cost the allocations of those alive at a time.
-template <class T>
-class MemoryPool {
- public:
-  T& take() {
-    if (free_.empty()) {
-      slabs_.push_back(std::make_unique<T[]>(slab_size));
-      free_.reserve(slabs_.size() * slab_size);  // so that put() never allocates
-      for (std::size_t i = slab_size; i-- > 0;) free_.push_back(&slabs_.back()[i]);
-    }
-    T& object = *free_.back();
-    free_.pop_back();
-    return object;
-  }
-  void put(T& object) { free_.push_back(&object); }
-
- private:
-  static constexpr std::size_t slab_size = 256;
-  std::vector<std::unique_ptr<T[]>> slabs_{};
-  std::vector<T*> free_{};
-};
+struct MemoryEvent;
 
 /// What is known of an event's id.
 struct MemoryKnown {
   std::uint64_t content_hash = 0;
   TimePoint at{};
-  bool remembered = false;        // a repeat is recognised
   MemoryEvent* newest = nullptr;  // of the stored events with this id: after 24 h there may be a second
+  bool remembered = false;        // a repeat is recognised
 };
 using MemoryIds = std::unordered_map<std::string, MemoryKnown>;
 
@@ -67,19 +47,16 @@ struct MemoryEvent {
   MemoryEvent* body_after = nullptr;
   std::uint64_t group = 0;  // `first` of the event that was appended: add() makes a further one of the same group
   std::uint64_t first = 0;  // its rows have the sequences from here on
-  std::uint32_t count = 0;  // so many
-  std::uint32_t exist = 0;  // of which these have not been dropped,
-  std::uint32_t open = 0;   // and these are not final
+  std::size_t bytes = 0;
+  std::unique_ptr<std::vector<std::uint64_t>> past_lanes{};  // of rows that were dropped; null: of none
+  std::uint32_t count = 0;                                   // so many rows it was appended with
+  std::uint32_t exist = 0;                                   // of which these have not been dropped,
+  std::uint32_t open = 0;                                    // and these are not final
+  MemoryPlace place = 0;                                     // its own
   bool has_body = true;
   bool has_kin = false;  // there may be further ones of the group
-  std::size_t bytes = 0;
-  std::vector<std::uint64_t> past_lanes{};  // of rows that were dropped
-};
 
-template <class T>
-struct MemoryList {
-  T* first = nullptr;
-  T* last = nullptr;
+  MemoryPlace& free_link() { return place; }
 };
 
 class MemoryLedger {
@@ -128,65 +105,72 @@ class MemoryLedger {
   /// Removes the body of an event and the response bodies of its rows.
   FLYHOOK_DECL void erase(MemoryEvent& event);
 
-  FLYHOOK_DECL MemoryRow& add_row(MemoryEvent& event, MemoryLane& lane, const NewDelivery& wanted);
+  MemoryRow& row(MemoryPlace row) { return rows_[row]; }
+  MemoryEvent& event_of(const MemoryRow& row) { return events_[row.event]; }
+  MemoryLane& lane_of(const MemoryRow& row) { return lanes_[row.lane]; }
 
-  FLYHOOK_DECL MemoryRow* find(std::uint64_t sequence);
+  FLYHOOK_DECL MemoryPlace add_row(MemoryEvent& event, MemoryLane& lane, const NewDelivery& wanted);
+
+  MemoryPlace find(std::uint64_t sequence) const { return pages_.find(sequence); }
 
   /// The youngest row older than `sequence`.
-  FLYHOOK_DECL MemoryRow* before(std::uint64_t sequence);
+  MemoryPlace before(std::uint64_t sequence) const { return pages_.before(sequence); }
 
   /// The youngest row of a subscription older than `sequence`. Usually `sequence` is a row's of it; where that row is
   /// gone, the search comes from both ends.
-  FLYHOOK_DECL MemoryRow* before(const MemoryEndpoint& endpoint, std::uint64_t sequence);
+  FLYHOOK_DECL MemoryPlace before(const MemoryEndpoint& endpoint, std::uint64_t sequence);
 
   /// The oldest row younger than `sequence`.
-  FLYHOOK_DECL MemoryRow* after(std::uint64_t sequence);
+  MemoryPlace after(std::uint64_t sequence) const { return pages_.after(sequence); }
 
   /// The oldest row of a subscription younger than `sequence`; a row of another, if that of `sequence` is not of it.
-  FLYHOOK_DECL MemoryRow* after(const MemoryEndpoint& endpoint, std::uint64_t sequence);
+  FLYHOOK_DECL MemoryPlace after(const MemoryEndpoint& endpoint, std::uint64_t sequence);
 
-  FLYHOOK_DECL void hand_out(MemoryRow& row);
+  /// Has the events and messages of rows brought.
+  FLYHOOK_DECL void prefetch(std::span<const MemoryPlace> rows) const;
 
-  FLYHOOK_DECL void take_back(MemoryRow& row);
+  FLYHOOK_DECL void hand_out(MemoryPlace row);
 
-  MemoryRow* any_handed_out() const { return handed_out_; }
+  FLYHOOK_DECL void take_back(MemoryPlace row);
+
+  MemoryPlace any_handed_out() const { return handed_out_.first; }
 
   FLYHOOK_DECL void add_attempt(MemoryRow& row, const Attempt& attempt);
 
   /// Ends a row that is in no queue.
-  FLYHOOK_DECL void end(MemoryRow& row, DeliveryStatus status, std::string_view reason);
+  FLYHOOK_DECL void end(MemoryPlace row, DeliveryStatus status, std::string_view reason);
 
   /// Undoes end(): the row is in no queue yet, due at once, and has no order number. False: there is no room.
-  FLYHOOK_DECL bool reopen(MemoryRow& row);
+  FLYHOOK_DECL bool reopen(MemoryPlace row);
 
   /// Drops what retention no longer covers. By age at most some rows a call, so that a clock that leaps stalls nobody.
   FLYHOOK_DECL void prune();
+
+  // Lanes ------------------------------------------------------------------------------------------------------------
+
+  FLYHOOK_DECL MemoryLane& add_lane(std::uint64_t number, MemoryEndpoint& endpoint);
+
+  /// A lane without rows.
+  FLYHOOK_DECL void drop_lane(MemoryLane& lane);
 
   /// Lanes that lost their last row since the last call: the store decides whether they go.
   std::vector<MemoryLane*>& emptied() { return emptied_; }
 
  private:
-  static constexpr std::uint64_t page_size = 64;
-  struct Page {
-    std::array<MemoryRow*, page_size> rows{};
-    std::size_t used = 0;
-  };
-
-  FLYHOOK_DECL bool outlived(const MemoryRow* row, std::chrono::hours keep) const;
+  FLYHOOK_DECL bool outlived(MemoryPlace row, std::chrono::hours keep) const;
 
   /// Lets go of one finished body, or else of one finished row. False: nothing is finished.
   FLYHOOK_DECL bool shrink();
 
-  MemoryList<MemoryRow>& finished_list(DeliveryStatus status) {
-    return status == DeliveryStatus::delivered ? delivered_ : dead_;
-  }
-  FLYHOOK_DECL void unlist(MemoryRow& row);
+  MemoryQueue& finished_queue(DeliveryStatus status) { return status == DeliveryStatus::delivered ? delivered_ : dead_; }
 
   FLYHOOK_DECL bool drop_oldest();
 
-  FLYHOOK_DECL void drop_first(MemoryList<MemoryRow>& list);
+  FLYHOOK_DECL void drop_first(MemoryQueue& queue);
 
   FLYHOOK_DECL void drop_event(MemoryEvent& event);
+
+  FLYHOOK_DECL static std::vector<std::uint64_t>& past_lanes_of(MemoryEvent& event);
 
   FLYHOOK_DECL void drop_body(MemoryEvent& event);
 
@@ -201,20 +185,20 @@ class MemoryLedger {
   const std::size_t max_bytes_;
   TimePoint now_{};
 
-  MemoryPool<MemoryRow> rows_{};
+  MemoryRows rows_{};
   MemoryPool<MemoryEvent> events_{};
-  // Ordered, so that a page of the history starts anywhere; in pages, so that holes cost little and order costs nothing.
-  std::map<std::uint64_t, Page> pages_{};
-  std::map<std::uint64_t, Page>::value_type* newest_page_ = nullptr;
+  MemoryPool<MemoryLane, 16> lanes_{};
+  MemoryPages pages_{};
   std::uint64_t next_sequence_ = 1;
 
   MemoryIds ids_{};
   std::deque<MemoryIds::value_type*> recent_ids_{};
   std::vector<MemoryIds::node_type> spares_{};  // what was forgotten last serves the next ids
 
-  MemoryRow* handed_out_ = nullptr;
-  MemoryList<MemoryRow> delivered_{}, dead_{};  // in the order in which they were finished
-  MemoryList<MemoryEvent> bodies_{};            // finished events with a body, in that order
+  MemoryQueue handed_out_{};
+  MemoryQueue delivered_{}, dead_{};   // in the order in which they were finished
+  MemoryEvent* first_body_ = nullptr;  // finished events with a body, in that order
+  MemoryEvent* last_body_ = nullptr;
   std::uint64_t finish_number_ = 0;
   std::size_t pending_ = 0, finished_ = 0;
   std::size_t bytes_ = 0;           // of messages and logs

@@ -7,6 +7,7 @@
 #include <flyhook/store/memory.hpp>
 
 #include <algorithm>
+#include <array>
 #include <mutex>
 #include <utility>
 
@@ -31,8 +32,8 @@ Ownership MemoryStore::acquire(const std::string& owner, TimePoint now) {
   answer.slots.reserve(slot_count);
   if (!state_->owned) {
     for (const auto& [number, lane] : state_->lanes) {
-      if (lane.waiting == 0) continue;
-      answer.lanes.push_back({number, lane.has_due(now) ? std::nullopt : lane.next_due(now)});
+      if (lane->waiting == 0) continue;
+      answer.lanes.push_back({number, lane->has_due(now) ? std::nullopt : lane->next_due(now)});
     }
     state_->owner = owner;
     state_->owned = true;
@@ -45,7 +46,7 @@ Ownership MemoryStore::acquire(const std::string& owner, TimePoint now) {
 void MemoryStore::release(const std::string& owner) {
   const std::lock_guard lock{state_->mutex};
   if (!state_->owned || state_->owner != owner) return;
-  while (detail::MemoryRow* row = state_->ledger.any_handed_out()) state_->give_back(*row);
+  while (const detail::MemoryPlace row = state_->ledger.any_handed_out()) state_->give_back(row);
   state_->owned = false;
 }
 
@@ -74,18 +75,20 @@ AppendResult MemoryStore::append(AppendBatch batch) {
 std::vector<LaneFetched> MemoryStore::fetch(std::span<const LaneWant> wants, TimePoint now) {
   std::vector<LaneFetched> answers(wants.size());
   const std::lock_guard lock{state_->mutex};
-  for (std::size_t i = 0; i < wants.size(); ++i) {
+  for (std::size_t i = 0, prefetched = 0; i < wants.size(); ++i) {
+    if (i == prefetched) prefetched += state_->prefetch(wants.subspan(i), now);
     LaneFetched& answer = answers[i];
     answer.owned = state_->holds(wants[i].epoch);
     detail::MemoryLane* lane = answer.owned ? state_->find_lane(wants[i].lane) : nullptr;
     if (lane == nullptr) continue;
     answer.deliveries.reserve(std::min(wants[i].room, lane->waiting));
     while (answer.deliveries.size() < wants[i].room) {
-      detail::MemoryRow* row = lane->next(now);
-      if (row == nullptr) break;
-      state_->ledger.hand_out(*row);
-      answer.deliveries.push_back(
-          {row->sequence, row->event->message, row->attempts, row->event->count, row->steps, row->deferrals});
+      const detail::MemoryPlace at = lane->next(now);
+      if (at == 0) break;
+      state_->ledger.hand_out(at);
+      const detail::MemoryRow& row = state_->ledger.row(at);
+      const detail::MemoryEvent& event = state_->ledger.event_of(row);
+      answer.deliveries.push_back({row.sequence, event.message, row.log.attempts(), event.count, row.steps, row.deferrals});
     }
     answer.more = lane->has_due(now);
     answer.next_due = lane->next_due(now);
@@ -97,17 +100,21 @@ void MemoryStore::give_back(std::span<const Claim> claims) {
   const std::lock_guard lock{state_->mutex};
   for (const Claim& claim : claims) {
     if (!state_->holds(claim.epoch)) continue;
-    if (detail::MemoryRow* row = state_->handed_out(claim)) state_->give_back(*row);
+    const detail::MemoryPlace row = state_->handed_out(claim, state_->ledger.find(claim.sequence));
+    if (row != 0) state_->give_back(row);
   }
 }
 
 std::vector<FinishStatus> MemoryStore::finish(std::span<const Outcome> outcomes) {
   std::vector<FinishStatus> statuses(outcomes.size(), FinishStatus::stale);
   const std::lock_guard lock{state_->mutex};
+  std::array<detail::MemoryPlace, 64> rows{};
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    if (i % rows.size() == 0) state_->find(outcomes.subspan(i), rows);
     if (!state_->holds(outcomes[i].claim.epoch)) continue;
     statuses[i] = FinishStatus::done;
-    if (detail::MemoryRow* row = state_->handed_out(outcomes[i].claim)) state_->finish(*row, outcomes[i]);
+    const detail::MemoryPlace row = state_->handed_out(outcomes[i].claim, rows[i % rows.size()]);
+    if (row != 0) state_->finish(row, outcomes[i]);
   }
   state_->prune();
   return statuses;

@@ -3,115 +3,131 @@
 
 #include <flyhook/detail/store/memory_lane.hpp>
 
-#include <algorithm>
-
 namespace flyhook::detail {
 
-void MemoryLane::enter(MemoryRow& row, bool taken) {
+void MemoryLane::enter(MemoryPlace at, std::uint64_t order, bool taken) {
+  MemoryRow& row = (*rows)[at];
+  row.out_of_line = unfinished.last != 0 && (*rows)[unfinished.last].sequence > row.sequence;
+  if (!row.out_of_line) {
+    unfinished.push(*rows, at);
+    if (first_waiting == 0) first_waiting = at;
+  }
   if (!taken) ++waiting;
-  if (row.order != 0) {
-    auto [at, first] = chains.try_emplace(row.order, Chain{&row, &row});
+  if (order != 0) {
+    auto [known, first] = chains.try_emplace(order, 0);
+    if (first) {
+      known->second = rows->chains.take();
+      rows->chains[known->second] = {order, at, {}};
+    }
+    row.chain = known->second;
     if (!first) {
-      Chain& chain = at->second;
-      if (chain.tail == chain.head && chain.head->handed_out) held_back.insert(&row);
-      chain.tail->next = &row;
-      row.previous = chain.tail;
-      chain.tail = &row;
+      rows->chains[row.chain].held_back.push(*rows, at);
       return;
     }
   }
-  if (!taken) enqueue(row);
+  if (!taken) enqueue(at);
 }
 
-void MemoryLane::wait_again(MemoryRow& row) {
+void MemoryLane::wait_again(MemoryPlace at) {
   ++waiting;
-  if (row.order != 0 && row.next != nullptr) held_back.erase(row.next);
-  enqueue(row);
+  const MemoryRow& row = (*rows)[at];
+  if (!row.out_of_line && (first_waiting == 0 || row.sequence < (*rows)[first_waiting].sequence)) first_waiting = at;
+  enqueue(at);
 }
 
-MemoryRow* MemoryLane::next(TimePoint now) {
-  MemoryRow* best = fresh_first;
-  if (!ready.empty() && (best == nullptr || (*ready.begin())->sequence < best->sequence)) best = *ready.begin();
-  if (!later.empty() && later.begin()->due <= now && (best == nullptr || later.begin()->sequence < best->sequence)) {
-    best = later.begin()->row;
+MemoryPlace MemoryLane::next(TimePoint now) {
+  MemoryPlace best = fresh.first;
+  const auto is_older = [&](MemoryPlace at) { return best == 0 || (*rows)[at].sequence < (*rows)[best].sequence; };
+  if (!ready.empty() && is_older(ready.front().place)) best = ready.front().place;
+  if (!later.empty() && later.front().number <= MemoryIndex::number_of(now) && is_older(later.front().place)) {
+    best = later.front().place;
   }
-  if (best == nullptr) return nullptr;
-  dequeue(*best);
-  if (best->order != 0 && best->next != nullptr) held_back.insert(best->next);
+  if (best == 0) return 0;
+  dequeue(best);
   --waiting;
   return best;
 }
 
 bool MemoryLane::has_due(TimePoint now) const {
-  return fresh_first != nullptr || !ready.empty() || (!later.empty() && later.begin()->due <= now);
+  return fresh.first != 0 || !ready.empty() || (!later.empty() && later.front().number <= MemoryIndex::number_of(now));
 }
 
 std::optional<TimePoint> MemoryLane::next_due(TimePoint now) const {
-  if (later.empty()) return std::nullopt;
-  const auto at = later.upper_bound({now, ~std::uint64_t{0}});
-  return at == later.end() ? std::nullopt : std::optional<TimePoint>{at->due};
+  if (later.empty() || now == TimePoint::max()) return std::nullopt;
+  const auto next = later.at_or_after(MemoryIndex::number_of(now) + 1);
+  if (!next) return std::nullopt;
+  return TimePoint{TimePoint::duration{next->number}};
 }
 
-void MemoryLane::leave(MemoryRow& row) {
-  if (row.order == 0) return;
-  const auto at = chains.find(row.order);
-  MemoryRow* successor = row.next;
-  row.next = nullptr;
-  if (successor == nullptr) {
-    chains.erase(at);
+void MemoryLane::leave(MemoryPlace at) {
+  unlist(at);
+  MemoryRow& row = (*rows)[at];
+  if (row.chain == 0) return;
+  MemoryChain& chain = rows->chains[row.chain];
+  if (const MemoryPlace successor = chain.held_back.first; successor != 0) {
+    chain.held_back.unlink(*rows, successor);
+    chain.head = successor;
+    enqueue(successor);
   } else {
-    held_back.erase(successor);
-    successor->previous = nullptr;
-    at->second.head = successor;
-    enqueue(*successor);
+    chains.erase(chain.order);
+    rows->chains.put(row.chain);
   }
+  row.chain = 0;
 }
 
-MemoryRow* MemoryLane::oldest() const {
-  MemoryRow* found = fresh_first;
-  for (const MemoryBySequence* set : {&ready, &timed, &held_back}) {
-    if (!set->empty() && (found == nullptr || (*set->begin())->sequence < found->sequence)) found = *set->begin();
-  }
-  return found;
+MemoryPlace MemoryLane::oldest() {
+  while (first_waiting != 0 && (*rows)[first_waiting].handed_out) first_waiting = (*rows)[first_waiting].in_lane.newer;
+  if (out_of_line.empty()) return first_waiting;
+  const MemoryPlace other = out_of_line.front().place;
+  return first_waiting == 0 || (*rows)[other].sequence < (*rows)[first_waiting].sequence ? other : first_waiting;
 }
 
-void MemoryLane::remove(MemoryRow& row) {
+void MemoryLane::remove(MemoryPlace at) {
   --waiting;
-  const auto at = row.order == 0 ? chains.end() : chains.find(row.order);
-  if (at == chains.end() || at->second.head == &row) {
-    dequeue(row);
-    leave(row);
+  MemoryRow& row = (*rows)[at];
+  if (row.chain == 0 || rows->chains[row.chain].head == at) {
+    dequeue(at);
+    leave(at);
     return;
   }
-  if (held_back.erase(&row) != 0 && row.next != nullptr) held_back.insert(row.next);
-  row.previous->next = row.next;
-  (row.next == nullptr ? at->second.tail : row.next->previous) = row.previous;
-  row.next = row.previous = nullptr;
+  rows->chains[row.chain].held_back.unlink(*rows, at);
+  row.chain = 0;
+  unlist(at);
 }
 
-void MemoryLane::enqueue(MemoryRow& row) {
+void MemoryLane::enqueue(MemoryPlace at) {
+  MemoryRow& row = (*rows)[at];
+  if (row.out_of_line) out_of_line.insert({MemoryIndex::number_of(row.sequence), at});
   if (row.due != MemoryRow::at_once) {
-    later.insert({row.due, row.sequence, &row});
-    timed.insert(&row);
-  } else if (row.order == 0 && (fresh_last == nullptr || fresh_last->sequence < row.sequence)) {
-    (fresh_last == nullptr ? fresh_first : fresh_last->next) = &row;
-    row.previous = fresh_last;
-    fresh_last = &row;
+    later.insert({MemoryIndex::number_of(row.due), at}, rows);
+  } else if (fresh.last == 0 || (*rows)[fresh.last].sequence < row.sequence) {
+    fresh.push(*rows, at);
   } else {
-    // A chain's head keeps its link for the chain, so it cannot stand in the list.
-    ready.insert(&row);
+    row.in_ready = true;
+    ready.insert({MemoryIndex::number_of(row.sequence), at});
   }
 }
 
-void MemoryLane::dequeue(MemoryRow& row) {
+void MemoryLane::dequeue(MemoryPlace at) {
+  MemoryRow& row = (*rows)[at];
+  if (row.out_of_line) out_of_line.erase({MemoryIndex::number_of(row.sequence), at});
   if (row.due != MemoryRow::at_once) {
-    later.erase({row.due, row.sequence, &row});
-    timed.erase(&row);
-  } else if (ready.empty() || ready.erase(&row) == 0) {
-    (row.previous == nullptr ? fresh_first : row.previous->next) = row.next;
-    (row.next == nullptr ? fresh_last : row.next->previous) = row.previous;
-    row.next = row.previous = nullptr;
+    later.erase({MemoryIndex::number_of(row.due), at}, rows);
+  } else if (row.in_ready) {
+    row.in_ready = false;
+    ready.erase({MemoryIndex::number_of(row.sequence), at});
+  } else {
+    fresh.unlink(*rows, at);
   }
+}
+
+void MemoryLane::unlist(MemoryPlace at) {
+  MemoryRow& row = (*rows)[at];
+  if (!row.out_of_line) {
+    if (first_waiting == at) first_waiting = row.in_lane.newer;
+    unfinished.unlink(*rows, at);
+  }
+  row.out_of_line = false;
 }
 
 }  // namespace flyhook::detail

@@ -68,8 +68,10 @@ bool MemoryLedger::make_room(std::size_t deliveries, std::size_t bytes) {
 
 MemoryEvent& MemoryLedger::add_event(std::shared_ptr<const Message> message, MemoryIds::value_type& known,
                                      std::size_t bytes, std::size_t count) {
-  MemoryEvent& event = events_.take();
+  const MemoryPlace place = events_.take();
+  MemoryEvent& event = events_[place];
   event = {};
+  event.place = place;
   event.message = std::move(message);
   event.known = &known;
   event.older_of_id = known.second.newest;
@@ -94,10 +96,11 @@ bool MemoryLedger::has_row_in(const MemoryEvent& event, const MemoryLane& lane, 
     budget -= std::min<std::size_t>(budget, kin->count);
     if (kin->group != event.group) continue;
     for (std::uint64_t sequence = kin->first; sequence < kin->first + kin->count; ++sequence) {
-      const MemoryRow* row = find(sequence);
-      if (row != nullptr && row->lane == &lane) return true;
+      const MemoryPlace row = find(sequence);
+      if (row != 0 && rows_[row].lane == lane.place) return true;
     }
-    if (std::find(kin->past_lanes.begin(), kin->past_lanes.end(), lane.number) != kin->past_lanes.end()) return true;
+    if (kin->past_lanes == nullptr) continue;
+    if (std::find(kin->past_lanes->begin(), kin->past_lanes->end(), lane.number) != kin->past_lanes->end()) return true;
   }
   return false;
 }
@@ -112,169 +115,110 @@ bool MemoryLedger::is_first_of_group(const MemoryEvent& event) {
 void MemoryLedger::erase(MemoryEvent& event) {
   drop_body(event);
   for (std::uint64_t sequence = event.first; sequence < event.first + event.count; ++sequence) {
-    MemoryRow* row = find(sequence);
-    if (row == nullptr) continue;
-    const auto size = row->log.size();
-    MemoryLog::drop_response_bodies(row->log);
-    bytes_ -= size - row->log.size();
-    if (is_final(row->status)) finished_bytes_ -= size - row->log.size();
+    const MemoryPlace at = find(sequence);
+    if (at == 0) continue;
+    MemoryRow& row = rows_[at];
+    const auto size = row.log.size();
+    row.log.drop_response_bodies();
+    bytes_ -= size - row.log.size();
+    if (is_final(row.status)) finished_bytes_ -= size - row.log.size();
   }
 }
 
-MemoryRow& MemoryLedger::add_row(MemoryEvent& event, MemoryLane& lane, const NewDelivery& wanted) {
-  const std::uint64_t sequence = next_sequence_;
-  if (newest_page_ == nullptr || newest_page_->first != sequence / page_size) {
-    newest_page_ = &*pages_.try_emplace(pages_.end(), sequence / page_size);
-  }
-  MemoryRow& row = rows_.take();
-  row.sequence = sequence;
-  row.order = wanted.order;
+MemoryPlace MemoryLedger::add_row(MemoryEvent& event, MemoryLane& lane, const NewDelivery& wanted) {
+  const MemoryPlace at = rows_.take();
+  pages_.add(next_sequence_, at);
+  MemoryRow& row = rows_[at];
+  row = MemoryRow{};
+  row.sequence = next_sequence_++;
   row.due = wanted.due.value_or(MemoryRow::at_once);
-  row.lane = &lane;
-  row.event = &event;
-  row.attempts = row.steps = row.deferrals = 0;
-  row.status = DeliveryStatus::pending;
-  newest_page_->second.rows[sequence % page_size] = &row;
-  ++newest_page_->second.used;
-  MemoryEndpoint& endpoint = *lane.endpoint;
-  row.older = endpoint.newest;
-  (endpoint.newest == nullptr ? endpoint.oldest : endpoint.newest->newer) = &row;
-  endpoint.newest = &row;
-  ++lane.rows;
+  row.lane = lane.place;
+  row.event = event.place;
+  lane.endpoint->rows.push(rows_, at);
+  ++lane.existing;
   ++pending_;
-  ++next_sequence_;
-  return row;
+  return at;
 }
 
-MemoryRow* MemoryLedger::find(std::uint64_t sequence) {
-  if (newest_page_ != nullptr && newest_page_->first == sequence / page_size) {
-    return newest_page_->second.rows[sequence % page_size];
+MemoryPlace MemoryLedger::before(const MemoryEndpoint& endpoint, std::uint64_t sequence) {
+  const MemoryPlace exact = find(sequence);
+  if (exact != 0 && lane_of(rows_[exact]).endpoint == &endpoint) return rows_[exact].in_endpoint.older;
+  MemoryPlace high = endpoint.rows.last;
+  MemoryPlace low = endpoint.rows.first;
+  while (high != 0 && rows_[high].sequence >= sequence && rows_[low].sequence < sequence) {
+    high = rows_[high].in_endpoint.older;
+    low = rows_[low].in_endpoint.newer;
   }
-  const auto page = pages_.find(sequence / page_size);
-  return page == pages_.end() ? nullptr : page->second.rows[sequence % page_size];
+  return high == 0 || rows_[high].sequence < sequence ? high : rows_[low].in_endpoint.older;
 }
 
-MemoryRow* MemoryLedger::before(std::uint64_t sequence) {
-  auto page = pages_.lower_bound(sequence / page_size);
-  std::uint64_t end = sequence % page_size;
-  if (page == pages_.end() || page->first != sequence / page_size) end = 0;
-  for (;;) {
-    while (end > 0) {
-      if (MemoryRow* row = page->second.rows[--end]) return row;
-    }
-    if (page == pages_.begin()) return nullptr;
-    --page;
-    end = page_size;
-  }
+MemoryPlace MemoryLedger::after(const MemoryEndpoint& endpoint, std::uint64_t sequence) {
+  if (sequence == 0) return endpoint.rows.first;
+  const MemoryPlace exact = find(sequence);
+  return exact != 0 && lane_of(rows_[exact]).endpoint == &endpoint ? rows_[exact].in_endpoint.newer : after(sequence);
 }
 
-MemoryRow* MemoryLedger::before(const MemoryEndpoint& endpoint, std::uint64_t sequence) {
-  const MemoryRow* exact = find(sequence);
-  if (exact != nullptr && exact->lane->endpoint == &endpoint) return exact->older;
-  MemoryRow* high = endpoint.newest;
-  MemoryRow* low = endpoint.oldest;
-  while (high != nullptr && high->sequence >= sequence && low->sequence < sequence) {
-    high = high->older;
-    low = low->newer;
-  }
-  return high == nullptr || high->sequence < sequence ? high : low->older;
+void MemoryLedger::prefetch(std::span<const MemoryPlace> rows) const {
+  for (const MemoryPlace at : rows) memory_prefetch(&events_[rows_[at].event]);
+  for (const MemoryPlace at : rows) memory_prefetch(events_[rows_[at].event].message.get());
 }
 
-MemoryRow* MemoryLedger::after(std::uint64_t sequence) {
-  std::uint64_t at = (sequence + 1) % page_size;
-  auto page = pages_.lower_bound((sequence + 1) / page_size);
-  if (page != pages_.end() && page->first != (sequence + 1) / page_size) at = 0;
-  for (; page != pages_.end(); ++page, at = 0) {
-    for (; at < page_size; ++at) {
-      if (MemoryRow* row = page->second.rows[at]) return row;
-    }
-  }
-  return nullptr;
+void MemoryLedger::hand_out(MemoryPlace at) {
+  rows_[at].handed_out = true;
+  handed_out_.push(rows_, at);
 }
 
-MemoryRow* MemoryLedger::after(const MemoryEndpoint& endpoint, std::uint64_t sequence) {
-  if (sequence == 0) return endpoint.oldest;
-  const MemoryRow* exact = find(sequence);
-  return exact != nullptr && exact->lane->endpoint == &endpoint ? exact->newer : after(sequence);
-}
-
-void MemoryLedger::hand_out(MemoryRow& row) {
-  row.handed_out = true;
-  row.previous = nullptr;
-  row.handed_next = handed_out_;
-  if (handed_out_ != nullptr) handed_out_->previous = &row;
-  handed_out_ = &row;
-}
-
-void MemoryLedger::take_back(MemoryRow& row) {
-  row.handed_out = false;
-  (row.previous == nullptr ? handed_out_ : row.previous->handed_next) = row.handed_next;
-  if (row.handed_next != nullptr) row.handed_next->previous = row.previous;
-  row.previous = row.handed_next = nullptr;
+void MemoryLedger::take_back(MemoryPlace at) {
+  rows_[at].handed_out = false;
+  handed_out_.unlink(rows_, at);
 }
 
 void MemoryLedger::add_attempt(MemoryRow& row, const Attempt& attempt) {
   const auto size = row.log.size();
-  if (row.event->has_body) {
-    MemoryLog::add(row.log, attempt);
-  } else {  // erased
-    Attempt rest = attempt;
-    rest.response_body.clear();
-    MemoryLog::add(row.log, rest);
-  }
-  ++row.attempts;
+  row.log.add(attempt, event_of(row).has_body);  // without: it was erased
   bytes_ += row.log.size() - size;
 }
 
-void MemoryLedger::end(MemoryRow& row, DeliveryStatus status, std::string_view reason) {
+void MemoryLedger::end(MemoryPlace at, DeliveryStatus status, std::string_view reason) {
+  MemoryRow& row = rows_[at];
   const auto size = row.log.size();
-  MemoryLog::add_reason(row.log, reason);
+  row.log.add_reason(reason);
   bytes_ += row.log.size() - size;
   finished_bytes_ += row.log.size();
   row.status = status;
   row.due = now_;
-  row.order = ++finish_number_;
-  row.next = nullptr;
-  MemoryList<MemoryRow>& list = finished_list(status);
-  row.previous = list.last;
-  (list.last == nullptr ? list.first : list.last->next) = &row;
-  list.last = &row;
+  row.finished = ++finish_number_;
+  finished_queue(status).push(rows_, at);
   ++finished_;
   --pending_;
-  MemoryEvent& event = *row.event;
+  MemoryEvent& event = event_of(row);
   if (--event.open > 0) return;
   finished_bytes_ += event.bytes;
   if (!event.has_body) return;
   event.body_after = nullptr;
-  event.body_before = bodies_.last;
-  (bodies_.last == nullptr ? bodies_.first : bodies_.last->body_after) = &event;
-  bodies_.last = &event;
+  event.body_before = last_body_;
+  (last_body_ == nullptr ? first_body_ : last_body_->body_after) = &event;
+  last_body_ = &event;
 }
 
-bool MemoryLedger::reopen(MemoryRow& row) {
-  MemoryEvent& event = *row.event;
+bool MemoryLedger::reopen(MemoryPlace at) {
+  MemoryRow& row = rows_[at];
+  MemoryEvent& event = event_of(row);
   const std::size_t bytes = row.log.size() + (event.open == 0 ? event.bytes : 0);
   if (pending_ > 0 && (pending_ >= max_pending_ || bytes_ - finished_bytes_ + bytes > max_bytes_)) return false;
-  unlist(row);
+  finished_queue(row.status).unlink(rows_, at);
+  --finished_;
   finished_bytes_ -= bytes;
   ++pending_;
   if (event.open++ == 0) unlist_body(event);
   const auto size = row.log.size();
-  MemoryLog::drop_reason(row.log);
+  row.log.drop_reason();
   bytes_ -= size - row.log.size();
   row.status = DeliveryStatus::pending;
   row.due = MemoryRow::at_once;
-  row.order = 0;
+  row.in_lane = {};
   row.steps = row.deferrals = 0;
   return true;
-}
-
-void MemoryLedger::unlist(MemoryRow& row) {
-  MemoryList<MemoryRow>& list = finished_list(row.status);
-  (row.previous == nullptr ? list.first : row.previous->next) = row.next;
-  (row.next == nullptr ? list.last : row.next->previous) = row.previous;
-  row.next = row.previous = nullptr;
-  --finished_;
 }
 
 void MemoryLedger::prune() {
@@ -290,14 +234,16 @@ void MemoryLedger::prune() {
   }
 }
 
-bool MemoryLedger::outlived(const MemoryRow* row, std::chrono::hours keep) const {
+bool MemoryLedger::outlived(MemoryPlace at, std::chrono::hours keep) const {
+  if (at == 0) return false;
+  const TimePoint due = rows_[at].due;
   // In hours, since `keep` may be more than a TimePoint holds.
-  return row != nullptr && row->due <= now_ && std::chrono::duration_cast<std::chrono::hours>(now_ - row->due) >= keep;
+  return due <= now_ && std::chrono::duration_cast<std::chrono::hours>(now_ - due) >= keep;
 }
 
 bool MemoryLedger::shrink() {
-  if (bodies_.first == nullptr) return drop_oldest();
-  drop_body(*bodies_.first);
+  if (first_body_ == nullptr) return drop_oldest();
+  drop_body(*first_body_);
   return true;
 }
 
@@ -320,39 +266,29 @@ void MemoryLedger::drop_body(MemoryEvent& event) {
 }
 
 bool MemoryLedger::drop_oldest() {
-  if (delivered_.first == nullptr && dead_.first == nullptr) return false;
+  if (delivered_.first == 0 && dead_.first == 0) return false;
   const bool delivered =
-      dead_.first == nullptr || (delivered_.first != nullptr && delivered_.first->order < dead_.first->order);
+      dead_.first == 0 || (delivered_.first != 0 && rows_[delivered_.first].finished < rows_[dead_.first].finished);
   drop_first(delivered ? delivered_ : dead_);
   return true;
 }
 
-void MemoryLedger::drop_first(MemoryList<MemoryRow>& list) {
-  MemoryRow& row = *list.first;
-  unlist(row);
+void MemoryLedger::drop_first(MemoryQueue& queue) {
+  const MemoryPlace at = queue.first;
+  MemoryRow& row = rows_[at];
+  queue.unlink(rows_, at);
+  --finished_;
   bytes_ -= row.log.size();
   finished_bytes_ -= row.log.size();
-  MemoryLane& lane = *row.lane;
-  (row.newer == nullptr ? lane.endpoint->newest : row.newer->older) = row.older;
-  (row.older == nullptr ? lane.endpoint->oldest : row.older->newer) = row.newer;
-  const auto page = pages_.find(row.sequence / page_size);
-  page->second.rows[row.sequence % page_size] = nullptr;
-  if (--page->second.used == 0) {
-    if (newest_page_ == &*page) newest_page_ = nullptr;
-    pages_.erase(page);
-  }
-  if (--lane.rows == 0 && (lane.removed || is_direct(lane.number))) emptied_.push_back(&lane);
-  MemoryEvent& event = *row.event;
-  if (event.count > 1 || event.has_kin) event.past_lanes.push_back(lane.number);
+  MemoryLane& lane = lane_of(row);
+  lane.endpoint->rows.unlink(rows_, at);
+  pages_.remove(row.sequence);
+  if (--lane.existing == 0 && (lane.removed || is_direct(lane.number))) emptied_.push_back(&lane);
+  MemoryEvent& event = event_of(row);
+  if (event.count > 1 || event.has_kin) past_lanes_of(event).push_back(lane.number);
   if (--event.exist == 0) drop_event(event);
-  row.older = row.newer = nullptr;
-  // A small buffer serves the next row; one that held long answers would be kept for nothing.
-  if (row.log.capacity() > 256) {
-    std::string{}.swap(row.log);
-  } else {
-    row.log.clear();
-  }
-  rows_.put(row);
+  row.log = {};
+  rows_.put(at);
 }
 
 void MemoryLedger::drop_event(MemoryEvent& event) {
@@ -365,18 +301,42 @@ void MemoryLedger::drop_event(MemoryEvent& event) {
   if (event.has_kin) {
     MemoryEvent* kin = event.known->second.newest;
     while (kin != nullptr && kin->group != event.group) kin = kin->older_of_id;
-    if (kin != nullptr) kin->past_lanes.insert(kin->past_lanes.end(), event.past_lanes.begin(), event.past_lanes.end());
+    if (kin != nullptr && event.past_lanes != nullptr) {
+      auto& past = past_lanes_of(*kin);
+      past.insert(past.end(), event.past_lanes->begin(), event.past_lanes->end());
+    }
   }
-  std::vector<std::uint64_t>{}.swap(event.past_lanes);
+  event.past_lanes.reset();
   forget_if_unused(*event.known);
   event.message.reset();
-  events_.put(event);
+  events_.put(event.place);
 }
 
 void MemoryLedger::unlist_body(MemoryEvent& event) {
-  (event.body_before == nullptr ? bodies_.first : event.body_before->body_after) = event.body_after;
-  (event.body_after == nullptr ? bodies_.last : event.body_after->body_before) = event.body_before;
+  (event.body_before == nullptr ? first_body_ : event.body_before->body_after) = event.body_after;
+  (event.body_after == nullptr ? last_body_ : event.body_after->body_before) = event.body_before;
   event.body_before = event.body_after = nullptr;
+}
+
+std::vector<std::uint64_t>& MemoryLedger::past_lanes_of(MemoryEvent& event) {
+  if (event.past_lanes == nullptr) event.past_lanes = std::make_unique<std::vector<std::uint64_t>>();
+  return *event.past_lanes;
+}
+
+MemoryLane& MemoryLedger::add_lane(std::uint64_t number, MemoryEndpoint& endpoint) {
+  const MemoryPlace place = lanes_.take();
+  MemoryLane& lane = lanes_[place];
+  lane.rows = &rows_;
+  lane.endpoint = &endpoint;
+  lane.number = number;
+  lane.place = place;
+  return lane;
+}
+
+void MemoryLedger::drop_lane(MemoryLane& lane) {
+  const MemoryPlace place = lane.place;
+  lane = {};
+  lanes_.put(place);
 }
 
 void MemoryLedger::forget_newest() {

@@ -5,21 +5,41 @@
 #include <flyhook/detail/store/memory_log.hpp>
 
 #include <chrono>
-#include <cstdint>
 #include <cstring>
+#include <new>
+#include <utility>
 
 namespace flyhook::detail {
 
-template <class T>
-void MemoryLog::put(std::string& log, T value) {
-  char bytes[sizeof(T)];
-  std::memcpy(bytes, &value, sizeof(T));
-  log.append(bytes, sizeof(T));
+MemoryLog::Head MemoryLog::head() const {
+  Head head;
+  if (bytes_ != nullptr) std::memcpy(&head, bytes_.get(), sizeof(Head));
+  return head;
 }
 
-void MemoryLog::put_text(std::string& log, std::string_view text) {
-  put(log, static_cast<std::uint32_t>(text.size()));
-  log.append(text);
+char* MemoryLog::grow(std::size_t bytes, std::uint32_t attempts) {
+  Head head = this->head();
+  const std::size_t before = head.size;
+  void* grown = std::realloc(bytes_.get(), sizeof(Head) + before + bytes);
+  if (grown == nullptr) throw std::bad_alloc{};
+  static_cast<void>(bytes_.release());
+  bytes_.reset(static_cast<char*>(grown));
+  head.size += static_cast<std::uint32_t>(bytes);
+  head.attempts += attempts;
+  std::memcpy(bytes_.get(), &head, sizeof(Head));
+  return bytes_.get() + sizeof(Head) + before;
+}
+
+template <class T>
+void MemoryLog::put(char*& at, T value) {
+  std::memcpy(at, &value, sizeof(T));
+  at += sizeof(T);
+}
+
+void MemoryLog::put_text(char*& at, std::string_view text) {
+  put(at, static_cast<std::uint32_t>(text.size()));
+  if (!text.empty()) std::memcpy(at, text.data(), text.size());
+  at += text.size();
 }
 
 template <class T>
@@ -37,42 +57,55 @@ std::string MemoryLog::get_text(std::string_view& rest) {
   return text;
 }
 
-void MemoryLog::add(std::string& log, const Attempt& attempt) {
-  log.push_back(attempt_tag);
-  put(log, attempt.at.time_since_epoch().count());
-  put(log, attempt.duration.count());
-  put(log, attempt.status);
-  put(log, attempt.trigger);
-  put_text(log, attempt.error);
-  put_text(log, attempt.response_body);
-  put_text(log, attempt.url);
+void MemoryLog::add(const Attempt& attempt, bool with_response_body) {
+  const std::string_view body = with_response_body ? std::string_view{attempt.response_body} : std::string_view{};
+  const std::size_t fixed = sizeof(attempt_tag) + sizeof(TimePoint::rep) + sizeof(std::chrono::microseconds::rep) +
+                            sizeof(attempt.status) + sizeof(attempt.trigger) + 3 * sizeof(std::uint32_t);
+  char* at = grow(fixed + attempt.error.size() + body.size() + attempt.url.size(), 1);
+  put(at, attempt_tag);
+  put(at, attempt.at.time_since_epoch().count());
+  put(at, attempt.duration.count());
+  put(at, attempt.status);
+  put(at, attempt.trigger);
+  put_text(at, attempt.error);
+  put_text(at, body);
+  put_text(at, attempt.url);
 }
 
-void MemoryLog::add_reason(std::string& log, std::string_view reason) {
+void MemoryLog::add_reason(std::string_view reason) {
   if (reason.empty()) return;
-  log.push_back(reason_tag);
-  put_text(log, reason);
+  char* at = grow(sizeof(reason_tag) + sizeof(std::uint32_t) + reason.size(), 0);
+  put(at, reason_tag);
+  put_text(at, reason);
 }
 
-void MemoryLog::drop_reason(std::string& log) {
+void MemoryLog::drop_reason() {
   DeliveryRecord record;
-  read(log, record);
-  log.clear();
-  for (const Attempt& attempt : record.attempts) add(log, attempt);
+  read(record);
+  if (record.reason.empty()) return;
+  record.reason.clear();
+  replace(record);
 }
 
-void MemoryLog::drop_response_bodies(std::string& log) {
+void MemoryLog::drop_response_bodies() {
   DeliveryRecord record;
-  read(log, record);
-  log.clear();
-  for (Attempt& attempt : record.attempts) {
-    attempt.response_body.clear();
-    add(log, attempt);
-  }
-  add_reason(log, record.reason);
+  read(record);
+  for (Attempt& attempt : record.attempts) attempt.response_body.clear();
+  replace(record);
 }
 
-void MemoryLog::read(std::string_view log, DeliveryRecord& into) {
+void MemoryLog::replace(const DeliveryRecord& record) {
+  MemoryLog log;
+  for (const Attempt& attempt : record.attempts) log.add(attempt, true);
+  log.add_reason(record.reason);
+  *this = std::move(log);
+}
+
+void MemoryLog::read(DeliveryRecord& into) const {
+  const Head known = head();
+  if (known.size == 0) return;
+  std::string_view log{bytes_.get() + sizeof(Head), known.size};
+  into.attempts.reserve(known.attempts);
   while (!log.empty()) {
     const char tag = log.front();
     log.remove_prefix(1);

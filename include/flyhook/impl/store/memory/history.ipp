@@ -45,9 +45,9 @@ std::shared_ptr<const Message> MemoryStore::event(const EventId& id) {
 
 Reopened MemoryStore::reopen(std::uint64_t sequence) {
   const std::lock_guard lock{state_->mutex};
-  detail::MemoryRow* row = state_->ledger.find(sequence);
-  if (row == nullptr) return {ReopenStatus::not_found, 0};
-  return {state_->reopen(*row), row->lane->number};
+  const detail::MemoryPlace row = state_->ledger.find(sequence);
+  if (row == 0) return {ReopenStatus::not_found, 0};
+  return {state_->reopen(row), state_->ledger.lane_of(state_->ledger.row(row)).number};
 }
 
 Recovered MemoryStore::recover(const RecoverQuery& query) {
@@ -59,16 +59,18 @@ Recovered MemoryStore::recover(const RecoverQuery& query) {
   const detail::MemoryLane* lane = state_->find_lane(query.lane);
   if (lane == nullptr || lane->removed) return answer;
   for (std::size_t budget = rows_per_call;; --budget) {
-    detail::MemoryRow* row = state_->ledger.after(*lane->endpoint, answer.after);
-    answer.more = row != nullptr && (budget == 0 || answer.count == limit);
-    if (row == nullptr || answer.more) return answer;
-    if (row->lane == lane && row->status == DeliveryStatus::dead && row->event->has_body &&
-        State::created_within(*row->event, query.since, query.until)) {
-      answer.full = !query.dry_run && state_->reopen(*row) == ReopenStatus::full;
+    const detail::MemoryPlace at = state_->ledger.after(*lane->endpoint, answer.after);
+    answer.more = at != 0 && (budget == 0 || answer.count == limit);
+    if (at == 0 || answer.more) return answer;
+    const detail::MemoryRow& row = state_->ledger.row(at);
+    const detail::MemoryEvent& event = state_->ledger.event_of(row);
+    if (row.lane == lane->place && row.status == DeliveryStatus::dead && event.has_body &&
+        State::created_within(event, query.since, query.until)) {
+      answer.full = !query.dry_run && state_->reopen(at) == ReopenStatus::full;
       if (answer.full) return answer;
       ++answer.count;
     }
-    answer.after = row->sequence;
+    answer.after = row.sequence;
   }
 }
 
@@ -81,13 +83,14 @@ Missed MemoryStore::missed(const MissedQuery& query) {
   const detail::MemoryLane* lane = state_->find_lane(query.lane);
   if (lane == nullptr || lane->removed) return answer;
   for (;;) {
-    const detail::MemoryRow* row = state_->ledger.after(answer.after);
-    answer.more = row != nullptr && (budget == 0 || answer.events.size() == limit);
-    if (row == nullptr || answer.more) return answer;
+    const detail::MemoryPlace row = state_->ledger.after(answer.after);
+    answer.more = row != 0 && (budget == 0 || answer.events.size() == limit);
+    if (row == 0 || answer.more) return answer;
     --budget;
-    const detail::MemoryEvent& event = *row->event;
-    if (event.has_body && event.message->recipient == nullptr && event.message->tenant == query.tenant && State::created_within(event, query.since, query.until) &&
-        detail::MemoryLedger::is_first_of_group(event) && !state_->ledger.has_row_in(event, *lane, budget)) {
+    const detail::MemoryEvent& event = state_->ledger.event_of(state_->ledger.row(row));
+    if (event.has_body && event.message->recipient == nullptr && event.message->tenant == query.tenant &&
+        State::created_within(event, query.since, query.until) && detail::MemoryLedger::is_first_of_group(event) &&
+        !state_->ledger.has_row_in(event, *lane, budget)) {
       answer.events.push_back({event.first, event.message});
     }
     answer.after = event.first + event.count - 1;
@@ -97,8 +100,10 @@ Missed MemoryStore::missed(const MissedQuery& query) {
 std::optional<AppendedDelivery> MemoryStore::add(std::uint64_t position, const NewDelivery& delivery) {
   const std::lock_guard lock{state_->mutex};
   const auto find = [&]() -> detail::MemoryEvent* {
-    const detail::MemoryRow* row = position == 0 ? nullptr : state_->ledger.after(position - 1);
-    return row != nullptr && row->event->first == position ? row->event : nullptr;
+    const detail::MemoryPlace row = position == 0 ? 0 : state_->ledger.after(position - 1);
+    if (row == 0) return nullptr;
+    detail::MemoryEvent& event = state_->ledger.event_of(state_->ledger.row(row));
+    return event.first == position ? &event : nullptr;
   };
   std::size_t budget = 0;
   const detail::MemoryLane* lane = state_->find_lane(delivery.lane);

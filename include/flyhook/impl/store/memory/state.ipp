@@ -6,6 +6,7 @@
 #include <flyhook/store/memory.hpp>
 
 #include <algorithm>
+#include <array>
 #include <deque>
 #include <map>
 #include <mutex>
@@ -31,7 +32,7 @@ struct MemoryStore::State {
   std::uint64_t epoch = 0;
   detail::MemoryLedger ledger;
   std::unordered_map<SubscriptionId, detail::MemoryEndpoint> endpoints{};
-  std::unordered_map<std::uint64_t, detail::MemoryLane> lanes{};
+  std::unordered_map<std::uint64_t, detail::MemoryLane*> lanes{};
   std::deque<detail::MemoryLane*> removed_lately{};
   std::map<SubscriptionId, SubscriptionRow> subscriptions{};
   std::uint64_t next_lane = 1;
@@ -41,16 +42,13 @@ struct MemoryStore::State {
 
   detail::MemoryLane* find_lane(std::uint64_t number) {
     const auto at = lanes.find(number);
-    return at == lanes.end() ? nullptr : &at->second;
+    return at == lanes.end() ? nullptr : at->second;
   }
 
   detail::MemoryLane& add_lane(std::uint64_t number, const SubscriptionId& id) {
     detail::MemoryEndpoint& endpoint = endpoints[id];
     if (endpoint.lanes++ == 0) endpoint.id = id;
-    detail::MemoryLane& lane = lanes[number];
-    lane.number = number;
-    lane.endpoint = &endpoint;
-    return lane;
+    return *(lanes[number] = &ledger.add_lane(number, endpoint));
   }
 
   /// Without a subscription a lane stays for the sake of its rows, and for a while for appends that are under way.
@@ -66,9 +64,10 @@ struct MemoryStore::State {
   }
 
   void drop_lane_if_unused(detail::MemoryLane& lane) {
-    if ((!lane.removed && !is_direct(lane.number)) || lane.recent || lane.rows > 0) return;
+    if ((!lane.removed && !is_direct(lane.number)) || lane.recent || lane.existing > 0) return;
     detail::MemoryEndpoint& endpoint = *lane.endpoint;
     lanes.erase(lane.number);
+    ledger.drop_lane(lane);
     if (--endpoint.lanes == 0) endpoints.erase(SubscriptionId{endpoint.id});
   }
 
@@ -103,9 +102,9 @@ struct MemoryStore::State {
     for (std::size_t i = 0; i < wanted.size(); ++i) {
       detail::MemoryLane& lane = add(stored, wanted[i], appended[i]);
       if (max_waiting == 0 || appended[i].closed || lane.waiting <= max_waiting) continue;
-      detail::MemoryRow& oldest = *lane.oldest();
+      const detail::MemoryPlace oldest = lane.oldest();
       close(oldest, DeliveryStatus::dead, "overflow");
-      overflowed.push_back(record_of(oldest));
+      overflowed.push_back(record_of(ledger.row(oldest)));
     }
     return AppendStatus::accepted;
   }
@@ -117,83 +116,114 @@ struct MemoryStore::State {
       lane = &add_lane(wanted.lane, has_recipient ? event.message->recipient->tested : SubscriptionId{});
       if (!has_recipient) mark_removed(*lane);
     }
-    detail::MemoryRow& row = ledger.add_row(event, *lane, wanted);
-    appended.sequence = row.sequence;
+    const detail::MemoryPlace at = ledger.add_row(event, *lane, wanted);
+    appended.sequence = ledger.row(at).sequence;
     if (lane->removed) {
       appended.closed = true;
-      ledger.end(row, DeliveryStatus::cancelled, "unsubscribed");
+      ledger.end(at, DeliveryStatus::cancelled, "unsubscribed");
       return *lane;
     }
     // Whether a due time has come is fetch's to say: here is no clock.
     const bool taken =
-        wanted.take && holds(wanted.epoch) && row.due == detail::MemoryRow::at_once && lane->heads(row.order);
-    lane->enter(row, taken);
+        wanted.take && holds(wanted.epoch) && ledger.row(at).due == detail::MemoryRow::at_once && lane->heads(wanted.order);
+    lane->enter(at, wanted.order, taken);
     if (taken) {
-      ledger.hand_out(row);
+      ledger.hand_out(at);
       appended.as = AppendedAs::handed_out;
     }
     return *lane;
   }
 
-  /// A delivery that was handed out and still is; null: it ended, it waits, or it never was.
-  detail::MemoryRow* handed_out(const Claim& claim) {
-    detail::MemoryRow* row = ledger.find(claim.sequence);
-    return row != nullptr && row->handed_out && row->lane->number == claim.lane ? row : nullptr;
+  /// The claim's delivery, found at that place, if it was handed out and still is; 0: it ended, it waits, or it never was.
+  detail::MemoryPlace handed_out(const Claim& claim, detail::MemoryPlace at) {
+    if (at == 0) return 0;
+    const detail::MemoryRow& row = ledger.row(at);
+    return row.handed_out && ledger.lane_of(row).number == claim.lane ? at : 0;
   }
 
-  void give_back(detail::MemoryRow& row) {
-    ledger.take_back(row);
-    wait_again(row);
+  void give_back(detail::MemoryPlace at) {
+    ledger.take_back(at);
+    wait_again(at);
   }
 
   /// A row that was handed out and comes back. Without its payload it has nothing to wait for.
-  void wait_again(detail::MemoryRow& row) {
-    if (row.event->has_body) {
-      row.lane->wait_again(row);
+  void wait_again(detail::MemoryPlace at) {
+    const detail::MemoryRow& row = ledger.row(at);
+    if (ledger.event_of(row).has_body) {
+      ledger.lane_of(row).wait_again(at);
     } else {
-      row.lane->leave(row);
-      ledger.end(row, DeliveryStatus::cancelled, "erased");
+      ledger.lane_of(row).leave(at);
+      ledger.end(at, DeliveryStatus::cancelled, "erased");
     }
   }
 
-  void finish(detail::MemoryRow& row, const Outcome& outcome) {
-    detail::MemoryLane& lane = *row.lane;
-    ledger.take_back(row);
+  /// Has brought what fetch will look at of the first wants; of how many. A row that was waiting for its time, its event
+  /// and its message are three cache misses, and would come one after the other.
+  std::size_t prefetch(std::span<const LaneWant> wants, TimePoint now) {
+    std::array<detail::MemoryPlace, 128> rows{};
+    std::size_t count = 0, done = 0;
+    for (; done < wants.size() && count < rows.size(); ++done) {
+      const detail::MemoryLane* lane = find_lane(wants[done].lane);
+      if (lane == nullptr) continue;
+      for (std::size_t i = 0; i < wants[done].room && count < rows.size(); ++i) {
+        const auto next = lane->later.ahead(i);
+        if (!next || next->number > detail::MemoryIndex::number_of(now)) break;
+        detail::memory_prefetch(&ledger.row(next->place));
+        rows[count++] = next->place;
+      }
+    }
+    ledger.prefetch(std::span{rows}.first(count));
+    return done;
+  }
+
+  /// The rows of the first outcomes, as many as there is room for; 0: there is none. All at once, for the same reason.
+  void find(std::span<const Outcome> outcomes, std::span<detail::MemoryPlace> rows) {
+    const std::size_t count = std::min(outcomes.size(), rows.size());
+    for (std::size_t i = 0; i < count; ++i) rows[i] = ledger.find(outcomes[i].claim.sequence);
+    for (std::size_t i = 0; i < count; ++i) {
+      if (rows[i] != 0) detail::memory_prefetch(&ledger.row(rows[i]));
+    }
+  }
+
+  void finish(detail::MemoryPlace at, const Outcome& outcome) {
+    detail::MemoryRow& row = ledger.row(at);
+    ledger.take_back(at);
     if (outcome.attempt) {
       ledger.see(outcome.attempt->at);
       ledger.add_attempt(row, *outcome.attempt);
     }
     if (is_final(outcome.status)) {
-      lane.leave(row);
-      ledger.end(row, outcome.status, outcome.reason);
+      ledger.lane_of(row).leave(at);
+      ledger.end(at, outcome.status, outcome.reason);
     } else {
       row.due = outcome.next_attempt_at.value_or(detail::MemoryRow::at_once);
-      row.steps = outcome.steps;
-      row.deferrals = outcome.deferrals;
-      wait_again(row);
+      row.steps = static_cast<std::uint16_t>(std::min<std::uint32_t>(outcome.steps, UINT16_MAX));
+      row.deferrals = static_cast<std::uint8_t>(std::min<std::uint32_t>(outcome.deferrals, UINT8_MAX));
+      wait_again(at);
     }
   }
 
   /// Ends a row that waits.
-  void close(detail::MemoryRow& row, DeliveryStatus status, std::string_view reason) {
-    row.lane->remove(row);
-    ledger.end(row, status, reason);
+  void close(detail::MemoryPlace at, DeliveryStatus status, std::string_view reason) {
+    ledger.lane_of(ledger.row(at)).remove(at);
+    ledger.end(at, status, reason);
   }
 
-  void close(detail::MemoryRow& row, const CloseRequest& request, Closed& closed) {
-    close(row, request.status, request.reason);
+  void close(detail::MemoryPlace at, const CloseRequest& request, Closed& closed) {
+    close(at, request.status, request.reason);
+    const detail::MemoryRow& row = ledger.row(at);
     ++closed.count;
-    closed.lanes.push_back(row.lane->number);
+    closed.lanes.push_back(ledger.lane_of(row).number);
     if (request.list) closed.records.push_back(record_of(row));
   }
 
   void close_lane(const CloseRequest& request, Closed& closed) {
     detail::MemoryLane* lane = find_lane(request.lane);
     if (lane == nullptr) return;
-    while (detail::MemoryRow* row = lane->oldest()) {
+    while (const detail::MemoryPlace at = lane->oldest()) {
       closed.more = closed.count == request.limit;
       if (closed.more) return;
-      close(*row, request, closed);
+      close(at, request, closed);
       closed.lanes.resize(1);
     }
   }
@@ -202,24 +232,26 @@ struct MemoryStore::State {
     const detail::MemoryEvent* event = ledger.newest_event(request.event.value);
     for (; event != nullptr; event = event->older_of_id) {
       for (std::uint64_t sequence = event->first; event->open > 0 && sequence < event->first + event->count; ++sequence) {
-        detail::MemoryRow* row = ledger.find(sequence);
-        if (row == nullptr || is_final(row->status) || row->handed_out ||
-            (request.lane != 0 && row->lane->number != request.lane)) {
+        const detail::MemoryPlace at = ledger.find(sequence);
+        if (at == 0) continue;
+        const detail::MemoryRow& row = ledger.row(at);
+        if (is_final(row.status) || row.handed_out || (request.lane != 0 && ledger.lane_of(row).number != request.lane)) {
           continue;
         }
         closed.more = closed.count == request.limit;
         if (closed.more) return;
-        close(*row, request, closed);
+        close(at, request, closed);
       }
     }
   }
 
-  ReopenStatus reopen(detail::MemoryRow& row) {
+  ReopenStatus reopen(detail::MemoryPlace at) {
+    const detail::MemoryRow& row = ledger.row(at);
     if (!is_final(row.status)) return ReopenStatus::not_final;
-    if (row.lane->removed) return ReopenStatus::gone;
-    if (!row.event->has_body) return ReopenStatus::no_payload;
-    if (!ledger.reopen(row)) return ReopenStatus::full;
-    row.lane->enter(row, false);
+    if (ledger.lane_of(row).removed) return ReopenStatus::gone;
+    if (!ledger.event_of(row).has_body) return ReopenStatus::no_payload;
+    if (!ledger.reopen(at)) return ReopenStatus::full;
+    ledger.lane_of(row).enter(at, 0, false);
     return ReopenStatus::done;
   }
 
@@ -228,16 +260,16 @@ struct MemoryStore::State {
     return at >= since && (!until || at < *until);
   }
 
-  static DeliveryRecord record_of(const detail::MemoryRow& row) {
+  DeliveryRecord record_of(const detail::MemoryRow& row) {
+    const Message& message = *ledger.event_of(row).message;
     DeliveryRecord record;
     record.id = {detail::delivery_text(row.sequence)};
-    record.event_id = row.event->message->id;
-    record.subscription_id = row.lane->endpoint->id;
-    record.event_type = row.event->message->type;
+    record.event_id = message.id;
+    record.subscription_id = ledger.lane_of(row).endpoint->id;
+    record.event_type = message.type;
     record.status = row.status;
-    record.created_at = row.event->message->created_at;
-    record.attempts.reserve(row.attempts);
-    detail::MemoryLog::read(row.log, record);
+    record.created_at = message.created_at;
+    row.log.read(record);
     if (!is_final(row.status) && row.due != detail::MemoryRow::at_once) record.next_attempt_at = row.due;
     return record;
   }
@@ -250,23 +282,25 @@ struct MemoryStore::State {
     const detail::MemoryEvent* event = query.event_id ? ledger.newest_event(query.event_id->value) : nullptr;
     if (query.event_id && event == nullptr) return true;
     for (; budget > 0; --budget) {
-      const detail::MemoryRow* row = nullptr;
+      detail::MemoryPlace at = 0;
       if (query.event_id) {
         while (event != nullptr && event->first >= from) event = event->older_of_id;
         if (event == nullptr) return true;
         from = std::min(from, event->first + event->count) - 1;
-        row = ledger.find(from);
+        at = ledger.find(from);
+        if (at == 0) continue;
       } else {
-        row = query.subscription_id ? ledger.before(endpoint->second, from) : ledger.before(from);
-        if (row == nullptr) return true;
-        from = row->sequence;
+        at = query.subscription_id ? ledger.before(endpoint->second, from) : ledger.before(from);
+        if (at == 0) return true;
+        from = ledger.row(at).sequence;
       }
-      if (row == nullptr || (query.subscription_id && row->lane->endpoint != &endpoint->second) ||
-          (query.status && row->status != *query.status) ||
-          (!query.tenant.empty() && row->event->message->tenant != query.tenant)) {
+      const detail::MemoryRow& row = ledger.row(at);
+      if ((query.subscription_id && ledger.lane_of(row).endpoint != &endpoint->second) ||
+          (query.status && row.status != *query.status) ||
+          (!query.tenant.empty() && ledger.event_of(row).message->tenant != query.tenant)) {
         continue;
       }
-      page.push_back(record_of(*row));
+      page.push_back(record_of(row));
       if (page.size() == limit) return true;
     }
     return false;
