@@ -248,7 +248,7 @@ void run(const StoreUnderTest& store, Kind kind) {
     });
   for (std::uint64_t t = 0; t < 2; ++t) threads.emplace_back([&, t] { change(publisher, books, 7 + t); });
   threads.emplace_back([&] {
-    const auto until = std::chrono::steady_clock::now() + 20s;
+    const auto until = std::chrono::steady_clock::now() + 60s;
     while (publisher.stats().delivered < 500 && std::chrono::steady_clock::now() < until) std::this_thread::yield();
     publisher.stop(20ms);
   });
