@@ -25,9 +25,9 @@ namespace {
 
 constexpr double rate = 1'000;  // pings a second, to all healthy endpoints together
 // Seconds after the sick began. The target is of what is published from the 2nd second on.
-constexpr double second_second = 1, end_of_stream = 2.5;
+constexpr double second_second = 1, end_of_stream = 2.2;
 // Requests that hang end after 15 s.
-constexpr double after_timeouts = 15.5, end_of_cold_stream = 17.5;
+constexpr double after_timeouts = 15.5, end_of_cold_stream = 16.5;
 
 /// Endpoints in the order in which they are subscribed.
 struct Case {
@@ -35,6 +35,7 @@ struct Case {
   std::vector<std::string> sick{};  ///< a path each
   std::size_t healthy = 0;
   std::size_t waiting = 0;  ///< deliveries that each sick endpoint is given
+  std::string healthy_path = "/timed";
 };
 
 class Run {
@@ -51,7 +52,7 @@ class Run {
       sick_.push_back(publisher_->subscribe({.url = sink.url(i, of.sick[i]), .events = {"sick"}}));
     for (std::size_t i = 0; i < of.healthy; ++i) {
       types_.push_back("ping.n" + std::to_string(i));
-      publisher_->subscribe({.url = sink.url(of.sick.size() + i, "/timed"), .events = {types_.back()}});
+      publisher_->subscribe({.url = sink.url(of.sick.size() + i, of.healthy_path), .events = {types_.back()}});
     }
   }
 
@@ -90,7 +91,7 @@ class Run {
 };
 
 struct Samples {
-  std::vector<double> first{}, later{}, rates{};  // 99th percentiles of a run each, and rates
+  std::vector<double> first{}, later{};  // 99th percentiles of a run each
 };
 
 void measure(const Sink& sink, const Case& of, bool with_sick, Samples& into) {
@@ -100,8 +101,6 @@ void measure(const Sink& sink, const Case& of, bool with_sick, Samples& into) {
   const auto latencies = run.of_stream(end_of_stream);
   into.first.push_back(quantile(between(latencies, 0, second_second), 0.99));
   into.later.push_back(quantile(between(latencies, second_second, end_of_stream), 0.99));
-  const auto rates = run.of_throughput();
-  into.rates.insert(into.rates.end(), rates.begin(), rates.end());
   if (with_sick) run.check_sick();
 }
 
@@ -117,7 +116,7 @@ double limit_of(double without) {
 }
 
 /// The 99th percentile without the sick.
-double compare(const Sink& sink, const Case& of, int rounds, Target rate_target) {
+double compare(const Sink& sink, const Case& of, int rounds) {
   Samples with, without;
   for (int round = 0; round < rounds; ++round) {
     measure(sink, of, false, without);
@@ -127,12 +126,31 @@ double compare(const Sink& sink, const Case& of, int rounds, Target rate_target)
   figure(of.name + ": publish to request, 99th percentile", median(with.later), "ms", Target::at_most, limit_of(bare));
   figure(of.name + ": the same without them", bare, "ms");
   figure(of.name + ": the same in the first second", median(with.first), "ms");
-  figure(of.name + ": deliveries a second", median(with.rates), "1/s");
-  figure(of.name + ": deliveries a second, with / without", median(with.rates) / median(without.rates), "ratio",
-         rate_target, 0.9);
   remark("of " + std::to_string(rounds) + " runs each: 99th percentile with " + spread(with.later) + ", without " +
-         spread(without.later) + " ms; rate with " + spread(with.rates) + ", without " + spread(without.rates));
+         spread(without.later) + " ms");
   return bare;
+}
+
+/// Once the sick are recognised.
+std::vector<double> rates_of(const Sink& sink, const Case& of, bool with_sick) {
+  Run run{sink, of};
+  run.ask_healthy();
+  if (with_sick) run.begin_sick();
+  run.of_stream(second_second);
+  auto rates = run.of_throughput();
+  if (with_sick) run.check_sick();
+  return rates;
+}
+
+void compare_rates(const Sink& sink, const Case& of, int rounds, Target target) {
+  std::vector<double> with, without;
+  for (int round = 0; round < rounds; ++round) {
+    for (const auto each : rates_of(sink, of, false)) without.push_back(each);
+    for (const auto each : rates_of(sink, of, true)) with.push_back(each);
+  }
+  figure(of.name + ": deliveries a second", median(with), "1/s");
+  figure(of.name + ": deliveries a second, with / without", median(with) / median(without), "ratio", target, 0.9);
+  remark("of " + std::to_string(with.size()) + " each: with " + spread(with) + ", without " + spread(without));
 }
 
 void cold_start(const Sink& sink, const Case& of, double bare) {
@@ -154,13 +172,20 @@ void cold_start(const Sink& sink, const Case& of, double bare) {
 int main() {
   const Sink sink{210};
   remark("targets are of what is published from the 2nd second on; without: nothing is published to the sick");
-  compare(sink, {"8 hang, 8 in flight each", std::vector<std::string>(8, "/hang"), 1, 256}, 3, Target::none);
+  const Case few{"8 hang, 8 in flight each", std::vector<std::string>(8, "/hang"), 1, 256};
+  compare(sink, few, 3);
   Case many{"100 hang, 100 slow", {}, 10, 64};
   for (int i = 0; i < 100; ++i) {
     many.sick.push_back("/hang");
     many.sick.push_back("/slow");
   }
-  const auto bare = compare(sink, many, 3, Target::at_least);
+  const auto bare = compare(sink, many, 3);
+  compare_rates(sink, many, 2, Target::at_least);
+  // On the loopback a few connections are as fast as many. Where an answer takes a while, they are not.
+  auto distant = many;
+  distant.name += ", healthy in 20 ms";
+  distant.healthy_path = "/timed-20ms";
+  compare_rates(sink, distant, 1, Target::none);
   cold_start(sink, many, bare);
   return missed() == 0 ? 0 : 1;
 }

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -74,13 +75,17 @@ struct Connection {
   std::string partial{};
 };
 
-struct SlowAnswer {
+struct LateAnswer {
   std::uint64_t due = 0;
   int connection = 0;
   std::uint64_t id = 0;
 };
 
-constexpr std::uint64_t slowness = 1'000'000'000u;
+/// Answers that are late by the same time, the earliest first.
+struct Late {
+  std::uint64_t by = 0;  ///< nanoseconds
+  std::deque<LateAnswer> answers{};
+};
 
 }  // namespace
 
@@ -112,22 +117,26 @@ void Sink::serve(const std::vector<int>& listeners) {
   };
   for (const int listener : listeners) watch(listener);
   std::unordered_map<int, Connection> connections;
-  std::deque<SlowAnswer> slow;  // the earliest first
+  Late slow{1'000'000'000, {}}, distant{20'000'000, {}};
   std::uint64_t last_id = 0;
   std::array<epoll_event, 256> events{};
   std::array<char, 64 * 1024> buffer{};
   for (;;) {
     int wait = -1;
-    if (!slow.empty()) {
-      const auto at = now();
-      wait = slow.front().due <= at ? 0 : static_cast<int>((slow.front().due - at) / 1'000'000 + 1);
+    for (const Late* late : {&slow, &distant}) {
+      if (late->answers.empty()) continue;
+      const auto at = now(), due = late->answers.front().due;
+      const int left = due <= at ? 0 : static_cast<int>((due - at) / 1'000'000 + 1);
+      wait = wait < 0 ? left : std::min(wait, left);
     }
     const int count = epoll_wait(poll, events.data(), static_cast<int>(events.size()), wait);
-    for (; !slow.empty() && slow.front().due <= now(); slow.pop_front()) {
-      const auto to = connections.find(slow.front().connection);
-      if (to != connections.end() && to->second.id == slow.front().id)
-        send(to->first, answer.data(), answer.size(), MSG_NOSIGNAL);
-    }
+    for (Late* late : {&slow, &distant})
+      for (; !late->answers.empty() && late->answers.front().due <= now(); late->answers.pop_front()) {
+        const auto& answered = late->answers.front();
+        const auto to = connections.find(answered.connection);
+        if (to != connections.end() && to->second.id == answered.id)
+          send(to->first, answer.data(), answer.size(), MSG_NOSIGNAL);
+      }
     for (int i = 0; i < count; ++i) {
       const int fd = events[static_cast<std::size_t>(i)].data.fd;
       const auto known = connections.find(fd);
@@ -151,7 +160,10 @@ void Sink::serve(const std::vector<int>& listeners) {
       text.append(buffer.data(), static_cast<std::size_t>(read));
       while (const auto whole = request_size(text)) {
         const auto at = now();
-        const bool hangs = text.starts_with("POST /hang"), is_slow = text.starts_with("POST /slow");
+        const bool hangs = text.starts_with("POST /hang");
+        Late* const late = text.starts_with("POST /slow")         ? &slow
+                           : text.starts_with("POST /timed-20ms") ? &distant
+                                                                  : nullptr;
         if (text.starts_with("POST /timed")) {
           constexpr std::string_view head = "{\"number\":";
           const auto body = text.find(head);
@@ -164,8 +176,8 @@ void Sink::serve(const std::vector<int>& listeners) {
         text.erase(0, whole);
         shared_->last_arrival.store(at);
         shared_->requests.fetch_add(1);
-        if (is_slow) slow.push_back({at + slowness, fd, known->second.id});
-        if (!hangs && !is_slow) send(fd, answer.data(), answer.size(), MSG_NOSIGNAL);
+        if (late != nullptr) late->answers.push_back({at + late->by, fd, known->second.id});
+        if (!hangs && late == nullptr) send(fd, answer.data(), answer.size(), MSG_NOSIGNAL);
       }
     }
   }

@@ -13,6 +13,7 @@
 //
 //   /hang...    is never answered
 //   /slow...    is answered after a second
+//   /timed-20ms is answered after 20 ms
 //   /timed...   the event begins with {"number":N, and when it arrived is noted under N
 
 namespace benchmark {
