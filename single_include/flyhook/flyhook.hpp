@@ -10781,278 +10781,62 @@ class MemoryStore final : public Store, private History {
 #ifndef FLYHOOK_DETAIL_STORE_MEMORY_LANE_HPP
 #define FLYHOOK_DETAIL_STORE_MEMORY_LANE_HPP
 
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <set>
-#include <string>
-#include <unordered_map>
+#ifndef FLYHOOK_DETAIL_STORE_MEMORY_INDEX_HPP
+#define FLYHOOK_DETAIL_STORE_MEMORY_INDEX_HPP
 
-// MemoryStore's rows and the queue of one lane over them. Plain state under the store's mutex; no step looks at more than
-// the rows that it hands out or ends, however many wait.
-//
-//   fresh   appended, never handed out ──────── a list, by sequence ──┐
-//   ready   due at once, but not in line ────── a set, by sequence ───┼──► next(now): of the three heads that are due the
-//   later   with a due time ─────────────────── a set, by due time ───┘    one with the lowest sequence
-//   chains  order number ► its oldest unfinished row (in one of the three, or handed out) ► the rows held back behind it
-//
-// What may end first, the oldest, is known without looking: `timed` has the rows of `later` by sequence, `held_back` the
-// first row of each chain whose head is handed out; behind a head that waits nothing is older.
-
-namespace flyhook::detail {
-
-struct MemoryEvent;
-struct MemoryLane;
-
-/// A delivery. Its links serve one list after the other, so that a row costs no allocation of its own.
-struct MemoryRow {
-  static constexpr TimePoint at_once = TimePoint::min();
-
-  std::uint64_t sequence = 0;
-  std::uint64_t order = 0;  // NewDelivery::order; once final, the number of its finishing
-  TimePoint due = at_once;  // once final, when it was finished
-  MemoryLane* lane = nullptr;
-  MemoryEvent* event = nullptr;
-  MemoryRow* next = nullptr;      // unfinished: in `fresh` or its chain; final: in the list of finished rows
-  MemoryRow* previous = nullptr;  // as `next`, but handed out: in the list of all that is handed out
-  MemoryRow* handed_next = nullptr;
-  MemoryRow* older = nullptr;  // the list of its subscription's rows
-  MemoryRow* newer = nullptr;
-  std::string log{};  // attempts and reason, encoded by MemoryLog
-  std::uint32_t attempts = 0;
-  std::uint32_t steps = 0, deferrals = 0;  // Outcome's
-  DeliveryStatus status = DeliveryStatus::pending;
-  bool handed_out = false;
-};
-
-/// All rows of one subscription id, which may have had several lanes in turn.
-struct MemoryEndpoint {
-  MemoryRow* oldest = nullptr;
-  MemoryRow* newest = nullptr;
-  std::size_t lanes = 0;
-  SubscriptionId id{};
-};
-
-struct MemoryLater {
-  TimePoint due{};
-  std::uint64_t sequence = 0;
-  MemoryRow* row = nullptr;
-  friend bool operator<(const MemoryLater& a, const MemoryLater& b) {
-    return a.due != b.due ? a.due < b.due : a.sequence < b.sequence;
-  }
-};
-
-struct MemoryOlder {
-  bool operator()(const MemoryRow* a, const MemoryRow* b) const { return a->sequence < b->sequence; }
-};
-using MemoryBySequence = std::set<MemoryRow*, MemoryOlder>;
-
-struct MemoryLane {
-  struct Chain {
-    MemoryRow* head = nullptr;
-    MemoryRow* tail = nullptr;
-  };
-
-  std::uint64_t number = 0;
-  MemoryEndpoint* endpoint = nullptr;
-  std::size_t waiting = 0;  // neither final nor handed out, held back ones included
-  std::size_t rows = 0;     // all that exist
-  bool removed = false;
-  bool recent = false;  // removed lately: kept for appends that are under way
-  MemoryRow* fresh_first = nullptr;
-  MemoryRow* fresh_last = nullptr;
-  MemoryBySequence ready{};
-  std::set<MemoryLater> later{};
-  MemoryBySequence timed{};
-  MemoryBySequence held_back{};
-  std::unordered_map<std::uint64_t, Chain> chains{};
-
-  /// True if a row of that order number may be handed out at once.
-  bool heads(std::uint64_t order) const { return order == 0 || chains.find(order) == chains.end(); }
-
-  /// Takes in a new row; `taken`: it is handed out at once, which heads() allowed.
-  FLYHOOK_DECL void enter(MemoryRow& row, bool taken);
-
-  /// Takes back a row that was handed out.
-  FLYHOOK_DECL void wait_again(MemoryRow& row);
-
-  /// The next row that is due, out of the queue and to be handed out; null: none.
-  FLYHOOK_DECL MemoryRow* next(TimePoint now);
-
-  FLYHOOK_DECL bool has_due(TimePoint now) const;
-
-  FLYHOOK_DECL std::optional<TimePoint> next_due(TimePoint now) const;
-
-  /// A row that was handed out has ended: what it held back is next.
-  FLYHOOK_DECL void leave(MemoryRow& row);
-
-  /// Of all that wait, held back or not, the row with the lowest sequence; null: none.
-  FLYHOOK_DECL MemoryRow* oldest() const;
-
-  /// Takes out a row that waits, wherever it stands.
-  FLYHOOK_DECL void remove(MemoryRow& row);
-
- private:
-  FLYHOOK_DECL void enqueue(MemoryRow& row);
-  FLYHOOK_DECL void dequeue(MemoryRow& row);
-};
-
-}  // namespace flyhook::detail
-
-#if defined(FLYHOOK_HEADER_ONLY)
-
-#ifndef FLYHOOK_IMPL_DETAIL_STORE_MEMORY_LANE_IPP
-#define FLYHOOK_IMPL_DETAIL_STORE_MEMORY_LANE_IPP
-
-#include <algorithm>
-
-namespace flyhook::detail {
-
-void MemoryLane::enter(MemoryRow& row, bool taken) {
-  if (!taken) ++waiting;
-  if (row.order != 0) {
-    auto [at, first] = chains.try_emplace(row.order, Chain{&row, &row});
-    if (!first) {
-      Chain& chain = at->second;
-      if (chain.tail == chain.head && chain.head->handed_out) held_back.insert(&row);
-      chain.tail->next = &row;
-      row.previous = chain.tail;
-      chain.tail = &row;
-      return;
-    }
-  }
-  if (!taken) enqueue(row);
-}
-
-void MemoryLane::wait_again(MemoryRow& row) {
-  ++waiting;
-  if (row.order != 0 && row.next != nullptr) held_back.erase(row.next);
-  enqueue(row);
-}
-
-MemoryRow* MemoryLane::next(TimePoint now) {
-  MemoryRow* best = fresh_first;
-  if (!ready.empty() && (best == nullptr || (*ready.begin())->sequence < best->sequence)) best = *ready.begin();
-  if (!later.empty() && later.begin()->due <= now && (best == nullptr || later.begin()->sequence < best->sequence)) {
-    best = later.begin()->row;
-  }
-  if (best == nullptr) return nullptr;
-  dequeue(*best);
-  if (best->order != 0 && best->next != nullptr) held_back.insert(best->next);
-  --waiting;
-  return best;
-}
-
-bool MemoryLane::has_due(TimePoint now) const {
-  return fresh_first != nullptr || !ready.empty() || (!later.empty() && later.begin()->due <= now);
-}
-
-std::optional<TimePoint> MemoryLane::next_due(TimePoint now) const {
-  if (later.empty()) return std::nullopt;
-  const auto at = later.upper_bound({now, ~std::uint64_t{0}});
-  return at == later.end() ? std::nullopt : std::optional<TimePoint>{at->due};
-}
-
-void MemoryLane::leave(MemoryRow& row) {
-  if (row.order == 0) return;
-  const auto at = chains.find(row.order);
-  MemoryRow* successor = row.next;
-  row.next = nullptr;
-  if (successor == nullptr) {
-    chains.erase(at);
-  } else {
-    held_back.erase(successor);
-    successor->previous = nullptr;
-    at->second.head = successor;
-    enqueue(*successor);
-  }
-}
-
-MemoryRow* MemoryLane::oldest() const {
-  MemoryRow* found = fresh_first;
-  for (const MemoryBySequence* set : {&ready, &timed, &held_back}) {
-    if (!set->empty() && (found == nullptr || (*set->begin())->sequence < found->sequence)) found = *set->begin();
-  }
-  return found;
-}
-
-void MemoryLane::remove(MemoryRow& row) {
-  --waiting;
-  const auto at = row.order == 0 ? chains.end() : chains.find(row.order);
-  if (at == chains.end() || at->second.head == &row) {
-    dequeue(row);
-    leave(row);
-    return;
-  }
-  if (held_back.erase(&row) != 0 && row.next != nullptr) held_back.insert(row.next);
-  row.previous->next = row.next;
-  (row.next == nullptr ? at->second.tail : row.next->previous) = row.previous;
-  row.next = row.previous = nullptr;
-}
-
-void MemoryLane::enqueue(MemoryRow& row) {
-  if (row.due != MemoryRow::at_once) {
-    later.insert({row.due, row.sequence, &row});
-    timed.insert(&row);
-  } else if (row.order == 0 && (fresh_last == nullptr || fresh_last->sequence < row.sequence)) {
-    (fresh_last == nullptr ? fresh_first : fresh_last->next) = &row;
-    row.previous = fresh_last;
-    fresh_last = &row;
-  } else {
-    // A chain's head keeps its link for the chain, so it cannot stand in the list.
-    ready.insert(&row);
-  }
-}
-
-void MemoryLane::dequeue(MemoryRow& row) {
-  if (row.due != MemoryRow::at_once) {
-    later.erase({row.due, row.sequence, &row});
-    timed.erase(&row);
-  } else if (ready.empty() || ready.erase(&row) == 0) {
-    (row.previous == nullptr ? fresh_first : row.previous->next) = row.next;
-    (row.next == nullptr ? fresh_last : row.next->previous) = row.previous;
-    row.next = row.previous = nullptr;
-  }
-}
-
-}  // namespace flyhook::detail
-
-#endif
-#endif
-
-#endif
-
-#ifndef FLYHOOK_DETAIL_STORE_MEMORY_LEDGER_HPP
-#define FLYHOOK_DETAIL_STORE_MEMORY_LEDGER_HPP
+#ifndef FLYHOOK_DETAIL_STORE_MEMORY_ROWS_HPP
+#define FLYHOOK_DETAIL_STORE_MEMORY_ROWS_HPP
 
 #ifndef FLYHOOK_DETAIL_STORE_MEMORY_LOG_HPP
 #define FLYHOOK_DETAIL_STORE_MEMORY_LOG_HPP
 
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
 #include <string>
 #include <string_view>
 
-// What happened to one of MemoryStore's rows, in one buffer that the row keeps.
+// What happened to one of MemoryStore's rows, in one buffer that the row keeps and that has no byte to spare.
 
 namespace flyhook::detail {
 
-/// The attempts and the reason of a row as bytes, one after the other.
-struct MemoryLog {
-  FLYHOOK_DECL static void add(std::string& log, const Attempt& attempt);
-  FLYHOOK_DECL static void add_reason(std::string& log, std::string_view reason);
+/// The attempts and the reason of a row as bytes, one after the other, behind how many there are.
+class MemoryLog {
+ public:
+  std::uint32_t attempts() const { return head().attempts; }
+  /// In bytes, without the head.
+  std::size_t size() const { return head().size; }
+
+  FLYHOOK_DECL void add(const Attempt& attempt, bool with_response_body);
+  FLYHOOK_DECL void add_reason(std::string_view reason);
   /// Leaves the attempts.
-  FLYHOOK_DECL static void drop_reason(std::string& log);
-  FLYHOOK_DECL static void drop_response_bodies(std::string& log);
-  FLYHOOK_DECL static void read(std::string_view log, DeliveryRecord& into);
+  FLYHOOK_DECL void drop_reason();
+  FLYHOOK_DECL void drop_response_bodies();
+  FLYHOOK_DECL void read(DeliveryRecord& into) const;
 
  private:
   static constexpr char attempt_tag = 'a', reason_tag = 'r';
 
+  struct Head {
+    std::uint32_t size = 0, attempts = 0;
+  };
+  struct Free {
+    void operator()(char* bytes) const { std::free(bytes); }
+  };
+
+  FLYHOOK_DECL Head head() const;
+  FLYHOOK_DECL char* grow(std::size_t bytes, std::uint32_t attempts);
+  FLYHOOK_DECL void replace(const DeliveryRecord& record);
+
   template <class T>
-  static void put(std::string& log, T value);
-  FLYHOOK_DECL static void put_text(std::string& log, std::string_view text);
+  static void put(char*& at, T value);
+  FLYHOOK_DECL static void put_text(char*& at, std::string_view text);
   template <class T>
   static T get(std::string_view& rest);
   FLYHOOK_DECL static std::string get_text(std::string_view& rest);
+
+  std::unique_ptr<char[], Free> bytes_{};  // a Head, then `size`; from malloc, so that it grows in place where it can
 };
 
 }  // namespace flyhook::detail
@@ -11063,21 +10847,41 @@ struct MemoryLog {
 #define FLYHOOK_IMPL_DETAIL_STORE_MEMORY_LOG_IPP
 
 #include <chrono>
-#include <cstdint>
 #include <cstring>
+#include <new>
+#include <utility>
 
 namespace flyhook::detail {
 
-template <class T>
-void MemoryLog::put(std::string& log, T value) {
-  char bytes[sizeof(T)];
-  std::memcpy(bytes, &value, sizeof(T));
-  log.append(bytes, sizeof(T));
+MemoryLog::Head MemoryLog::head() const {
+  Head head;
+  if (bytes_ != nullptr) std::memcpy(&head, bytes_.get(), sizeof(Head));
+  return head;
 }
 
-void MemoryLog::put_text(std::string& log, std::string_view text) {
-  put(log, static_cast<std::uint32_t>(text.size()));
-  log.append(text);
+char* MemoryLog::grow(std::size_t bytes, std::uint32_t attempts) {
+  Head head = this->head();
+  const std::size_t before = head.size;
+  void* grown = std::realloc(bytes_.get(), sizeof(Head) + before + bytes);
+  if (grown == nullptr) throw std::bad_alloc{};
+  static_cast<void>(bytes_.release());
+  bytes_.reset(static_cast<char*>(grown));
+  head.size += static_cast<std::uint32_t>(bytes);
+  head.attempts += attempts;
+  std::memcpy(bytes_.get(), &head, sizeof(Head));
+  return bytes_.get() + sizeof(Head) + before;
+}
+
+template <class T>
+void MemoryLog::put(char*& at, T value) {
+  std::memcpy(at, &value, sizeof(T));
+  at += sizeof(T);
+}
+
+void MemoryLog::put_text(char*& at, std::string_view text) {
+  put(at, static_cast<std::uint32_t>(text.size()));
+  if (!text.empty()) std::memcpy(at, text.data(), text.size());
+  at += text.size();
 }
 
 template <class T>
@@ -11095,42 +10899,55 @@ std::string MemoryLog::get_text(std::string_view& rest) {
   return text;
 }
 
-void MemoryLog::add(std::string& log, const Attempt& attempt) {
-  log.push_back(attempt_tag);
-  put(log, attempt.at.time_since_epoch().count());
-  put(log, attempt.duration.count());
-  put(log, attempt.status);
-  put(log, attempt.trigger);
-  put_text(log, attempt.error);
-  put_text(log, attempt.response_body);
-  put_text(log, attempt.url);
+void MemoryLog::add(const Attempt& attempt, bool with_response_body) {
+  const std::string_view body = with_response_body ? std::string_view{attempt.response_body} : std::string_view{};
+  const std::size_t fixed = sizeof(attempt_tag) + sizeof(TimePoint::rep) + sizeof(std::chrono::microseconds::rep) +
+                            sizeof(attempt.status) + sizeof(attempt.trigger) + 3 * sizeof(std::uint32_t);
+  char* at = grow(fixed + attempt.error.size() + body.size() + attempt.url.size(), 1);
+  put(at, attempt_tag);
+  put(at, attempt.at.time_since_epoch().count());
+  put(at, attempt.duration.count());
+  put(at, attempt.status);
+  put(at, attempt.trigger);
+  put_text(at, attempt.error);
+  put_text(at, body);
+  put_text(at, attempt.url);
 }
 
-void MemoryLog::add_reason(std::string& log, std::string_view reason) {
+void MemoryLog::add_reason(std::string_view reason) {
   if (reason.empty()) return;
-  log.push_back(reason_tag);
-  put_text(log, reason);
+  char* at = grow(sizeof(reason_tag) + sizeof(std::uint32_t) + reason.size(), 0);
+  put(at, reason_tag);
+  put_text(at, reason);
 }
 
-void MemoryLog::drop_reason(std::string& log) {
+void MemoryLog::drop_reason() {
   DeliveryRecord record;
-  read(log, record);
-  log.clear();
-  for (const Attempt& attempt : record.attempts) add(log, attempt);
+  read(record);
+  if (record.reason.empty()) return;
+  record.reason.clear();
+  replace(record);
 }
 
-void MemoryLog::drop_response_bodies(std::string& log) {
+void MemoryLog::drop_response_bodies() {
   DeliveryRecord record;
-  read(log, record);
-  log.clear();
-  for (Attempt& attempt : record.attempts) {
-    attempt.response_body.clear();
-    add(log, attempt);
-  }
-  add_reason(log, record.reason);
+  read(record);
+  for (Attempt& attempt : record.attempts) attempt.response_body.clear();
+  replace(record);
 }
 
-void MemoryLog::read(std::string_view log, DeliveryRecord& into) {
+void MemoryLog::replace(const DeliveryRecord& record) {
+  MemoryLog log;
+  for (const Attempt& attempt : record.attempts) log.add(attempt, true);
+  log.add_reason(record.reason);
+  *this = std::move(log);
+}
+
+void MemoryLog::read(DeliveryRecord& into) const {
+  const Head known = head();
+  if (known.size == 0) return;
+  std::string_view log{bytes_.get() + sizeof(Head), known.size};
+  into.attempts.reserve(known.attempts);
   while (!log.empty()) {
     const char tag = log.front();
     log.remove_prefix(1);
@@ -11156,13 +10973,754 @@ void MemoryLog::read(std::string_view log, DeliveryRecord& into) {
 
 #endif
 
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <vector>
+
+// MemoryStore's deliveries and how they are kept: in slabs, each named by 32 bits, and linked into lists by such names.
+// What a million of them cost is decided here: 64 bytes each, one cache line.
+
+namespace flyhook::detail {
+
+/// Has a cache line brought that is needed soon. GCC and Clang.
+inline void memory_prefetch(const void* at) {
+  __builtin_prefetch(at);
+  __asm__ volatile("");  // without it GCC drops calls of functions that do nothing else
+}
+
+/// Names a row, or what else is in a pool, by where it stands there; 0: none.
+using MemoryPlace = std::uint32_t;
+
+/// Objects that are used again: a million deliveries cost the allocations of those alive at a time. One that is free keeps
+/// the next free one's place in its free_link().
+template <class T, std::size_t slab_size = 256>
+class MemoryPool {
+ public:
+  T& operator[](MemoryPlace place) { return slabs_[place / slab_size][place % slab_size]; }
+  const T& operator[](MemoryPlace place) const { return slabs_[place / slab_size][place % slab_size]; }
+
+  /// One that is free, as it was put.
+  MemoryPlace take() {
+    if (free_ == 0) add_slab();
+    const MemoryPlace place = free_;
+    free_ = (*this)[place].free_link();
+    return place;
+  }
+  void put(MemoryPlace place) {
+    (*this)[place].free_link() = free_;
+    free_ = place;
+  }
+
+ private:
+  void add_slab() {
+    constexpr std::size_t most_slabs = (std::size_t{1} << 32) / slab_size;
+    if (slabs_.size() == most_slabs) throw std::bad_alloc{};
+    slabs_.push_back(std::make_unique<T[]>(slab_size));
+    const auto first = static_cast<MemoryPlace>((slabs_.size() - 1) * slab_size);
+    for (auto place = static_cast<MemoryPlace>(first + slab_size); place-- > first;) {
+      if (place != 0) put(place);
+    }
+  }
+
+  std::vector<std::unique_ptr<T[]>> slabs_{};
+  MemoryPlace free_ = 0;
+};
+
+struct MemoryLinks {
+  MemoryPlace older = 0, newer = 0;
+};
+
+/// A delivery. It is in three lists at a time, and its links serve one list after the other.
+struct alignas(64) MemoryRow {
+  static constexpr TimePoint at_once = TimePoint::min();
+
+  std::uint64_t sequence = 0;
+  TimePoint due = at_once;  // once final, when it was finished
+  union {
+    MemoryLinks in_lane{};   // what its lane has not finished
+    std::uint64_t finished;  // once final, the number of its finishing
+  };
+  MemoryLog log{};
+  MemoryLinks in_queue{};     // its lane's `fresh`, its chain, all that is handed out or, once final, what is finished
+  MemoryLinks in_endpoint{};  // all rows of its subscription
+  MemoryPlace lane = 0;
+  MemoryPlace event = 0;
+  MemoryPlace chain = 0;    // 0: it has no order number, or is final
+  std::uint16_t steps = 0;  // Outcome's, at most what there is room for
+  std::uint8_t deferrals = 0;
+  DeliveryStatus status : 4 = DeliveryStatus::pending;
+  bool handed_out : 1 = false;
+  bool in_ready : 1 = false;
+  bool out_of_line : 1 = false;  // it would stand in the midst of what its lane has not finished, and does not
+
+  MemoryPlace& free_link() { return in_queue.newer; }
+};
+static_assert(sizeof(void*) != 8 || sizeof(MemoryRow) == 64);
+
+/// Rows linked by one pair of their links.
+template <MemoryLinks MemoryRow::*links>
+struct MemoryList {
+  MemoryPlace first = 0, last = 0;
+
+  template <class Rows>
+  void push(Rows& rows, MemoryPlace place) {
+    rows[place].*links = {last, 0};
+    (last == 0 ? first : (rows[last].*links).newer) = place;
+    last = place;
+  }
+  template <class Rows>
+  void unlink(Rows& rows, MemoryPlace place) {
+    MemoryLinks& own = rows[place].*links;
+    (own.older == 0 ? first : (rows[own.older].*links).newer) = own.newer;
+    (own.newer == 0 ? last : (rows[own.newer].*links).older) = own.older;
+    own = {};
+  }
+};
+using MemoryQueue = MemoryList<&MemoryRow::in_queue>;
+
+/// Of a lane's rows with one order number, the oldest unfinished one and those that it holds back.
+struct MemoryChain {
+  std::uint64_t order = 0;
+  MemoryPlace head = 0;
+  MemoryQueue held_back{};
+
+  MemoryPlace& free_link() { return head; }
+};
+
+struct MemoryRows : MemoryPool<MemoryRow> {
+  MemoryPool<MemoryChain, 64> chains{};
+};
+
+}  // namespace flyhook::detail
+
+#endif
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+// What MemoryStore finds by a number: rows by due time or by sequence, pages by theirs. A B+-tree of three levels.
+//
+//   branches ── branch ── branch            each with the lowest key that it may hold, as has each leaf
+//      │
+//    leaves ── leaf ── leaf (64 at most)
+//      │
+//    entries: number, place (64 at most, 12 bytes each, in a buffer of their own that grows and shrinks)
+//
+// A step costs three binary searches and a move within one leaf, however many there are. What rises all the time, or goes
+// from the front, leaves full leaves and moves nothing. Leaves are not merged: one that lost most of its entries is small.
+
+namespace flyhook::detail {
+
+/// Rows with the same number stand by sequence: where that may be, `alike` is where they are.
+class MemoryIndex {
+ public:
+  struct Entry {
+    std::int64_t number = 0;
+    MemoryPlace place = 0;
+  };
+
+  static std::int64_t number_of(TimePoint due) { return due.time_since_epoch().count(); }
+  static std::int64_t number_of(std::uint64_t sequence) { return static_cast<std::int64_t>(sequence); }
+
+  bool empty() const { return size_ == 0; }
+
+  /// It is not empty.
+  Entry front() const { return branches_.front().leaves.front().at(0); }
+
+  /// The one so many behind the front; none: it is too far from it.
+  FLYHOOK_DECL std::optional<Entry> ahead(std::size_t count) const;
+
+  /// The first with that number or a higher one.
+  FLYHOOK_DECL std::optional<Entry> at_or_after(std::int64_t number) const;
+
+  /// The last with that number or a lower one.
+  FLYHOOK_DECL std::optional<Entry> at_or_before(std::int64_t number) const;
+
+  FLYHOOK_DECL void insert(Entry entry, const MemoryRows* alike = nullptr);
+
+  /// Removes an entry that is there.
+  FLYHOOK_DECL void erase(Entry entry, const MemoryRows* alike = nullptr);
+
+ private:
+  static constexpr std::size_t most_leaves = 64;
+  static constexpr std::uint16_t most_entries = 64, fewest_entries = 4;
+
+  struct Key {
+    std::int64_t number = 0;
+    std::uint64_t sequence = 0;
+    friend bool operator<(const Key& a, const Key& b) {
+      return a.number != b.number ? a.number < b.number : a.sequence < b.sequence;
+    }
+  };
+  struct Packed {
+    std::uint32_t low = 0, high = 0;
+    MemoryPlace place = 0;
+  };
+  struct Leaf {
+    Key lowest{};
+    std::unique_ptr<Packed[]> entries{};
+    std::uint16_t first = 0, count = 0, room = 0;
+
+    Entry at(std::size_t index) const {
+      const Packed& packed = entries[first + index];
+      return {static_cast<std::int64_t>(std::uint64_t{packed.high} << 32 | packed.low), packed.place};
+    }
+    FLYHOOK_DECL std::size_t find(const Key& key, const MemoryRows* alike) const;
+    FLYHOOK_DECL void insert(std::size_t index, Entry entry);
+    FLYHOOK_DECL void erase(std::size_t index);
+    FLYHOOK_DECL void resize(std::uint16_t wanted);
+  };
+  struct Branch {
+    Key lowest{};
+    std::vector<Leaf> leaves{};
+  };
+  struct Spot {
+    std::size_t branch = 0, leaf = 0, entry = 0;
+  };
+
+  static Key key_of(Entry entry, const MemoryRows* alike) {
+    return {entry.number, alike == nullptr ? 0 : (*alike)[entry.place].sequence};
+  }
+  template <class Part>
+  static std::size_t part_of(const std::vector<Part>& parts, const Key& key);
+  /// Where the first entry stands, or would, that is not before the key, in the leaf that may hold the key.
+  FLYHOOK_DECL Spot find(const Key& key, const MemoryRows* alike) const;
+  FLYHOOK_DECL void split(Spot& spot, const Key& key, const MemoryRows* alike);
+
+  std::vector<Branch> branches_{};
+  std::size_t size_ = 0;
+};
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_DETAIL_STORE_MEMORY_INDEX_IPP
+#define FLYHOOK_IMPL_DETAIL_STORE_MEMORY_INDEX_IPP
+
+#include <algorithm>
+#include <iterator>
+#include <limits>
+#include <utility>
+
+namespace flyhook::detail {
+
+std::optional<MemoryIndex::Entry> MemoryIndex::at_or_after(std::int64_t number) const {
+  if (empty()) return std::nullopt;
+  if (const Entry first = front(); first.number >= number) return first;
+  const Spot spot = find({number, 0}, nullptr);
+  const auto& leaves = branches_[spot.branch].leaves;
+  if (spot.entry < leaves[spot.leaf].count) return leaves[spot.leaf].at(spot.entry);
+  // No leaf is empty while there are several.
+  if (spot.leaf + 1 < leaves.size()) return leaves[spot.leaf + 1].at(0);
+  if (spot.branch + 1 < branches_.size()) return branches_[spot.branch + 1].leaves.front().at(0);
+  return std::nullopt;
+}
+
+std::optional<MemoryIndex::Entry> MemoryIndex::at_or_before(std::int64_t number) const {
+  if (empty()) return std::nullopt;
+  const auto last = [](const Leaf& leaf) { return leaf.at(leaf.count - std::size_t{1}); };
+  if (number == std::numeric_limits<std::int64_t>::max()) return last(branches_.back().leaves.back());
+  const Spot spot = find({number + 1, 0}, nullptr);
+  const auto& leaves = branches_[spot.branch].leaves;
+  if (spot.entry > 0) return leaves[spot.leaf].at(spot.entry - 1);
+  if (spot.leaf > 0) return last(leaves[spot.leaf - 1]);
+  if (spot.branch > 0) return last(branches_[spot.branch - 1].leaves.back());
+  return std::nullopt;
+}
+
+std::optional<MemoryIndex::Entry> MemoryIndex::ahead(std::size_t count) const {
+  if (empty()) return std::nullopt;
+  for (const Leaf& leaf : branches_.front().leaves) {
+    if (count < leaf.count) return leaf.at(count);
+    count -= leaf.count;
+  }
+  return std::nullopt;
+}
+
+void MemoryIndex::insert(Entry entry, const MemoryRows* alike) {
+  if (branches_.empty()) {
+    Branch branch;
+    branch.leaves.emplace_back();
+    branches_.push_back(std::move(branch));
+  }
+  const Key key = key_of(entry, alike);
+  Spot spot = find(key, alike);
+  if (branches_[spot.branch].leaves[spot.leaf].count == most_entries) split(spot, key, alike);
+  branches_[spot.branch].leaves[spot.leaf].insert(spot.entry, entry);
+  ++size_;
+}
+
+void MemoryIndex::erase(Entry entry, const MemoryRows* alike) {
+  Spot spot;
+  if (front().place != entry.place || front().number != entry.number) spot = find(key_of(entry, alike), alike);
+  auto& leaves = branches_[spot.branch].leaves;
+  leaves[spot.leaf].erase(spot.entry);
+  // The last leaf stays: lanes whose index has one entry now and then are the usual ones.
+  if (--size_ == 0 || leaves[spot.leaf].count > 0) return;
+  leaves.erase(std::next(leaves.begin(), static_cast<std::ptrdiff_t>(spot.leaf)));
+  if (leaves.empty()) branches_.erase(std::next(branches_.begin(), static_cast<std::ptrdiff_t>(spot.branch)));
+}
+
+template <class Part>
+std::size_t MemoryIndex::part_of(const std::vector<Part>& parts, const Key& key) {
+  // What is lower than all goes to the first, whatever its lowest key.
+  const auto above = std::upper_bound(std::next(parts.begin()), parts.end(), key,
+                                      [](const Key& wanted, const Part& part) { return wanted < part.lowest; });
+  return static_cast<std::size_t>(above - parts.begin()) - 1;
+}
+
+MemoryIndex::Spot MemoryIndex::find(const Key& key, const MemoryRows* alike) const {
+  Spot spot;
+  spot.branch = part_of(branches_, key);
+  const auto& leaves = branches_[spot.branch].leaves;
+  spot.leaf = part_of(leaves, key);
+  spot.entry = leaves[spot.leaf].find(key, alike);
+  return spot;
+}
+
+void MemoryIndex::split(Spot& spot, const Key& key, const MemoryRows* alike) {
+  auto& leaves = branches_[spot.branch].leaves;
+  Leaf& full = leaves[spot.leaf];
+  const bool at_end = spot.branch + 1 == branches_.size() && spot.leaf + 1 == leaves.size() && spot.entry == full.count;
+  const std::uint16_t kept = at_end ? most_entries : most_entries / 2;
+  Leaf upper;
+  upper.lowest = at_end ? key : key_of(full.at(kept), alike);
+  upper.resize(at_end ? fewest_entries : most_entries / 2);
+  if (!at_end) {
+    upper.count = upper.room;
+    std::copy_n(&full.entries[std::size_t{full.first} + kept], upper.count, upper.entries.get());
+    full.count = kept;
+    full.resize(kept);
+  }
+  const bool in_upper = at_end || spot.entry > kept;
+  if (in_upper) {
+    spot.entry -= kept;
+    ++spot.leaf;
+  }
+  const std::size_t upper_at = in_upper ? spot.leaf : spot.leaf + 1;
+  leaves.insert(std::next(leaves.begin(), static_cast<std::ptrdiff_t>(upper_at)), std::move(upper));
+  if (leaves.size() <= most_leaves) return;
+  const std::size_t kept_leaves = at_end ? most_leaves : most_leaves / 2;
+  const auto first = std::next(leaves.begin(), static_cast<std::ptrdiff_t>(kept_leaves));
+  Branch branch;
+  branch.lowest = first->lowest;
+  branch.leaves.assign(std::make_move_iterator(first), std::make_move_iterator(leaves.end()));
+  leaves.erase(first, leaves.end());
+  branches_.insert(std::next(branches_.begin(), static_cast<std::ptrdiff_t>(spot.branch) + 1), std::move(branch));
+  if (spot.leaf < kept_leaves) return;
+  spot.leaf -= kept_leaves;
+  ++spot.branch;
+}
+
+std::size_t MemoryIndex::Leaf::find(const Key& key, const MemoryRows* alike) const {
+  std::size_t low = 0, high = count;
+  while (low < high) {
+    const std::size_t middle = (low + high) / 2;
+    const Entry entry = at(middle);
+    const bool before = entry.number != key.number ? entry.number < key.number
+                                                   : alike != nullptr && (*alike)[entry.place].sequence < key.sequence;
+    (before ? low : high) = before ? middle + 1 : middle;
+  }
+  return low;
+}
+
+void MemoryIndex::Leaf::insert(std::size_t index, Entry entry) {
+  if (count == room) {
+    // Half as much again would cost little more time and waste a third of it.
+    const int wanted = room < 16 ? std::max<int>(2 * room, fewest_entries) : std::min<int>(room + 16, most_entries);
+    resize(static_cast<std::uint16_t>(wanted));
+  }
+  Packed* begin = entries.get() + first;
+  if (first > 0 && (index < count / 2u || first + count == room)) {
+    std::copy(begin, begin + index, begin - 1);
+    --first;
+    --begin;
+  } else {
+    std::copy_backward(begin + index, begin + count, begin + count + 1);
+  }
+  const auto number = static_cast<std::uint64_t>(entry.number);
+  begin[index] = {static_cast<std::uint32_t>(number), static_cast<std::uint32_t>(number >> 32), entry.place};
+  ++count;
+}
+
+void MemoryIndex::Leaf::erase(std::size_t index) {
+  Packed* begin = entries.get() + first;
+  if (index < count / 2u) {
+    std::copy_backward(begin, begin + index, begin + index + 1);
+    ++first;
+  } else {
+    std::copy(begin + index + 1, begin + count, begin + index);
+  }
+  --count;
+  if (room > fewest_entries && count <= room / 4) resize(static_cast<std::uint16_t>(room / 2));
+}
+
+void MemoryIndex::Leaf::resize(std::uint16_t wanted) {
+  auto resized = std::make_unique<Packed[]>(wanted);
+  if (count > 0) std::copy_n(entries.get() + first, count, resized.get());
+  entries = std::move(resized);
+  first = 0;
+  room = wanted;
+}
+
+}  // namespace flyhook::detail
+
+#endif
+#endif
+
+#endif
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <unordered_map>
+
+// The queue of one lane over MemoryStore's rows. Plain state under the store's mutex; no step looks at more than the rows
+// that it hands out or ends, however many wait.
+//
+//   fresh   at once, in the order of appending ─ a list, by sequence ──┐
+//   ready   at once, but out of that order ───── an index, by sequence ┼──► next(now): of the three heads that are due the
+//   later   with a due time ──────────────────── an index, by due time ┘    one with the lowest sequence
+//   chains  order number ► its oldest unfinished row (in one of the three, or handed out) ► the rows held back behind it
+//
+// What may end first, the oldest, is the first in `unfinished` that is not handed out: all these rows by sequence, whatever
+// they wait for. Those that were finished and opened again stand in `out_of_line` while they wait.
+
+namespace flyhook::detail {
+
+/// All rows of one subscription id, which may have had several lanes in turn.
+struct MemoryEndpoint {
+  MemoryList<&MemoryRow::in_endpoint> rows{};
+  std::size_t lanes = 0;
+  SubscriptionId id{};
+};
+
+struct MemoryLane {
+  MemoryRows* rows = nullptr;  // where its rows are
+  MemoryEndpoint* endpoint = nullptr;
+  std::uint64_t number = 0;
+  std::size_t waiting = 0;   // neither final nor handed out, held back ones included
+  std::size_t existing = 0;  // rows, final ones included
+  MemoryPlace place = 0;     // its own
+  bool removed = false;
+  bool recent = false;  // removed lately: kept for appends that are under way
+  MemoryList<&MemoryRow::in_lane> unfinished{};
+  MemoryPlace first_waiting = 0;  // of `unfinished` no row waits before it; 0: none waits at all
+  MemoryQueue fresh{};
+  MemoryIndex ready{};
+  MemoryIndex later{};
+  MemoryIndex out_of_line{};
+  std::unordered_map<std::uint64_t, MemoryPlace> chains{};
+
+  MemoryPlace& free_link() { return place; }
+
+  /// True if a row of that order number may be handed out at once.
+  bool heads(std::uint64_t order) const { return order == 0 || chains.find(order) == chains.end(); }
+
+  /// Takes in a new row, or one that was opened again; `taken`: it is handed out at once, which heads() allowed.
+  FLYHOOK_DECL void enter(MemoryPlace row, std::uint64_t order, bool taken);
+
+  /// Takes back a row that was handed out.
+  FLYHOOK_DECL void wait_again(MemoryPlace row);
+
+  /// The next row that is due, out of the queue and to be handed out; 0: none.
+  FLYHOOK_DECL MemoryPlace next(TimePoint now);
+
+  FLYHOOK_DECL bool has_due(TimePoint now) const;
+
+  FLYHOOK_DECL std::optional<TimePoint> next_due(TimePoint now) const;
+
+  /// A row that was handed out has ended: what it held back is next.
+  FLYHOOK_DECL void leave(MemoryPlace row);
+
+  /// Of all that wait, held back or not, the row with the lowest sequence; 0: none.
+  FLYHOOK_DECL MemoryPlace oldest();
+
+  /// Takes out a row that waits, wherever it stands.
+  FLYHOOK_DECL void remove(MemoryPlace row);
+
+ private:
+  FLYHOOK_DECL void enqueue(MemoryPlace row);
+  FLYHOOK_DECL void dequeue(MemoryPlace row);
+  FLYHOOK_DECL void unlist(MemoryPlace row);
+};
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_DETAIL_STORE_MEMORY_LANE_IPP
+#define FLYHOOK_IMPL_DETAIL_STORE_MEMORY_LANE_IPP
+
+namespace flyhook::detail {
+
+void MemoryLane::enter(MemoryPlace at, std::uint64_t order, bool taken) {
+  MemoryRow& row = (*rows)[at];
+  row.out_of_line = unfinished.last != 0 && (*rows)[unfinished.last].sequence > row.sequence;
+  if (!row.out_of_line) {
+    unfinished.push(*rows, at);
+    if (first_waiting == 0) first_waiting = at;
+  }
+  if (!taken) ++waiting;
+  if (order != 0) {
+    auto [known, first] = chains.try_emplace(order, 0);
+    if (first) {
+      known->second = rows->chains.take();
+      rows->chains[known->second] = {order, at, {}};
+    }
+    row.chain = known->second;
+    if (!first) {
+      rows->chains[row.chain].held_back.push(*rows, at);
+      return;
+    }
+  }
+  if (!taken) enqueue(at);
+}
+
+void MemoryLane::wait_again(MemoryPlace at) {
+  ++waiting;
+  const MemoryRow& row = (*rows)[at];
+  if (!row.out_of_line && (first_waiting == 0 || row.sequence < (*rows)[first_waiting].sequence)) first_waiting = at;
+  enqueue(at);
+}
+
+MemoryPlace MemoryLane::next(TimePoint now) {
+  MemoryPlace best = fresh.first;
+  const auto is_older = [&](MemoryPlace at) { return best == 0 || (*rows)[at].sequence < (*rows)[best].sequence; };
+  if (!ready.empty() && is_older(ready.front().place)) best = ready.front().place;
+  if (!later.empty() && later.front().number <= MemoryIndex::number_of(now) && is_older(later.front().place)) {
+    best = later.front().place;
+  }
+  if (best == 0) return 0;
+  dequeue(best);
+  --waiting;
+  return best;
+}
+
+bool MemoryLane::has_due(TimePoint now) const {
+  return fresh.first != 0 || !ready.empty() || (!later.empty() && later.front().number <= MemoryIndex::number_of(now));
+}
+
+std::optional<TimePoint> MemoryLane::next_due(TimePoint now) const {
+  if (later.empty() || now == TimePoint::max()) return std::nullopt;
+  const auto next = later.at_or_after(MemoryIndex::number_of(now) + 1);
+  if (!next) return std::nullopt;
+  return TimePoint{TimePoint::duration{next->number}};
+}
+
+void MemoryLane::leave(MemoryPlace at) {
+  unlist(at);
+  MemoryRow& row = (*rows)[at];
+  if (row.chain == 0) return;
+  MemoryChain& chain = rows->chains[row.chain];
+  if (const MemoryPlace successor = chain.held_back.first; successor != 0) {
+    chain.held_back.unlink(*rows, successor);
+    chain.head = successor;
+    enqueue(successor);
+  } else {
+    chains.erase(chain.order);
+    rows->chains.put(row.chain);
+  }
+  row.chain = 0;
+}
+
+MemoryPlace MemoryLane::oldest() {
+  while (first_waiting != 0 && (*rows)[first_waiting].handed_out) first_waiting = (*rows)[first_waiting].in_lane.newer;
+  if (out_of_line.empty()) return first_waiting;
+  const MemoryPlace other = out_of_line.front().place;
+  return first_waiting == 0 || (*rows)[other].sequence < (*rows)[first_waiting].sequence ? other : first_waiting;
+}
+
+void MemoryLane::remove(MemoryPlace at) {
+  --waiting;
+  MemoryRow& row = (*rows)[at];
+  if (row.chain == 0 || rows->chains[row.chain].head == at) {
+    dequeue(at);
+    leave(at);
+    return;
+  }
+  rows->chains[row.chain].held_back.unlink(*rows, at);
+  row.chain = 0;
+  unlist(at);
+}
+
+void MemoryLane::enqueue(MemoryPlace at) {
+  MemoryRow& row = (*rows)[at];
+  if (row.out_of_line) out_of_line.insert({MemoryIndex::number_of(row.sequence), at});
+  if (row.due != MemoryRow::at_once) {
+    later.insert({MemoryIndex::number_of(row.due), at}, rows);
+  } else if (fresh.last == 0 || (*rows)[fresh.last].sequence < row.sequence) {
+    fresh.push(*rows, at);
+  } else {
+    row.in_ready = true;
+    ready.insert({MemoryIndex::number_of(row.sequence), at});
+  }
+}
+
+void MemoryLane::dequeue(MemoryPlace at) {
+  MemoryRow& row = (*rows)[at];
+  if (row.out_of_line) out_of_line.erase({MemoryIndex::number_of(row.sequence), at});
+  if (row.due != MemoryRow::at_once) {
+    later.erase({MemoryIndex::number_of(row.due), at}, rows);
+  } else if (row.in_ready) {
+    row.in_ready = false;
+    ready.erase({MemoryIndex::number_of(row.sequence), at});
+  } else {
+    fresh.unlink(*rows, at);
+  }
+}
+
+void MemoryLane::unlist(MemoryPlace at) {
+  MemoryRow& row = (*rows)[at];
+  if (!row.out_of_line) {
+    if (first_waiting == at) first_waiting = row.in_lane.newer;
+    unfinished.unlink(*rows, at);
+  }
+  row.out_of_line = false;
+}
+
+}  // namespace flyhook::detail
+
+#endif
+#endif
+
+#endif
+
+#ifndef FLYHOOK_DETAIL_STORE_MEMORY_LEDGER_HPP
+#define FLYHOOK_DETAIL_STORE_MEMORY_LEDGER_HPP
+
+#ifndef FLYHOOK_DETAIL_STORE_MEMORY_PAGES_HPP
+#define FLYHOOK_DETAIL_STORE_MEMORY_PAGES_HPP
+
 #include <array>
+#include <cstddef>
+#include <cstdint>
+
+// MemoryStore's rows by sequence. In order, so that a page of the history starts anywhere; in pages, so that holes cost
+// little and order costs nothing.
+
+namespace flyhook::detail {
+
+class MemoryPages {
+ public:
+  /// The sequence is above all that came before.
+  FLYHOOK_DECL void add(std::uint64_t sequence, MemoryPlace row);
+
+  /// A row that is there.
+  FLYHOOK_DECL void remove(std::uint64_t sequence);
+
+  /// 0: there is none, here and below.
+  FLYHOOK_DECL MemoryPlace find(std::uint64_t sequence) const;
+
+  /// The youngest row older than `sequence`.
+  FLYHOOK_DECL MemoryPlace before(std::uint64_t sequence) const;
+
+  /// The oldest row younger than `sequence`.
+  FLYHOOK_DECL MemoryPlace after(std::uint64_t sequence) const;
+
+ private:
+  static constexpr std::uint64_t page_size = 64;
+  struct Page {
+    std::array<MemoryPlace, page_size> rows{};
+    std::uint32_t used = 0;
+
+    MemoryPlace& free_link() { return used; }
+  };
+
+  static std::int64_t number_of(std::uint64_t sequence) { return static_cast<std::int64_t>(sequence / page_size); }
+  FLYHOOK_DECL MemoryPlace page_of(std::uint64_t sequence) const;
+
+  MemoryPool<Page, 32> pages_{};
+  MemoryIndex index_{};
+  MemoryIndex::Entry newest_{-1, 0};  // most of what is looked for
+};
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_DETAIL_STORE_MEMORY_PAGES_IPP
+#define FLYHOOK_IMPL_DETAIL_STORE_MEMORY_PAGES_IPP
+
+namespace flyhook::detail {
+
+void MemoryPages::add(std::uint64_t sequence, MemoryPlace row) {
+  const std::int64_t number = number_of(sequence);
+  if (newest_.number != number) {
+    newest_ = {number, pages_.take()};
+    pages_[newest_.place].used = 0;
+    index_.insert(newest_);
+  }
+  Page& page = pages_[newest_.place];
+  page.rows[sequence % page_size] = row;
+  ++page.used;
+}
+
+void MemoryPages::remove(std::uint64_t sequence) {
+  const MemoryIndex::Entry entry{number_of(sequence), page_of(sequence)};
+  Page& page = pages_[entry.place];
+  page.rows[sequence % page_size] = 0;
+  if (--page.used > 0) return;
+  if (newest_.number == entry.number) newest_ = {-1, 0};
+  index_.erase(entry);
+  pages_.put(entry.place);
+}
+
+MemoryPlace MemoryPages::find(std::uint64_t sequence) const {
+  const MemoryPlace page = page_of(sequence);
+  return page == 0 ? 0 : pages_[page].rows[sequence % page_size];
+}
+
+MemoryPlace MemoryPages::page_of(std::uint64_t sequence) const {
+  const std::int64_t number = number_of(sequence);
+  if (newest_.number == number) return newest_.place;
+  const auto entry = index_.at_or_after(number);
+  return entry && entry->number == number ? entry->place : 0;
+}
+
+MemoryPlace MemoryPages::before(std::uint64_t sequence) const {
+  auto entry = index_.at_or_before(number_of(sequence));
+  std::uint64_t end = entry && entry->number == number_of(sequence) ? sequence % page_size : page_size;
+  for (; entry; entry = index_.at_or_before(entry->number - 1), end = page_size) {
+    const Page& page = pages_[entry->place];
+    while (end > 0) {
+      if (const MemoryPlace row = page.rows[--end]) return row;
+    }
+  }
+  return 0;
+}
+
+MemoryPlace MemoryPages::after(std::uint64_t sequence) const {
+  auto entry = index_.at_or_after(number_of(sequence + 1));
+  std::uint64_t at = entry && entry->number == number_of(sequence + 1) ? (sequence + 1) % page_size : 0;
+  for (; entry; entry = index_.at_or_after(entry->number + 1), at = 0) {
+    const Page& page = pages_[entry->place];
+    for (; at < page_size; ++at) {
+      if (const MemoryPlace row = page.rows[at]) return row;
+    }
+  }
+  return 0;
+}
+
+}  // namespace flyhook::detail
+
+#endif
+#endif
+
+#endif
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -11173,34 +11731,14 @@ void MemoryLog::read(std::string_view log, DeliveryRecord& into) {
 
 namespace flyhook::detail {
 
-/// Objects that are used again: a million deliveries cost the allocations of those alive at a time.
-template <class T>
-class MemoryPool {
- public:
-  T& take() {
-    if (free_.empty()) {
-      slabs_.push_back(std::make_unique<T[]>(slab_size));
-      free_.reserve(slabs_.size() * slab_size);  // so that put() never allocates
-      for (std::size_t i = slab_size; i-- > 0;) free_.push_back(&slabs_.back()[i]);
-    }
-    T& object = *free_.back();
-    free_.pop_back();
-    return object;
-  }
-  void put(T& object) { free_.push_back(&object); }
-
- private:
-  static constexpr std::size_t slab_size = 256;
-  std::vector<std::unique_ptr<T[]>> slabs_{};
-  std::vector<T*> free_{};
-};
+struct MemoryEvent;
 
 /// What is known of an event's id.
 struct MemoryKnown {
   std::uint64_t content_hash = 0;
   TimePoint at{};
-  bool remembered = false;        // a repeat is recognised
   MemoryEvent* newest = nullptr;  // of the stored events with this id: after 24 h there may be a second
+  bool remembered = false;        // a repeat is recognised
 };
 using MemoryIds = std::unordered_map<std::string, MemoryKnown>;
 
@@ -11213,19 +11751,16 @@ struct MemoryEvent {
   MemoryEvent* body_after = nullptr;
   std::uint64_t group = 0;  // `first` of the event that was appended: add() makes a further one of the same group
   std::uint64_t first = 0;  // its rows have the sequences from here on
-  std::uint32_t count = 0;  // so many
-  std::uint32_t exist = 0;  // of which these have not been dropped,
-  std::uint32_t open = 0;   // and these are not final
+  std::size_t bytes = 0;
+  std::unique_ptr<std::vector<std::uint64_t>> past_lanes{};  // of rows that were dropped; null: of none
+  std::uint32_t count = 0;                                   // so many rows it was appended with
+  std::uint32_t exist = 0;                                   // of which these have not been dropped,
+  std::uint32_t open = 0;                                    // and these are not final
+  MemoryPlace place = 0;                                     // its own
   bool has_body = true;
   bool has_kin = false;  // there may be further ones of the group
-  std::size_t bytes = 0;
-  std::vector<std::uint64_t> past_lanes{};  // of rows that were dropped
-};
 
-template <class T>
-struct MemoryList {
-  T* first = nullptr;
-  T* last = nullptr;
+  MemoryPlace& free_link() { return place; }
 };
 
 class MemoryLedger {
@@ -11274,65 +11809,72 @@ class MemoryLedger {
   /// Removes the body of an event and the response bodies of its rows.
   FLYHOOK_DECL void erase(MemoryEvent& event);
 
-  FLYHOOK_DECL MemoryRow& add_row(MemoryEvent& event, MemoryLane& lane, const NewDelivery& wanted);
+  MemoryRow& row(MemoryPlace row) { return rows_[row]; }
+  MemoryEvent& event_of(const MemoryRow& row) { return events_[row.event]; }
+  MemoryLane& lane_of(const MemoryRow& row) { return lanes_[row.lane]; }
 
-  FLYHOOK_DECL MemoryRow* find(std::uint64_t sequence);
+  FLYHOOK_DECL MemoryPlace add_row(MemoryEvent& event, MemoryLane& lane, const NewDelivery& wanted);
+
+  MemoryPlace find(std::uint64_t sequence) const { return pages_.find(sequence); }
 
   /// The youngest row older than `sequence`.
-  FLYHOOK_DECL MemoryRow* before(std::uint64_t sequence);
+  MemoryPlace before(std::uint64_t sequence) const { return pages_.before(sequence); }
 
   /// The youngest row of a subscription older than `sequence`. Usually `sequence` is a row's of it; where that row is
   /// gone, the search comes from both ends.
-  FLYHOOK_DECL MemoryRow* before(const MemoryEndpoint& endpoint, std::uint64_t sequence);
+  FLYHOOK_DECL MemoryPlace before(const MemoryEndpoint& endpoint, std::uint64_t sequence);
 
   /// The oldest row younger than `sequence`.
-  FLYHOOK_DECL MemoryRow* after(std::uint64_t sequence);
+  MemoryPlace after(std::uint64_t sequence) const { return pages_.after(sequence); }
 
   /// The oldest row of a subscription younger than `sequence`; a row of another, if that of `sequence` is not of it.
-  FLYHOOK_DECL MemoryRow* after(const MemoryEndpoint& endpoint, std::uint64_t sequence);
+  FLYHOOK_DECL MemoryPlace after(const MemoryEndpoint& endpoint, std::uint64_t sequence);
 
-  FLYHOOK_DECL void hand_out(MemoryRow& row);
+  /// Has the events and messages of rows brought.
+  FLYHOOK_DECL void prefetch(std::span<const MemoryPlace> rows) const;
 
-  FLYHOOK_DECL void take_back(MemoryRow& row);
+  FLYHOOK_DECL void hand_out(MemoryPlace row);
 
-  MemoryRow* any_handed_out() const { return handed_out_; }
+  FLYHOOK_DECL void take_back(MemoryPlace row);
+
+  MemoryPlace any_handed_out() const { return handed_out_.first; }
 
   FLYHOOK_DECL void add_attempt(MemoryRow& row, const Attempt& attempt);
 
   /// Ends a row that is in no queue.
-  FLYHOOK_DECL void end(MemoryRow& row, DeliveryStatus status, std::string_view reason);
+  FLYHOOK_DECL void end(MemoryPlace row, DeliveryStatus status, std::string_view reason);
 
   /// Undoes end(): the row is in no queue yet, due at once, and has no order number. False: there is no room.
-  FLYHOOK_DECL bool reopen(MemoryRow& row);
+  FLYHOOK_DECL bool reopen(MemoryPlace row);
 
   /// Drops what retention no longer covers. By age at most some rows a call, so that a clock that leaps stalls nobody.
   FLYHOOK_DECL void prune();
+
+  // Lanes ------------------------------------------------------------------------------------------------------------
+
+  FLYHOOK_DECL MemoryLane& add_lane(std::uint64_t number, MemoryEndpoint& endpoint);
+
+  /// A lane without rows.
+  FLYHOOK_DECL void drop_lane(MemoryLane& lane);
 
   /// Lanes that lost their last row since the last call: the store decides whether they go.
   std::vector<MemoryLane*>& emptied() { return emptied_; }
 
  private:
-  static constexpr std::uint64_t page_size = 64;
-  struct Page {
-    std::array<MemoryRow*, page_size> rows{};
-    std::size_t used = 0;
-  };
-
-  FLYHOOK_DECL bool outlived(const MemoryRow* row, std::chrono::hours keep) const;
+  FLYHOOK_DECL bool outlived(MemoryPlace row, std::chrono::hours keep) const;
 
   /// Lets go of one finished body, or else of one finished row. False: nothing is finished.
   FLYHOOK_DECL bool shrink();
 
-  MemoryList<MemoryRow>& finished_list(DeliveryStatus status) {
-    return status == DeliveryStatus::delivered ? delivered_ : dead_;
-  }
-  FLYHOOK_DECL void unlist(MemoryRow& row);
+  MemoryQueue& finished_queue(DeliveryStatus status) { return status == DeliveryStatus::delivered ? delivered_ : dead_; }
 
   FLYHOOK_DECL bool drop_oldest();
 
-  FLYHOOK_DECL void drop_first(MemoryList<MemoryRow>& list);
+  FLYHOOK_DECL void drop_first(MemoryQueue& queue);
 
   FLYHOOK_DECL void drop_event(MemoryEvent& event);
+
+  FLYHOOK_DECL static std::vector<std::uint64_t>& past_lanes_of(MemoryEvent& event);
 
   FLYHOOK_DECL void drop_body(MemoryEvent& event);
 
@@ -11347,20 +11889,20 @@ class MemoryLedger {
   const std::size_t max_bytes_;
   TimePoint now_{};
 
-  MemoryPool<MemoryRow> rows_{};
+  MemoryRows rows_{};
   MemoryPool<MemoryEvent> events_{};
-  // Ordered, so that a page of the history starts anywhere; in pages, so that holes cost little and order costs nothing.
-  std::map<std::uint64_t, Page> pages_{};
-  std::map<std::uint64_t, Page>::value_type* newest_page_ = nullptr;
+  MemoryPool<MemoryLane, 16> lanes_{};
+  MemoryPages pages_{};
   std::uint64_t next_sequence_ = 1;
 
   MemoryIds ids_{};
   std::deque<MemoryIds::value_type*> recent_ids_{};
   std::vector<MemoryIds::node_type> spares_{};  // what was forgotten last serves the next ids
 
-  MemoryRow* handed_out_ = nullptr;
-  MemoryList<MemoryRow> delivered_{}, dead_{};  // in the order in which they were finished
-  MemoryList<MemoryEvent> bodies_{};            // finished events with a body, in that order
+  MemoryQueue handed_out_{};
+  MemoryQueue delivered_{}, dead_{};   // in the order in which they were finished
+  MemoryEvent* first_body_ = nullptr;  // finished events with a body, in that order
+  MemoryEvent* last_body_ = nullptr;
   std::uint64_t finish_number_ = 0;
   std::size_t pending_ = 0, finished_ = 0;
   std::size_t bytes_ = 0;           // of messages and logs
@@ -11433,8 +11975,10 @@ bool MemoryLedger::make_room(std::size_t deliveries, std::size_t bytes) {
 
 MemoryEvent& MemoryLedger::add_event(std::shared_ptr<const Message> message, MemoryIds::value_type& known,
                                      std::size_t bytes, std::size_t count) {
-  MemoryEvent& event = events_.take();
+  const MemoryPlace place = events_.take();
+  MemoryEvent& event = events_[place];
   event = {};
+  event.place = place;
   event.message = std::move(message);
   event.known = &known;
   event.older_of_id = known.second.newest;
@@ -11459,10 +12003,11 @@ bool MemoryLedger::has_row_in(const MemoryEvent& event, const MemoryLane& lane, 
     budget -= std::min<std::size_t>(budget, kin->count);
     if (kin->group != event.group) continue;
     for (std::uint64_t sequence = kin->first; sequence < kin->first + kin->count; ++sequence) {
-      const MemoryRow* row = find(sequence);
-      if (row != nullptr && row->lane == &lane) return true;
+      const MemoryPlace row = find(sequence);
+      if (row != 0 && rows_[row].lane == lane.place) return true;
     }
-    if (std::find(kin->past_lanes.begin(), kin->past_lanes.end(), lane.number) != kin->past_lanes.end()) return true;
+    if (kin->past_lanes == nullptr) continue;
+    if (std::find(kin->past_lanes->begin(), kin->past_lanes->end(), lane.number) != kin->past_lanes->end()) return true;
   }
   return false;
 }
@@ -11477,169 +12022,110 @@ bool MemoryLedger::is_first_of_group(const MemoryEvent& event) {
 void MemoryLedger::erase(MemoryEvent& event) {
   drop_body(event);
   for (std::uint64_t sequence = event.first; sequence < event.first + event.count; ++sequence) {
-    MemoryRow* row = find(sequence);
-    if (row == nullptr) continue;
-    const auto size = row->log.size();
-    MemoryLog::drop_response_bodies(row->log);
-    bytes_ -= size - row->log.size();
-    if (is_final(row->status)) finished_bytes_ -= size - row->log.size();
+    const MemoryPlace at = find(sequence);
+    if (at == 0) continue;
+    MemoryRow& row = rows_[at];
+    const auto size = row.log.size();
+    row.log.drop_response_bodies();
+    bytes_ -= size - row.log.size();
+    if (is_final(row.status)) finished_bytes_ -= size - row.log.size();
   }
 }
 
-MemoryRow& MemoryLedger::add_row(MemoryEvent& event, MemoryLane& lane, const NewDelivery& wanted) {
-  const std::uint64_t sequence = next_sequence_;
-  if (newest_page_ == nullptr || newest_page_->first != sequence / page_size) {
-    newest_page_ = &*pages_.try_emplace(pages_.end(), sequence / page_size);
-  }
-  MemoryRow& row = rows_.take();
-  row.sequence = sequence;
-  row.order = wanted.order;
+MemoryPlace MemoryLedger::add_row(MemoryEvent& event, MemoryLane& lane, const NewDelivery& wanted) {
+  const MemoryPlace at = rows_.take();
+  pages_.add(next_sequence_, at);
+  MemoryRow& row = rows_[at];
+  row = MemoryRow{};
+  row.sequence = next_sequence_++;
   row.due = wanted.due.value_or(MemoryRow::at_once);
-  row.lane = &lane;
-  row.event = &event;
-  row.attempts = row.steps = row.deferrals = 0;
-  row.status = DeliveryStatus::pending;
-  newest_page_->second.rows[sequence % page_size] = &row;
-  ++newest_page_->second.used;
-  MemoryEndpoint& endpoint = *lane.endpoint;
-  row.older = endpoint.newest;
-  (endpoint.newest == nullptr ? endpoint.oldest : endpoint.newest->newer) = &row;
-  endpoint.newest = &row;
-  ++lane.rows;
+  row.lane = lane.place;
+  row.event = event.place;
+  lane.endpoint->rows.push(rows_, at);
+  ++lane.existing;
   ++pending_;
-  ++next_sequence_;
-  return row;
+  return at;
 }
 
-MemoryRow* MemoryLedger::find(std::uint64_t sequence) {
-  if (newest_page_ != nullptr && newest_page_->first == sequence / page_size) {
-    return newest_page_->second.rows[sequence % page_size];
+MemoryPlace MemoryLedger::before(const MemoryEndpoint& endpoint, std::uint64_t sequence) {
+  const MemoryPlace exact = find(sequence);
+  if (exact != 0 && lane_of(rows_[exact]).endpoint == &endpoint) return rows_[exact].in_endpoint.older;
+  MemoryPlace high = endpoint.rows.last;
+  MemoryPlace low = endpoint.rows.first;
+  while (high != 0 && rows_[high].sequence >= sequence && rows_[low].sequence < sequence) {
+    high = rows_[high].in_endpoint.older;
+    low = rows_[low].in_endpoint.newer;
   }
-  const auto page = pages_.find(sequence / page_size);
-  return page == pages_.end() ? nullptr : page->second.rows[sequence % page_size];
+  return high == 0 || rows_[high].sequence < sequence ? high : rows_[low].in_endpoint.older;
 }
 
-MemoryRow* MemoryLedger::before(std::uint64_t sequence) {
-  auto page = pages_.lower_bound(sequence / page_size);
-  std::uint64_t end = sequence % page_size;
-  if (page == pages_.end() || page->first != sequence / page_size) end = 0;
-  for (;;) {
-    while (end > 0) {
-      if (MemoryRow* row = page->second.rows[--end]) return row;
-    }
-    if (page == pages_.begin()) return nullptr;
-    --page;
-    end = page_size;
-  }
+MemoryPlace MemoryLedger::after(const MemoryEndpoint& endpoint, std::uint64_t sequence) {
+  if (sequence == 0) return endpoint.rows.first;
+  const MemoryPlace exact = find(sequence);
+  return exact != 0 && lane_of(rows_[exact]).endpoint == &endpoint ? rows_[exact].in_endpoint.newer : after(sequence);
 }
 
-MemoryRow* MemoryLedger::before(const MemoryEndpoint& endpoint, std::uint64_t sequence) {
-  const MemoryRow* exact = find(sequence);
-  if (exact != nullptr && exact->lane->endpoint == &endpoint) return exact->older;
-  MemoryRow* high = endpoint.newest;
-  MemoryRow* low = endpoint.oldest;
-  while (high != nullptr && high->sequence >= sequence && low->sequence < sequence) {
-    high = high->older;
-    low = low->newer;
-  }
-  return high == nullptr || high->sequence < sequence ? high : low->older;
+void MemoryLedger::prefetch(std::span<const MemoryPlace> rows) const {
+  for (const MemoryPlace at : rows) memory_prefetch(&events_[rows_[at].event]);
+  for (const MemoryPlace at : rows) memory_prefetch(events_[rows_[at].event].message.get());
 }
 
-MemoryRow* MemoryLedger::after(std::uint64_t sequence) {
-  std::uint64_t at = (sequence + 1) % page_size;
-  auto page = pages_.lower_bound((sequence + 1) / page_size);
-  if (page != pages_.end() && page->first != (sequence + 1) / page_size) at = 0;
-  for (; page != pages_.end(); ++page, at = 0) {
-    for (; at < page_size; ++at) {
-      if (MemoryRow* row = page->second.rows[at]) return row;
-    }
-  }
-  return nullptr;
+void MemoryLedger::hand_out(MemoryPlace at) {
+  rows_[at].handed_out = true;
+  handed_out_.push(rows_, at);
 }
 
-MemoryRow* MemoryLedger::after(const MemoryEndpoint& endpoint, std::uint64_t sequence) {
-  if (sequence == 0) return endpoint.oldest;
-  const MemoryRow* exact = find(sequence);
-  return exact != nullptr && exact->lane->endpoint == &endpoint ? exact->newer : after(sequence);
-}
-
-void MemoryLedger::hand_out(MemoryRow& row) {
-  row.handed_out = true;
-  row.previous = nullptr;
-  row.handed_next = handed_out_;
-  if (handed_out_ != nullptr) handed_out_->previous = &row;
-  handed_out_ = &row;
-}
-
-void MemoryLedger::take_back(MemoryRow& row) {
-  row.handed_out = false;
-  (row.previous == nullptr ? handed_out_ : row.previous->handed_next) = row.handed_next;
-  if (row.handed_next != nullptr) row.handed_next->previous = row.previous;
-  row.previous = row.handed_next = nullptr;
+void MemoryLedger::take_back(MemoryPlace at) {
+  rows_[at].handed_out = false;
+  handed_out_.unlink(rows_, at);
 }
 
 void MemoryLedger::add_attempt(MemoryRow& row, const Attempt& attempt) {
   const auto size = row.log.size();
-  if (row.event->has_body) {
-    MemoryLog::add(row.log, attempt);
-  } else {  // erased
-    Attempt rest = attempt;
-    rest.response_body.clear();
-    MemoryLog::add(row.log, rest);
-  }
-  ++row.attempts;
+  row.log.add(attempt, event_of(row).has_body);  // without: it was erased
   bytes_ += row.log.size() - size;
 }
 
-void MemoryLedger::end(MemoryRow& row, DeliveryStatus status, std::string_view reason) {
+void MemoryLedger::end(MemoryPlace at, DeliveryStatus status, std::string_view reason) {
+  MemoryRow& row = rows_[at];
   const auto size = row.log.size();
-  MemoryLog::add_reason(row.log, reason);
+  row.log.add_reason(reason);
   bytes_ += row.log.size() - size;
   finished_bytes_ += row.log.size();
   row.status = status;
   row.due = now_;
-  row.order = ++finish_number_;
-  row.next = nullptr;
-  MemoryList<MemoryRow>& list = finished_list(status);
-  row.previous = list.last;
-  (list.last == nullptr ? list.first : list.last->next) = &row;
-  list.last = &row;
+  row.finished = ++finish_number_;
+  finished_queue(status).push(rows_, at);
   ++finished_;
   --pending_;
-  MemoryEvent& event = *row.event;
+  MemoryEvent& event = event_of(row);
   if (--event.open > 0) return;
   finished_bytes_ += event.bytes;
   if (!event.has_body) return;
   event.body_after = nullptr;
-  event.body_before = bodies_.last;
-  (bodies_.last == nullptr ? bodies_.first : bodies_.last->body_after) = &event;
-  bodies_.last = &event;
+  event.body_before = last_body_;
+  (last_body_ == nullptr ? first_body_ : last_body_->body_after) = &event;
+  last_body_ = &event;
 }
 
-bool MemoryLedger::reopen(MemoryRow& row) {
-  MemoryEvent& event = *row.event;
+bool MemoryLedger::reopen(MemoryPlace at) {
+  MemoryRow& row = rows_[at];
+  MemoryEvent& event = event_of(row);
   const std::size_t bytes = row.log.size() + (event.open == 0 ? event.bytes : 0);
   if (pending_ > 0 && (pending_ >= max_pending_ || bytes_ - finished_bytes_ + bytes > max_bytes_)) return false;
-  unlist(row);
+  finished_queue(row.status).unlink(rows_, at);
+  --finished_;
   finished_bytes_ -= bytes;
   ++pending_;
   if (event.open++ == 0) unlist_body(event);
   const auto size = row.log.size();
-  MemoryLog::drop_reason(row.log);
+  row.log.drop_reason();
   bytes_ -= size - row.log.size();
   row.status = DeliveryStatus::pending;
   row.due = MemoryRow::at_once;
-  row.order = 0;
+  row.in_lane = {};
   row.steps = row.deferrals = 0;
   return true;
-}
-
-void MemoryLedger::unlist(MemoryRow& row) {
-  MemoryList<MemoryRow>& list = finished_list(row.status);
-  (row.previous == nullptr ? list.first : row.previous->next) = row.next;
-  (row.next == nullptr ? list.last : row.next->previous) = row.previous;
-  row.next = row.previous = nullptr;
-  --finished_;
 }
 
 void MemoryLedger::prune() {
@@ -11655,14 +12141,16 @@ void MemoryLedger::prune() {
   }
 }
 
-bool MemoryLedger::outlived(const MemoryRow* row, std::chrono::hours keep) const {
+bool MemoryLedger::outlived(MemoryPlace at, std::chrono::hours keep) const {
+  if (at == 0) return false;
+  const TimePoint due = rows_[at].due;
   // In hours, since `keep` may be more than a TimePoint holds.
-  return row != nullptr && row->due <= now_ && std::chrono::duration_cast<std::chrono::hours>(now_ - row->due) >= keep;
+  return due <= now_ && std::chrono::duration_cast<std::chrono::hours>(now_ - due) >= keep;
 }
 
 bool MemoryLedger::shrink() {
-  if (bodies_.first == nullptr) return drop_oldest();
-  drop_body(*bodies_.first);
+  if (first_body_ == nullptr) return drop_oldest();
+  drop_body(*first_body_);
   return true;
 }
 
@@ -11683,39 +12171,29 @@ void MemoryLedger::drop_body(MemoryEvent& event) {
 }
 
 bool MemoryLedger::drop_oldest() {
-  if (delivered_.first == nullptr && dead_.first == nullptr) return false;
+  if (delivered_.first == 0 && dead_.first == 0) return false;
   const bool delivered =
-      dead_.first == nullptr || (delivered_.first != nullptr && delivered_.first->order < dead_.first->order);
+      dead_.first == 0 || (delivered_.first != 0 && rows_[delivered_.first].finished < rows_[dead_.first].finished);
   drop_first(delivered ? delivered_ : dead_);
   return true;
 }
 
-void MemoryLedger::drop_first(MemoryList<MemoryRow>& list) {
-  MemoryRow& row = *list.first;
-  unlist(row);
+void MemoryLedger::drop_first(MemoryQueue& queue) {
+  const MemoryPlace at = queue.first;
+  MemoryRow& row = rows_[at];
+  queue.unlink(rows_, at);
+  --finished_;
   bytes_ -= row.log.size();
   finished_bytes_ -= row.log.size();
-  MemoryLane& lane = *row.lane;
-  (row.newer == nullptr ? lane.endpoint->newest : row.newer->older) = row.older;
-  (row.older == nullptr ? lane.endpoint->oldest : row.older->newer) = row.newer;
-  const auto page = pages_.find(row.sequence / page_size);
-  page->second.rows[row.sequence % page_size] = nullptr;
-  if (--page->second.used == 0) {
-    if (newest_page_ == &*page) newest_page_ = nullptr;
-    pages_.erase(page);
-  }
-  if (--lane.rows == 0 && lane.removed) emptied_.push_back(&lane);
-  MemoryEvent& event = *row.event;
-  if (event.count > 1 || event.has_kin) event.past_lanes.push_back(lane.number);
+  MemoryLane& lane = lane_of(row);
+  lane.endpoint->rows.unlink(rows_, at);
+  pages_.remove(row.sequence);
+  if (--lane.existing == 0 && lane.removed) emptied_.push_back(&lane);
+  MemoryEvent& event = event_of(row);
+  if (event.count > 1 || event.has_kin) past_lanes_of(event).push_back(lane.number);
   if (--event.exist == 0) drop_event(event);
-  row.older = row.newer = nullptr;
-  // A small buffer serves the next row; one that held long answers would be kept for nothing.
-  if (row.log.capacity() > 256) {
-    std::string{}.swap(row.log);
-  } else {
-    row.log.clear();
-  }
-  rows_.put(row);
+  row.log = {};
+  rows_.put(at);
 }
 
 void MemoryLedger::drop_event(MemoryEvent& event) {
@@ -11728,18 +12206,42 @@ void MemoryLedger::drop_event(MemoryEvent& event) {
   if (event.has_kin) {
     MemoryEvent* kin = event.known->second.newest;
     while (kin != nullptr && kin->group != event.group) kin = kin->older_of_id;
-    if (kin != nullptr) kin->past_lanes.insert(kin->past_lanes.end(), event.past_lanes.begin(), event.past_lanes.end());
+    if (kin != nullptr && event.past_lanes != nullptr) {
+      auto& past = past_lanes_of(*kin);
+      past.insert(past.end(), event.past_lanes->begin(), event.past_lanes->end());
+    }
   }
-  std::vector<std::uint64_t>{}.swap(event.past_lanes);
+  event.past_lanes.reset();
   forget_if_unused(*event.known);
   event.message.reset();
-  events_.put(event);
+  events_.put(event.place);
 }
 
 void MemoryLedger::unlist_body(MemoryEvent& event) {
-  (event.body_before == nullptr ? bodies_.first : event.body_before->body_after) = event.body_after;
-  (event.body_after == nullptr ? bodies_.last : event.body_after->body_before) = event.body_before;
+  (event.body_before == nullptr ? first_body_ : event.body_before->body_after) = event.body_after;
+  (event.body_after == nullptr ? last_body_ : event.body_after->body_before) = event.body_before;
   event.body_before = event.body_after = nullptr;
+}
+
+std::vector<std::uint64_t>& MemoryLedger::past_lanes_of(MemoryEvent& event) {
+  if (event.past_lanes == nullptr) event.past_lanes = std::make_unique<std::vector<std::uint64_t>>();
+  return *event.past_lanes;
+}
+
+MemoryLane& MemoryLedger::add_lane(std::uint64_t number, MemoryEndpoint& endpoint) {
+  const MemoryPlace place = lanes_.take();
+  MemoryLane& lane = lanes_[place];
+  lane.rows = &rows_;
+  lane.endpoint = &endpoint;
+  lane.number = number;
+  lane.place = place;
+  return lane;
+}
+
+void MemoryLedger::drop_lane(MemoryLane& lane) {
+  const MemoryPlace place = lane.place;
+  lane = {};
+  lanes_.put(place);
 }
 
 void MemoryLedger::forget_newest() {
@@ -11770,6 +12272,7 @@ void MemoryLedger::forget_if_unused(MemoryIds::value_type& known) {
 #endif
 
 #include <algorithm>
+#include <array>
 #include <deque>
 #include <map>
 #include <mutex>
@@ -11795,7 +12298,7 @@ struct MemoryStore::State {
   std::uint64_t epoch = 0;
   detail::MemoryLedger ledger;
   std::unordered_map<SubscriptionId, detail::MemoryEndpoint> endpoints{};
-  std::unordered_map<std::uint64_t, detail::MemoryLane> lanes{};
+  std::unordered_map<std::uint64_t, detail::MemoryLane*> lanes{};
   std::deque<detail::MemoryLane*> removed_lately{};
   std::map<SubscriptionId, SubscriptionRow> subscriptions{};
   std::uint64_t next_lane = 1;
@@ -11805,16 +12308,13 @@ struct MemoryStore::State {
 
   detail::MemoryLane* find_lane(std::uint64_t number) {
     const auto at = lanes.find(number);
-    return at == lanes.end() ? nullptr : &at->second;
+    return at == lanes.end() ? nullptr : at->second;
   }
 
   detail::MemoryLane& add_lane(std::uint64_t number, const SubscriptionId& id) {
     detail::MemoryEndpoint& endpoint = endpoints[id];
     if (endpoint.lanes++ == 0) endpoint.id = id;
-    detail::MemoryLane& lane = lanes[number];
-    lane.number = number;
-    lane.endpoint = &endpoint;
-    return lane;
+    return *(lanes[number] = &ledger.add_lane(number, endpoint));
   }
 
   /// Without a subscription a lane stays for the sake of its rows, and for a while for appends that are under way.
@@ -11830,9 +12330,10 @@ struct MemoryStore::State {
   }
 
   void drop_lane_if_unused(detail::MemoryLane& lane) {
-    if (!lane.removed || lane.recent || lane.rows > 0) return;
+    if (!lane.removed || lane.recent || lane.existing > 0) return;
     detail::MemoryEndpoint& endpoint = *lane.endpoint;
     lanes.erase(lane.number);
+    ledger.drop_lane(lane);
     if (--endpoint.lanes == 0) endpoints.erase(SubscriptionId{endpoint.id});
   }
 
@@ -11867,9 +12368,9 @@ struct MemoryStore::State {
     for (std::size_t i = 0; i < wanted.size(); ++i) {
       detail::MemoryLane& lane = add(stored, wanted[i], appended[i]);
       if (max_waiting == 0 || appended[i].closed || lane.waiting <= max_waiting) continue;
-      detail::MemoryRow& oldest = *lane.oldest();
+      const detail::MemoryPlace oldest = lane.oldest();
       close(oldest, DeliveryStatus::dead, "overflow");
-      overflowed.push_back(record_of(oldest));
+      overflowed.push_back(record_of(ledger.row(oldest)));
     }
     return AppendStatus::accepted;
   }
@@ -11880,83 +12381,114 @@ struct MemoryStore::State {
       lane = &add_lane(wanted.lane, {});
       mark_removed(*lane);
     }
-    detail::MemoryRow& row = ledger.add_row(event, *lane, wanted);
-    appended.sequence = row.sequence;
+    const detail::MemoryPlace at = ledger.add_row(event, *lane, wanted);
+    appended.sequence = ledger.row(at).sequence;
     if (lane->removed) {
       appended.closed = true;
-      ledger.end(row, DeliveryStatus::cancelled, "unsubscribed");
+      ledger.end(at, DeliveryStatus::cancelled, "unsubscribed");
       return *lane;
     }
     // Whether a due time has come is fetch's to say: here is no clock.
     const bool taken =
-        wanted.take && holds(wanted.epoch) && row.due == detail::MemoryRow::at_once && lane->heads(row.order);
-    lane->enter(row, taken);
+        wanted.take && holds(wanted.epoch) && ledger.row(at).due == detail::MemoryRow::at_once && lane->heads(wanted.order);
+    lane->enter(at, wanted.order, taken);
     if (taken) {
-      ledger.hand_out(row);
+      ledger.hand_out(at);
       appended.as = AppendedAs::handed_out;
     }
     return *lane;
   }
 
-  /// A delivery that was handed out and still is; null: it ended, it waits, or it never was.
-  detail::MemoryRow* handed_out(const Claim& claim) {
-    detail::MemoryRow* row = ledger.find(claim.sequence);
-    return row != nullptr && row->handed_out && row->lane->number == claim.lane ? row : nullptr;
+  /// The claim's delivery, found at that place, if it was handed out and still is; 0: it ended, it waits, or it never was.
+  detail::MemoryPlace handed_out(const Claim& claim, detail::MemoryPlace at) {
+    if (at == 0) return 0;
+    const detail::MemoryRow& row = ledger.row(at);
+    return row.handed_out && ledger.lane_of(row).number == claim.lane ? at : 0;
   }
 
-  void give_back(detail::MemoryRow& row) {
-    ledger.take_back(row);
-    wait_again(row);
+  void give_back(detail::MemoryPlace at) {
+    ledger.take_back(at);
+    wait_again(at);
   }
 
   /// A row that was handed out and comes back. Without its payload it has nothing to wait for.
-  void wait_again(detail::MemoryRow& row) {
-    if (row.event->has_body) {
-      row.lane->wait_again(row);
+  void wait_again(detail::MemoryPlace at) {
+    const detail::MemoryRow& row = ledger.row(at);
+    if (ledger.event_of(row).has_body) {
+      ledger.lane_of(row).wait_again(at);
     } else {
-      row.lane->leave(row);
-      ledger.end(row, DeliveryStatus::cancelled, "erased");
+      ledger.lane_of(row).leave(at);
+      ledger.end(at, DeliveryStatus::cancelled, "erased");
     }
   }
 
-  void finish(detail::MemoryRow& row, const Outcome& outcome) {
-    detail::MemoryLane& lane = *row.lane;
-    ledger.take_back(row);
+  /// Has brought what fetch will look at of the first wants; of how many. A row that was waiting for its time, its event
+  /// and its message are three cache misses, and would come one after the other.
+  std::size_t prefetch(std::span<const LaneWant> wants, TimePoint now) {
+    std::array<detail::MemoryPlace, 128> rows{};
+    std::size_t count = 0, done = 0;
+    for (; done < wants.size() && count < rows.size(); ++done) {
+      const detail::MemoryLane* lane = find_lane(wants[done].lane);
+      if (lane == nullptr) continue;
+      for (std::size_t i = 0; i < wants[done].room && count < rows.size(); ++i) {
+        const auto next = lane->later.ahead(i);
+        if (!next || next->number > detail::MemoryIndex::number_of(now)) break;
+        detail::memory_prefetch(&ledger.row(next->place));
+        rows[count++] = next->place;
+      }
+    }
+    ledger.prefetch(std::span{rows}.first(count));
+    return done;
+  }
+
+  /// The rows of the first outcomes, as many as there is room for; 0: there is none. All at once, for the same reason.
+  void find(std::span<const Outcome> outcomes, std::span<detail::MemoryPlace> rows) {
+    const std::size_t count = std::min(outcomes.size(), rows.size());
+    for (std::size_t i = 0; i < count; ++i) rows[i] = ledger.find(outcomes[i].claim.sequence);
+    for (std::size_t i = 0; i < count; ++i) {
+      if (rows[i] != 0) detail::memory_prefetch(&ledger.row(rows[i]));
+    }
+  }
+
+  void finish(detail::MemoryPlace at, const Outcome& outcome) {
+    detail::MemoryRow& row = ledger.row(at);
+    ledger.take_back(at);
     if (outcome.attempt) {
       ledger.see(outcome.attempt->at);
       ledger.add_attempt(row, *outcome.attempt);
     }
     if (is_final(outcome.status)) {
-      lane.leave(row);
-      ledger.end(row, outcome.status, outcome.reason);
+      ledger.lane_of(row).leave(at);
+      ledger.end(at, outcome.status, outcome.reason);
     } else {
       row.due = outcome.next_attempt_at.value_or(detail::MemoryRow::at_once);
-      row.steps = outcome.steps;
-      row.deferrals = outcome.deferrals;
-      wait_again(row);
+      row.steps = static_cast<std::uint16_t>(std::min<std::uint32_t>(outcome.steps, UINT16_MAX));
+      row.deferrals = static_cast<std::uint8_t>(std::min<std::uint32_t>(outcome.deferrals, UINT8_MAX));
+      wait_again(at);
     }
   }
 
   /// Ends a row that waits.
-  void close(detail::MemoryRow& row, DeliveryStatus status, std::string_view reason) {
-    row.lane->remove(row);
-    ledger.end(row, status, reason);
+  void close(detail::MemoryPlace at, DeliveryStatus status, std::string_view reason) {
+    ledger.lane_of(ledger.row(at)).remove(at);
+    ledger.end(at, status, reason);
   }
 
-  void close(detail::MemoryRow& row, const CloseRequest& request, Closed& closed) {
-    close(row, request.status, request.reason);
+  void close(detail::MemoryPlace at, const CloseRequest& request, Closed& closed) {
+    close(at, request.status, request.reason);
+    const detail::MemoryRow& row = ledger.row(at);
     ++closed.count;
-    closed.lanes.push_back(row.lane->number);
+    closed.lanes.push_back(ledger.lane_of(row).number);
     if (request.list) closed.records.push_back(record_of(row));
   }
 
   void close_lane(const CloseRequest& request, Closed& closed) {
     detail::MemoryLane* lane = find_lane(request.lane);
     if (lane == nullptr) return;
-    while (detail::MemoryRow* row = lane->oldest()) {
+    while (const detail::MemoryPlace at = lane->oldest()) {
       closed.more = closed.count == request.limit;
       if (closed.more) return;
-      close(*row, request, closed);
+      close(at, request, closed);
       closed.lanes.resize(1);
     }
   }
@@ -11965,24 +12497,26 @@ struct MemoryStore::State {
     const detail::MemoryEvent* event = ledger.newest_event(request.event.value);
     for (; event != nullptr; event = event->older_of_id) {
       for (std::uint64_t sequence = event->first; event->open > 0 && sequence < event->first + event->count; ++sequence) {
-        detail::MemoryRow* row = ledger.find(sequence);
-        if (row == nullptr || is_final(row->status) || row->handed_out ||
-            (request.lane != 0 && row->lane->number != request.lane)) {
+        const detail::MemoryPlace at = ledger.find(sequence);
+        if (at == 0) continue;
+        const detail::MemoryRow& row = ledger.row(at);
+        if (is_final(row.status) || row.handed_out || (request.lane != 0 && ledger.lane_of(row).number != request.lane)) {
           continue;
         }
         closed.more = closed.count == request.limit;
         if (closed.more) return;
-        close(*row, request, closed);
+        close(at, request, closed);
       }
     }
   }
 
-  ReopenStatus reopen(detail::MemoryRow& row) {
+  ReopenStatus reopen(detail::MemoryPlace at) {
+    const detail::MemoryRow& row = ledger.row(at);
     if (!is_final(row.status)) return ReopenStatus::not_final;
-    if (row.lane->removed) return ReopenStatus::gone;
-    if (!row.event->has_body) return ReopenStatus::no_payload;
-    if (!ledger.reopen(row)) return ReopenStatus::full;
-    row.lane->enter(row, false);
+    if (ledger.lane_of(row).removed) return ReopenStatus::gone;
+    if (!ledger.event_of(row).has_body) return ReopenStatus::no_payload;
+    if (!ledger.reopen(at)) return ReopenStatus::full;
+    ledger.lane_of(row).enter(at, 0, false);
     return ReopenStatus::done;
   }
 
@@ -11991,16 +12525,16 @@ struct MemoryStore::State {
     return at >= since && (!until || at < *until);
   }
 
-  static DeliveryRecord record_of(const detail::MemoryRow& row) {
+  DeliveryRecord record_of(const detail::MemoryRow& row) {
+    const Message& message = *ledger.event_of(row).message;
     DeliveryRecord record;
     record.id = {detail::delivery_text(row.sequence)};
-    record.event_id = row.event->message->id;
-    record.subscription_id = row.lane->endpoint->id;
-    record.event_type = row.event->message->type;
+    record.event_id = message.id;
+    record.subscription_id = ledger.lane_of(row).endpoint->id;
+    record.event_type = message.type;
     record.status = row.status;
-    record.created_at = row.event->message->created_at;
-    record.attempts.reserve(row.attempts);
-    detail::MemoryLog::read(row.log, record);
+    record.created_at = message.created_at;
+    row.log.read(record);
     if (!is_final(row.status) && row.due != detail::MemoryRow::at_once) record.next_attempt_at = row.due;
     return record;
   }
@@ -12013,23 +12547,25 @@ struct MemoryStore::State {
     const detail::MemoryEvent* event = query.event_id ? ledger.newest_event(query.event_id->value) : nullptr;
     if (query.event_id && event == nullptr) return true;
     for (; budget > 0; --budget) {
-      const detail::MemoryRow* row = nullptr;
+      detail::MemoryPlace at = 0;
       if (query.event_id) {
         while (event != nullptr && event->first >= from) event = event->older_of_id;
         if (event == nullptr) return true;
         from = std::min(from, event->first + event->count) - 1;
-        row = ledger.find(from);
+        at = ledger.find(from);
+        if (at == 0) continue;
       } else {
-        row = query.subscription_id ? ledger.before(endpoint->second, from) : ledger.before(from);
-        if (row == nullptr) return true;
-        from = row->sequence;
+        at = query.subscription_id ? ledger.before(endpoint->second, from) : ledger.before(from);
+        if (at == 0) return true;
+        from = ledger.row(at).sequence;
       }
-      if (row == nullptr || (query.subscription_id && row->lane->endpoint != &endpoint->second) ||
-          (query.status && row->status != *query.status) ||
-          (!query.tenant.empty() && row->event->message->tenant != query.tenant)) {
+      const detail::MemoryRow& row = ledger.row(at);
+      if ((query.subscription_id && ledger.lane_of(row).endpoint != &endpoint->second) ||
+          (query.status && row.status != *query.status) ||
+          (!query.tenant.empty() && ledger.event_of(row).message->tenant != query.tenant)) {
         continue;
       }
-      page.push_back(record_of(*row));
+      page.push_back(record_of(row));
       if (page.size() == limit) return true;
     }
     return false;
@@ -12074,9 +12610,9 @@ std::vector<DeliveryRecord> MemoryStore::deliveries(const DeliveryQuery& query) 
 
 Reopened MemoryStore::reopen(std::uint64_t sequence) {
   const std::lock_guard lock{state_->mutex};
-  detail::MemoryRow* row = state_->ledger.find(sequence);
-  if (row == nullptr) return {ReopenStatus::not_found, 0};
-  return {state_->reopen(*row), row->lane->number};
+  const detail::MemoryPlace row = state_->ledger.find(sequence);
+  if (row == 0) return {ReopenStatus::not_found, 0};
+  return {state_->reopen(row), state_->ledger.lane_of(state_->ledger.row(row)).number};
 }
 
 Recovered MemoryStore::recover(const RecoverQuery& query) {
@@ -12088,16 +12624,18 @@ Recovered MemoryStore::recover(const RecoverQuery& query) {
   const detail::MemoryLane* lane = state_->find_lane(query.lane);
   if (lane == nullptr || lane->removed) return answer;
   for (std::size_t budget = rows_per_call;; --budget) {
-    detail::MemoryRow* row = state_->ledger.after(*lane->endpoint, answer.after);
-    answer.more = row != nullptr && (budget == 0 || answer.count == limit);
-    if (row == nullptr || answer.more) return answer;
-    if (row->lane == lane && row->status == DeliveryStatus::dead && row->event->has_body &&
-        State::created_within(*row->event, query.since, query.until)) {
-      answer.full = !query.dry_run && state_->reopen(*row) == ReopenStatus::full;
+    const detail::MemoryPlace at = state_->ledger.after(*lane->endpoint, answer.after);
+    answer.more = at != 0 && (budget == 0 || answer.count == limit);
+    if (at == 0 || answer.more) return answer;
+    const detail::MemoryRow& row = state_->ledger.row(at);
+    const detail::MemoryEvent& event = state_->ledger.event_of(row);
+    if (row.lane == lane->place && row.status == DeliveryStatus::dead && event.has_body &&
+        State::created_within(event, query.since, query.until)) {
+      answer.full = !query.dry_run && state_->reopen(at) == ReopenStatus::full;
       if (answer.full) return answer;
       ++answer.count;
     }
-    answer.after = row->sequence;
+    answer.after = row.sequence;
   }
 }
 
@@ -12110,11 +12648,11 @@ Missed MemoryStore::missed(const MissedQuery& query) {
   const detail::MemoryLane* lane = state_->find_lane(query.lane);
   if (lane == nullptr || lane->removed) return answer;
   for (;;) {
-    const detail::MemoryRow* row = state_->ledger.after(answer.after);
-    answer.more = row != nullptr && (budget == 0 || answer.events.size() == limit);
-    if (row == nullptr || answer.more) return answer;
+    const detail::MemoryPlace row = state_->ledger.after(answer.after);
+    answer.more = row != 0 && (budget == 0 || answer.events.size() == limit);
+    if (row == 0 || answer.more) return answer;
     --budget;
-    const detail::MemoryEvent& event = *row->event;
+    const detail::MemoryEvent& event = state_->ledger.event_of(state_->ledger.row(row));
     if (event.has_body && event.message->tenant == query.tenant && State::created_within(event, query.since, query.until) &&
         detail::MemoryLedger::is_first_of_group(event) && !state_->ledger.has_row_in(event, *lane, budget)) {
       answer.events.push_back({event.first, event.message});
@@ -12126,8 +12664,10 @@ Missed MemoryStore::missed(const MissedQuery& query) {
 std::optional<AppendedDelivery> MemoryStore::add(std::uint64_t position, const NewDelivery& delivery) {
   const std::lock_guard lock{state_->mutex};
   const auto find = [&]() -> detail::MemoryEvent* {
-    const detail::MemoryRow* row = position == 0 ? nullptr : state_->ledger.after(position - 1);
-    return row != nullptr && row->event->first == position ? row->event : nullptr;
+    const detail::MemoryPlace row = position == 0 ? 0 : state_->ledger.after(position - 1);
+    if (row == 0) return nullptr;
+    detail::MemoryEvent& event = state_->ledger.event_of(state_->ledger.row(row));
+    return event.first == position ? &event : nullptr;
   };
   std::size_t budget = 0;
   const detail::MemoryLane* lane = state_->find_lane(delivery.lane);
@@ -12170,6 +12710,7 @@ bool MemoryStore::erase(const EventId& id) {
 #endif
 
 #include <algorithm>
+#include <array>
 #include <mutex>
 #include <utility>
 
@@ -12194,8 +12735,8 @@ Ownership MemoryStore::acquire(const std::string& owner, TimePoint now) {
   answer.slots.reserve(slot_count);
   if (!state_->owned) {
     for (const auto& [number, lane] : state_->lanes) {
-      if (lane.waiting == 0) continue;
-      answer.lanes.push_back({number, lane.has_due(now) ? std::nullopt : lane.next_due(now)});
+      if (lane->waiting == 0) continue;
+      answer.lanes.push_back({number, lane->has_due(now) ? std::nullopt : lane->next_due(now)});
     }
     state_->owner = owner;
     state_->owned = true;
@@ -12208,7 +12749,7 @@ Ownership MemoryStore::acquire(const std::string& owner, TimePoint now) {
 void MemoryStore::release(const std::string& owner) {
   const std::lock_guard lock{state_->mutex};
   if (!state_->owned || state_->owner != owner) return;
-  while (detail::MemoryRow* row = state_->ledger.any_handed_out()) state_->give_back(*row);
+  while (const detail::MemoryPlace row = state_->ledger.any_handed_out()) state_->give_back(row);
   state_->owned = false;
 }
 
@@ -12237,18 +12778,20 @@ AppendResult MemoryStore::append(AppendBatch batch) {
 std::vector<LaneFetched> MemoryStore::fetch(std::span<const LaneWant> wants, TimePoint now) {
   std::vector<LaneFetched> answers(wants.size());
   const std::lock_guard lock{state_->mutex};
-  for (std::size_t i = 0; i < wants.size(); ++i) {
+  for (std::size_t i = 0, prefetched = 0; i < wants.size(); ++i) {
+    if (i == prefetched) prefetched += state_->prefetch(wants.subspan(i), now);
     LaneFetched& answer = answers[i];
     answer.owned = state_->holds(wants[i].epoch);
     detail::MemoryLane* lane = answer.owned ? state_->find_lane(wants[i].lane) : nullptr;
     if (lane == nullptr) continue;
     answer.deliveries.reserve(std::min(wants[i].room, lane->waiting));
     while (answer.deliveries.size() < wants[i].room) {
-      detail::MemoryRow* row = lane->next(now);
-      if (row == nullptr) break;
-      state_->ledger.hand_out(*row);
-      answer.deliveries.push_back(
-          {row->sequence, row->event->message, row->attempts, row->event->count, row->steps, row->deferrals});
+      const detail::MemoryPlace at = lane->next(now);
+      if (at == 0) break;
+      state_->ledger.hand_out(at);
+      const detail::MemoryRow& row = state_->ledger.row(at);
+      const detail::MemoryEvent& event = state_->ledger.event_of(row);
+      answer.deliveries.push_back({row.sequence, event.message, row.log.attempts(), event.count, row.steps, row.deferrals});
     }
     answer.more = lane->has_due(now);
     answer.next_due = lane->next_due(now);
@@ -12260,17 +12803,21 @@ void MemoryStore::give_back(std::span<const Claim> claims) {
   const std::lock_guard lock{state_->mutex};
   for (const Claim& claim : claims) {
     if (!state_->holds(claim.epoch)) continue;
-    if (detail::MemoryRow* row = state_->handed_out(claim)) state_->give_back(*row);
+    const detail::MemoryPlace row = state_->handed_out(claim, state_->ledger.find(claim.sequence));
+    if (row != 0) state_->give_back(row);
   }
 }
 
 std::vector<FinishStatus> MemoryStore::finish(std::span<const Outcome> outcomes) {
   std::vector<FinishStatus> statuses(outcomes.size(), FinishStatus::stale);
   const std::lock_guard lock{state_->mutex};
+  std::array<detail::MemoryPlace, 64> rows{};
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    if (i % rows.size() == 0) state_->find(outcomes.subspan(i), rows);
     if (!state_->holds(outcomes[i].claim.epoch)) continue;
     statuses[i] = FinishStatus::done;
-    if (detail::MemoryRow* row = state_->handed_out(outcomes[i].claim)) state_->finish(*row, outcomes[i]);
+    const detail::MemoryPlace row = state_->handed_out(outcomes[i].claim, rows[i % rows.size()]);
+    if (row != 0) state_->finish(row, outcomes[i]);
   }
   state_->prune();
   return statuses;
