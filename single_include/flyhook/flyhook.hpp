@@ -7227,7 +7227,7 @@ class Scheduler {
   FLYHOOK_DECL void retime(Lane& lane);
   FLYHOOK_DECL void place(Lane& lane);
   FLYHOOK_DECL void classify(Lane& lane);
-  FLYHOOK_DECL void note_fast();
+  FLYHOOK_DECL void note_fast(std::size_t needed);
   FLYHOOK_DECL std::size_t reserve() const;
   FLYHOOK_DECL std::size_t slow_share() const;
   FLYHOOK_DECL Lane* first_fast() const;
@@ -7478,6 +7478,8 @@ void Scheduler::advance(Nanoseconds now, const std::shared_ptr<const Resolved>& 
 Lane* Scheduler::next() {
   for (;;) {
     Lane* const fast = first_fast();
+    // They find no slot, and what slow lanes hold cannot be taken back: what ends of it is not lent again.
+    if (fast == nullptr && going_.first != nullptr) note_fast(slots_ / 4);
     Lane* const slow = first_slow();
     Lane* const lane = slow != nullptr && (slow_turn_ || fast == nullptr) ? slow : fast;
     if (lane == nullptr) return nullptr;
@@ -7498,20 +7500,21 @@ Scheduler::Started Scheduler::start(Lane& lane) {
   if (lane.is_slow) {
     ++slow_in_flight_;
   } else {
-    note_fast();
+    note_fast(in_flight_ - slow_in_flight_);
   }
   update(lane);
   return started;
 }
 
-void Scheduler::note_fast() {
+/// Fast lanes have so many requests under way, or would have.
+void Scheduler::note_fast(std::size_t needed) {
   constexpr std::chrono::seconds period{10};
   if (now_ >= peak_until_) {
     fast_peak_before_ = now_ < peak_until_ + period ? fast_peak_ : 0;
     fast_peak_ = 0;
     peak_until_ = now_ + period;
   }
-  fast_peak_ = std::max(fast_peak_, in_flight_ - slow_in_flight_);
+  fast_peak_ = std::max(fast_peak_, needed);
 }
 
 bool Scheduler::end(Lane& lane, const Claim& claim, const Bearing& bearing) {
@@ -9112,6 +9115,7 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
     std::vector<std::string> errors{};
     std::size_t left_count = 0, left_bytes = 0;  // what has left the intake in this step
     std::vector<EndpointPtr> found{};
+    Clock_ns yield_at{0};  // not before: others were long at it the last time
   };
 
   /// Marks a thread as flyhook's while it runs our code or the user's.
@@ -9296,6 +9300,7 @@ namespace flyhook::detail {
 inline constexpr std::size_t batch_events = 256;
 inline constexpr std::size_t batch_bytes = 1u << 20;
 inline constexpr std::chrono::milliseconds batch_time{1};
+inline constexpr std::chrono::microseconds long_yield{500};
 
 FLYHOOK_DECL std::uint64_t content_hash(const Message& message);
 FLYHOOK_DECL std::string thrown_text();
@@ -9370,7 +9375,12 @@ void Engine::encode_batch(Accepting& work) {
     bytes += encode_one(work, std::move(event), *index);
     if (i % 4 != 0) continue;
     // The application's own threads come first: a request that was just answered must not wait for a batch to end.
-    if (!has_no_threads()) std::this_thread::yield();
+    const auto now = clock_.elapsed();
+    if (!has_no_threads() && now >= work.yield_at) {
+      std::this_thread::yield();
+      // On a machine that is busy with something else it takes a whole slice of that, and the queue would fill.
+      if (const auto back = clock_.elapsed(); back - now > long_yield) work.yield_at = back + 100 * long_yield;
+    }
     if (clock_.elapsed() - began > batch_time) break;
   }
 }

@@ -114,7 +114,7 @@ class Scheduler {
   FLYHOOK_DECL void retime(Lane& lane);
   FLYHOOK_DECL void place(Lane& lane);
   FLYHOOK_DECL void classify(Lane& lane);
-  FLYHOOK_DECL void note_fast();
+  FLYHOOK_DECL void note_fast(std::size_t needed);
   FLYHOOK_DECL std::size_t reserve() const;
   FLYHOOK_DECL std::size_t slow_share() const;
   FLYHOOK_DECL Lane* first_fast() const;

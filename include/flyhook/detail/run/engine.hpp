@@ -212,6 +212,7 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
     std::vector<std::string> errors{};
     std::size_t left_count = 0, left_bytes = 0;  // what has left the intake in this step
     std::vector<EndpointPtr> found{};
+    Clock_ns yield_at{0};  // not before: others were long at it the last time
   };
 
   /// Marks a thread as flyhook's while it runs our code or the user's.

@@ -488,6 +488,29 @@ TEST_CASE("where many fast requests were under way lately, the slow get no more 
   CHECK(session.under_way(slow) == 56);
 }
 
+TEST_CASE("where fast ones find no slot, what ends of the slow ones is theirs, up to half") {
+  Isolation session;
+  std::vector<Lane*> slow, fast;
+  for (std::uint64_t i = 101; i <= 110; ++i) slow.push_back(&session.known(i, 1s));
+  for (std::uint64_t i = 1; i <= 10; ++i) fast.push_back(&session.known(i, 1ms));
+  for (Lane* lane : slow) session.claim(*lane, 100);
+  session.start_all();
+  CHECK(session.under_way(slow) == 56);
+  for (Lane* lane : fast) session.claim(*lane, 100);
+  session.start_all();
+  CHECK(session.under_way(fast) == 8);
+  for (std::size_t ended = 0; ended < 40; ++ended) {
+    for (Lane* lane : slow)
+      if (lane->in_flight.size() * slow.size() >= session.under_way(slow)) {
+        session.end_one(*lane);
+        break;
+      }
+    session.start_all();
+  }
+  CHECK(session.under_way(slow) == 32);
+  CHECK(session.under_way(fast) >= 24);
+}
+
 TEST_CASE("endpoints never asked cannot take what is left for those that answer") {
   Isolation session;
   std::vector<Lane*> healthy;

@@ -220,6 +220,8 @@ void Scheduler::advance(Nanoseconds now, const std::shared_ptr<const Resolved>& 
 Lane* Scheduler::next() {
   for (;;) {
     Lane* const fast = first_fast();
+    // They find no slot, and what slow lanes hold cannot be taken back: what ends of it is not lent again.
+    if (fast == nullptr && going_.first != nullptr) note_fast(slots_ / 4);
     Lane* const slow = first_slow();
     Lane* const lane = slow != nullptr && (slow_turn_ || fast == nullptr) ? slow : fast;
     if (lane == nullptr) return nullptr;
@@ -240,20 +242,21 @@ Scheduler::Started Scheduler::start(Lane& lane) {
   if (lane.is_slow) {
     ++slow_in_flight_;
   } else {
-    note_fast();
+    note_fast(in_flight_ - slow_in_flight_);
   }
   update(lane);
   return started;
 }
 
-void Scheduler::note_fast() {
+/// Fast lanes have so many requests under way, or would have.
+void Scheduler::note_fast(std::size_t needed) {
   constexpr std::chrono::seconds period{10};
   if (now_ >= peak_until_) {
     fast_peak_before_ = now_ < peak_until_ + period ? fast_peak_ : 0;
     fast_peak_ = 0;
     peak_until_ = now_ + period;
   }
-  fast_peak_ = std::max(fast_peak_, in_flight_ - slow_in_flight_);
+  fast_peak_ = std::max(fast_peak_, needed);
 }
 
 bool Scheduler::end(Lane& lane, const Claim& claim, const Bearing& bearing) {

@@ -15,6 +15,7 @@ namespace flyhook::detail {
 inline constexpr std::size_t batch_events = 256;
 inline constexpr std::size_t batch_bytes = 1u << 20;
 inline constexpr std::chrono::milliseconds batch_time{1};
+inline constexpr std::chrono::microseconds long_yield{500};
 
 FLYHOOK_DECL std::uint64_t content_hash(const Message& message);
 FLYHOOK_DECL std::string thrown_text();
@@ -89,7 +90,12 @@ void Engine::encode_batch(Accepting& work) {
     bytes += encode_one(work, std::move(event), *index);
     if (i % 4 != 0) continue;
     // The application's own threads come first: a request that was just answered must not wait for a batch to end.
-    if (!has_no_threads()) std::this_thread::yield();
+    const auto now = clock_.elapsed();
+    if (!has_no_threads() && now >= work.yield_at) {
+      std::this_thread::yield();
+      // On a machine that is busy with something else it takes a whole slice of that, and the queue would fill.
+      if (const auto back = clock_.elapsed(); back - now > long_yield) work.yield_at = back + 100 * long_yield;
+    }
     if (clock_.elapsed() - began > batch_time) break;
   }
 }
