@@ -198,6 +198,14 @@ void Oracle::end(DeliveryFacts& delivery, DeliveryStatus status, const std::stri
   if (same.empty()) ordered.erase(delivery.order);
 }
 
+void Oracle::appending(const std::vector<NewDelivery>& wanted) {
+  for (const auto& delivery : wanted) ledger_.lanes.at(delivery.lane).is_known = true;
+}
+
+void Oracle::looking_everywhere() {
+  for (const auto& [id, number] : ledger_.lane_of) ledger_.lanes.at(number).is_known = true;
+}
+
 void Oracle::append_unknown(const std::vector<NewEvent>& events) {
   for (const auto& event : events) ledger_.repeats.insert(event.message.get());
   store_failed();
@@ -237,7 +245,6 @@ void Oracle::appended(const std::vector<NewEvent>& events, const std::vector<New
         auto& lane = lane_of(delivery);
         ++ledger_.not_ended;
         ++lane.waiting;
-        lane.is_known = true;
         if (delivery.order == 0) ++lane.loose;
         if (delivery.order != 0) {
           auto& same = lane.ordered[delivery.order];
