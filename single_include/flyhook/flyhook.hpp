@@ -6325,6 +6325,9 @@ class TokenBucket {
   /// may_take(now) was true. If it was not, the token is owed.
   FLYHOOK_DECL void take(std::chrono::nanoseconds now);
 
+  /// What was taken was not used after all.
+  FLYHOOK_DECL void give_back(std::chrono::nanoseconds now);
+
   /// The earliest time, now or later, at which may_take holds; nanoseconds::max(): beyond what they can say.
   FLYHOOK_DECL std::chrono::nanoseconds next_at(std::chrono::nanoseconds now) const;
 
@@ -6373,6 +6376,12 @@ bool TokenBucket::may_take(std::chrono::nanoseconds now) const {
 void TokenBucket::take(std::chrono::nanoseconds now) {
   missing_ = std::min(missing_at(now) + token_, Wide{1} << 127);
   since_ = std::max(since_, now);
+}
+
+void TokenBucket::give_back(std::chrono::nanoseconds now) {
+  missing_ = missing_at(now);
+  since_ = std::max(since_, now);
+  missing_ -= std::min(missing_, token_);
 }
 
 std::chrono::nanoseconds TokenBucket::next_at(std::chrono::nanoseconds now) const {
@@ -6563,6 +6572,7 @@ class Lane {
   std::size_t taking = 0;           ///< being appended and claimed
   std::vector<Flying> in_flight{};  ///< in no order
   std::size_t unsettled = 0;        ///< judged, not yet in the store
+  std::size_t successes = 0;        ///< of those, the ones that were delivered to the URL of now
   bool more = false;                ///< the store may hold due deliveries that wait
   bool fetching = false;
   bool is_ordered = false;  ///< what waits may be held back by what was sent: an end may free it, and only a fetch tells
@@ -7390,6 +7400,7 @@ struct Settling {
   Bearing bearing{};
   std::size_t attempts = 0;    ///< with this one, if it was made
   bool is_of_another = false;  ///< the endpoint has another URL by now
+  bool is_unsent = false;      ///< it was given up, or put off, before a request was made
   EndpointPtr endpoint{};
   std::shared_ptr<const Message> message{};
 };
@@ -7508,6 +7519,7 @@ Settling conclude(Job job, HttpResponse response, TimePoint began, std::chrono::
 
 Settling give_up(Job job, DeliveryStatus status, std::string reason) {
   auto settling = settling_of(std::move(job));
+  settling.is_unsent = true;
   settling.outcome.status = status;
   settling.outcome.reason = std::move(reason);
   return settling;
@@ -9176,9 +9188,12 @@ std::uint64_t order_of(const Endpoint& endpoint, const Message& message) {
 /// Until the first attempt, from now on.
 std::chrono::nanoseconds Engine::first_wait(const Endpoint& endpoint, const Message& message, TimePoint now) const {
   const auto random = attempt_hash(jitter_seed_ ^ fnv1a(message.id.value), endpoint.lane, 0);
-  const auto wait = jittered(endpoint.retry.schedule.front(), endpoint.retry.jitter, random);
-  const bool is_later = message.deliver_at && *message.deliver_at > now;
-  return is_later ? std::max<std::chrono::nanoseconds>(wait, *message.deliver_at - now) : wait;
+  auto wait = jittered(endpoint.retry.schedule.front(), endpoint.retry.jitter, random);
+  if (message.deliver_at && *message.deliver_at > now)
+    wait = std::max<std::chrono::nanoseconds>(wait, *message.deliver_at - now);
+  // It ends on time, not when it would have been tried.
+  if (message.expires_at && *message.expires_at - now < wait) wait = *message.expires_at - now;
+  return wait;
 }
 
 AppendBatch Engine::claim_room(Accepting& work) {
@@ -9342,6 +9357,8 @@ void Engine::weigh(Lane& lane, const Settling& settling, Clock_ns now) {
     return;  // it was changed while the store failed, at the latest
   if (settling.bearing.is_gone) return disable(lane, endpoint, "answered 410");
   const bool is_success = settling.outcome.status == DeliveryStatus::delivered;
+  // Another delivery has arrived, and that is yet to be recorded: it ends the row of failures.
+  if (!is_success && lane.successes > 0) return;
   switch (is_success ? lane.health.succeeded()
                      : lane.health.failed(now, settling.outcome.claim.sequence, options_.disable_after)) {
     case HealthChange::none: break;
@@ -9601,7 +9618,18 @@ std::size_t Engine::recover(const SubscriptionId& id, const RecoverOptions& opti
 
 bool Engine::erase(const EventId& event) {
   cancel(event);
-  return change_history([&] { return store_.history().erase(event); });
+  const bool is_known = change_history([&] { return store_.history().erase(event); });
+  {
+    // What it ended that `cancel` could not may have held back others.
+    const std::lock_guard lock{mutex_};
+    scheduler_.each([&](Lane& lane) {
+      if (!lane.is_ordered) return;
+      lane.more = true;
+      scheduler_.update(lane);
+    });
+  }
+  pool_.ring();
+  return is_known;
 }
 
 /// The store has more for these lanes than they know.
@@ -9675,12 +9703,14 @@ void Engine::deposit(Settling settling, Clock_ns now) {
       (lane->endpoint == nullptr || settling.endpoint->subscription.url != lane->endpoint->subscription.url);
   if (settling.is_of_another) settling.bearing = {};
   const bool is_cancelled = scheduler_.end(*lane, outcome.claim, settling.bearing);
+  if (settling.is_unsent && outcome.claim.epoch == lane->epoch) lane->bucket.give_back(now);
   if (is_cancelled) cancel_retry(settling);
   if (settling.wait) outcome.next_attempt_at = stored_time(now + *settling.wait);
   if (outcome.status == DeliveryStatus::pending && !settling.wait) {
     returns_.push_back(outcome.claim);
   } else {
     ++lane->unsettled;
+    if (outcome.status == DeliveryStatus::delivered && !settling.is_of_another) ++lane->successes;
     outcomes_.push_back(std::move(settling));
   }
   scheduler_.update(*lane);
@@ -9783,6 +9813,7 @@ void Engine::apply_finished(Hand& hand, Clock_ns now) {
     }
     Lane* lane = scheduler_.find(settling.outcome.claim.lane);
     --lane->unsettled;
+    if (settling.outcome.status == DeliveryStatus::delivered && !settling.is_of_another) --lane->successes;
     if (status == FinishStatus::stale) {  // the slot went to somebody else, who sends this one again
       own_at_ = now;
       close_if_ended(*lane);  // it waits again, and nobody is to send it
@@ -9808,7 +9839,10 @@ void Engine::settled(Lane& lane, Settling& settling, Clock_ns now) {
     case DeliveryStatus::pending:
       scheduler_.add_due(lane, std::max(outcome.next_attempt_at->time_since_epoch() - base_, now));
       close_if_ended(lane);
-      if (is_cancelling(settling.message->id)) closings_.push_back(cancelling_of(settling.message->id));
+      if (is_cancelling(settling.message->id)) {
+        closings_.push_back(cancelling_of(settling.message->id));
+        if (lane.is_ordered) lane.more = true;  // it may be erased, and then it holds back nothing now
+      }
       break;
     case DeliveryStatus::delivered:
       ++delivered_;
@@ -9855,7 +9889,8 @@ void Engine::apply_fetched(Hand& hand, Clock_ns now) {
       }
     }
     lane->more = lane->more || fetched.more;
-    if (is_ours && fetched.next_due) scheduler_.set_due(*lane, fetched.next_due->time_since_epoch() - base_);
+    // An earlier time that is known may be of what was appended while the store was asked.
+    if (is_ours && fetched.next_due) scheduler_.add_due(*lane, fetched.next_due->time_since_epoch() - base_);
     scheduler_.update(*lane);
   }
   hand.wants.clear();
