@@ -41,6 +41,7 @@ enum class Rule {
   stats_compared,     ///< all counters
   window_full,        ///< a lane's window at its bound
   backlog_full,       ///< a lane's backlog at its bound: the oldest has ended
+  store_full,         ///< an event that found no room in the store
   queue_full,         ///< the intake at its bound
   told_attempt,
   told_delivered,
@@ -68,8 +69,8 @@ class Exercised {
         "sent_at_its_time", "expired_in_time", "published_order",   "has_order",      "sent_in_order",   "sent_next",
         "in_flight_full",   "slots_full",      "in_flight_lowered", "rate_kept",      "rate_last_token", "breaker_probe",
         "hold_kept",        "slow_bounded",    "isolated",          "nothing_due",    "stats_compared",  "window_full",
-        "backlog_full",     "queue_full",      "told_attempt",      "told_delivered", "told_dead",       "told_health",
-        "claim_lost"};
+        "backlog_full",     "store_full",      "queue_full",        "told_attempt",   "told_delivered",  "told_dead",
+        "told_health",      "claim_lost"};
     static_assert(names.size() == static_cast<std::size_t>(Rule::count));
     return names[static_cast<std::size_t>(rule)];
   }

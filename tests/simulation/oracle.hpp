@@ -38,6 +38,9 @@ class Oracle {
     has_few_slots_ = has_few;
   }
 
+  /// Most deliveries in the store that have not ended.
+  void set_store_bound(std::size_t bound) { store_bound_ = bound; }
+
   // Publishing (oracle.cpp) ------------------------------------------------------------------------------------------
 
   struct Published {
@@ -157,6 +160,7 @@ class Oracle {
   RunLog& log_;
   Ledger ledger_{};
   std::size_t slots_ = static_cast<std::size_t>(-1);
+  std::size_t store_bound_ = static_cast<std::size_t>(-1);
   Time last_fault_{-3'600'000'000'000};
   Time base_moved_{-3'600'000'000'000 * 5};
   Time base_{0};                                              // stored time = base_ + elapsed, as the engine's

@@ -163,7 +163,7 @@ void Oracle::reopened(std::uint64_t sequence, const Reopened& real) {
   auto& lane = lane_of(*delivery);
   ++lane.waiting;
   ++lane.loose;
-  ++ledger_.not_ended;
+  if (++ledger_.not_ended > store_bound_) breach("the store holds more deliveries than max_pending");
 }
 
 void Oracle::erased(const EventId& id) {
@@ -222,7 +222,10 @@ void Oracle::appended(const std::vector<NewEvent>& events, const std::vector<New
     auto& event = ledger_.events[known->second];
     const auto* message = appended.message.get();
     const bool is_repeat = ledger_.repeats.contains(message);
-    if (status == AppendStatus::full) store_failed();
+    if (status == AppendStatus::full) {
+      store_failed();
+      if (ledger_.not_ended + appended.count > store_bound_) note(Rule::store_full);
+    }
     if (status == AppendStatus::accepted) {
       if (event.is_appended) breach("one id was accepted twice by the store: " + event.id);
       event.is_appended = true;
@@ -269,6 +272,7 @@ void Oracle::appended(const std::vector<NewEvent>& events, const std::vector<New
     ledger_.repeats.erase(message);
   }
   overflowed(real.overflowed, is_told);
+  if (ledger_.not_ended > store_bound_) breach("the store holds more deliveries than max_pending");
 }
 
 /// What came beyond max_pending_per_endpoint has ended the oldest that waited.
