@@ -35,11 +35,13 @@ enum class Rule {
   rate_last_token,    ///< of those, one that takes the last token
   breaker_probe,      ///< a request through a breaker that is open
   hold_kept,          ///< a request after a Retry-After's hold
+  slow_bounded,       ///< a request to a slow endpoint while slow ones hold half of the slots
   isolated,           ///< a healthy endpoint was sent all at once while another one was held up
   nothing_due,        ///< an open endpoint has nothing that could be sent
   stats_compared,     ///< all counters
   window_full,        ///< a lane's window at its bound
   backlog_full,       ///< a lane's backlog at its bound: the oldest has ended
+  store_full,         ///< an event that found no room in the store
   queue_full,         ///< the intake at its bound
   told_attempt,
   told_delivered,
@@ -66,8 +68,9 @@ class Exercised {
         "sent_after_2xx",   "first_wait",      "retry_wait",        "asked_wait",     "schedule_ends",   "too_old",
         "sent_at_its_time", "expired_in_time", "published_order",   "has_order",      "sent_in_order",   "sent_next",
         "in_flight_full",   "slots_full",      "in_flight_lowered", "rate_kept",      "rate_last_token", "breaker_probe",
-        "hold_kept",        "isolated",        "nothing_due",       "stats_compared", "window_full",     "backlog_full",
-        "queue_full",       "told_attempt",    "told_delivered",    "told_dead",      "told_health",     "claim_lost"};
+        "hold_kept",        "slow_bounded",    "isolated",          "nothing_due",    "stats_compared",  "window_full",
+        "backlog_full",     "store_full",      "queue_full",        "told_attempt",   "told_delivered",  "told_dead",
+        "told_health",      "claim_lost"};
     static_assert(names.size() == static_cast<std::size_t>(Rule::count));
     return names[static_cast<std::size_t>(rule)];
   }

@@ -39,6 +39,7 @@ void FaultStore::maybe_throw() {
 /// Of a call of which nobody learns whether it was done.
 void FaultStore::lose_answer(bool is_lost) {
   if (!is_lost) return;
+  oracle_.looking_everywhere();
   oracle_.store_failed();
   throw std::runtime_error{"the store was told to fail"};
 }
@@ -61,6 +62,7 @@ Ownership FaultStore::acquire(const std::string& owner, TimePoint now) {
 AppendResult FaultStore::append(AppendBatch batch) {
   const auto events = batch.events;
   const auto wanted = batch.deliveries;
+  oracle_.appending(wanted);
   const bool throws = breaks();
   if (throws || strikes(plan_.unknown)) {
     AppendResult answer;

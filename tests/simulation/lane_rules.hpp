@@ -47,7 +47,7 @@ class LaneRules {
     for (auto& each : under_way_) each.is_probe = false;
     first_failure_ = Time{-1};
     failed_ = 0;
-    fast_ = 0;
+    fast_ = slow_ = 0;
   }
 
   /// Its slot is new to the engine.
@@ -93,7 +93,8 @@ class LaneRules {
     const auto at =
         std::find_if(under_way_.begin(), under_way_.end(), [&](const auto& each) { return each.number == number; });
     const bool is_probe = at->is_probe;
-    if (now - at->since > std::chrono::milliseconds{400}) fast_ = 0;
+    const auto took = now - at->since;
+    if (took > std::chrono::milliseconds{400}) fast_ = 0;
     under_way_.erase(at);
     const auto uncounted = [&] {
       if (!is_probe || !is_probing_) return;
@@ -101,6 +102,8 @@ class LaneRules {
       probe_at_ = now;
     };
     if (!counts || answer.is_cancelled()) return uncounted();
+    const auto asked = answer.asked_wait(policy.retry_after_cap);
+    if (!answer.is_pushback() || !asked) slow_ = took > std::chrono::seconds{1} ? slow_ + 1 : 0;
     if (answer.is_success()) {
       limit_ = std::min(most_, limit_ + 1);
       first_failure_ = Time{-1};
@@ -111,7 +114,6 @@ class LaneRules {
     const bool halves = answer.status == 429 || (answer.status >= 502 && answer.status <= 504) || answer.is_timeout();
     if (halves) limit_ = std::max<std::size_t>(1, limit_ / 2);
     note_failure(now);
-    const auto asked = answer.asked_wait(policy.retry_after_cap);
     if (answer.is_pushback() && asked) {
       hold_until_ = std::max(hold_until_, now + *asked);
       hold_latest_ = std::max(hold_latest_, now + spread(*asked, policy.jitter));
@@ -162,6 +164,9 @@ class LaneRules {
   bool has_answered_fast() const { return fast_ >= 16; }
   /// So often that it is known to be fast whatever was before.
   bool is_surely_fast() const { return fast_ >= 32 && under_way_.empty(); }
+
+  /// So often that it is known to be slow.
+  bool is_surely_slow() const { return slow_ >= 8; }
 
   // What the next request is up against.
   bool is_limited() const { return rate_.per_second > 0; }
@@ -230,6 +235,7 @@ class LaneRules {
   Time first_failure_{-1}, last_failure_{0};
   std::size_t failed_ = 0;
   std::size_t fast_ = 0;  // quick successes in a row
+  std::size_t slow_ = 0;  // answers in a row that took long
 };
 
 }  // namespace simulation

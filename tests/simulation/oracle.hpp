@@ -38,6 +38,9 @@ class Oracle {
     has_few_slots_ = has_few;
   }
 
+  /// Most deliveries in the store that have not ended.
+  void set_store_bound(std::size_t bound) { store_bound_ = bound; }
+
   // Publishing (oracle.cpp) ------------------------------------------------------------------------------------------
 
   struct Published {
@@ -56,6 +59,10 @@ class Oracle {
   void removed(const flyhook::SubscriptionId& id);
   void owned(const flyhook::Ownership& real);
   void lost_all_slots();  ///< in the store; the engine does not know
+  /// The engine has these lanes in memory, whatever comes of it.
+  void appending(const std::vector<flyhook::NewDelivery>& wanted);
+  /// Nobody knows whether something was changed: every lane looks.
+  void looking_everywhere();
   void appended(const std::vector<flyhook::NewEvent>& events, const std::vector<flyhook::NewDelivery>& wanted,
                 const flyhook::AppendResult& real, bool is_told);
   /// The engine was told `unknown`.
@@ -141,6 +148,7 @@ class Oracle {
   void check_first_wait(const EventFacts& event, const DeliveryFacts& delivery);
   void overflowed(const std::vector<flyhook::DeliveryRecord>& records, bool is_told);
   void check_outcome(DeliveryFacts& delivery, const flyhook::Outcome& outcome);
+  void check_slow_share(const DeliveryFacts& delivery);
   void check_request(const flyhook::HttpRequest& request, const LaneFacts& lane, const SimulatedEndpoint& endpoint,
                      const EventFacts& event);
   void check_log(flyhook::PublisherBase& publisher);
@@ -152,6 +160,7 @@ class Oracle {
   RunLog& log_;
   Ledger ledger_{};
   std::size_t slots_ = static_cast<std::size_t>(-1);
+  std::size_t store_bound_ = static_cast<std::size_t>(-1);
   Time last_fault_{-3'600'000'000'000};
   Time base_moved_{-3'600'000'000'000 * 5};
   Time base_{0};                                              // stored time = base_ + elapsed, as the engine's

@@ -43,7 +43,8 @@ void Oracle::settled() {
     const bool has_room = lane.under_way < lane.max_in_flight && ledger_.under_way < slots;
     const bool is_due = has_due(lane, stored);
     const bool is_idle = lane.handed_out > lane.under_way;
-    if (!lane.is_open() && lane.is_removed && lane.waiting > 0)
+    // What was under way when its slot was lost waits again, until its answer tells the engine.
+    if (lane.is_removed && lane.waiting > lane.under_way)
       breach("a delivery waits for an endpoint that is gone: " + lane.subscription.id.value);
     if (!lane.is_open()) continue;
     if (is_due || is_idle) {

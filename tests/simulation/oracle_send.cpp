@@ -71,6 +71,7 @@ std::uint64_t Oracle::sent(const HttpRequest& request, SimulatedEndpoint& endpoi
     check(false, objection.c_str(), *delivery);
   if (lane.rules.is_limited()) note(Rule::rate_kept);
   if (lane.rules.is_last_token()) note(Rule::rate_last_token);
+  check_slow_share(*delivery);
   lane.rules.sent(sends_, now);
   delivery->policy = lane.policy;
   check_request(request, lane, endpoint, event);
@@ -81,6 +82,19 @@ std::uint64_t Oracle::sent(const HttpRequest& request, SimulatedEndpoint& endpoi
   ++ledger_.under_way;
   under_way_.emplace(sends_, UnderWay{delivery->sequence, request.url});
   return sends_;
+}
+
+/// Where slots are few, endpoints that answer slowly leave some to the others, whatever waits for them.
+void Oracle::check_slow_share(const DeliveryFacts& delivery) {
+  if (!has_few_slots_ || !lane_of(delivery).rules.is_surely_slow()) return;
+  std::size_t known = 0, held = 0;
+  for (const auto& [number, lane] : ledger_.lanes) {
+    known += lane.is_known;
+    if (lane.rules.is_surely_slow()) held += lane.under_way;
+  }
+  if (known < 2) return;
+  check(held < slots_ - slots_ / 8, "endpoints that answer slowly hold the slots of the others", delivery);
+  if (2 * (held + 1) >= slots_) note(Rule::slow_bounded);
 }
 
 void Oracle::check_request(const HttpRequest& request, const LaneFacts& lane, const SimulatedEndpoint& endpoint,

@@ -163,7 +163,7 @@ void Oracle::reopened(std::uint64_t sequence, const Reopened& real) {
   auto& lane = lane_of(*delivery);
   ++lane.waiting;
   ++lane.loose;
-  ++ledger_.not_ended;
+  if (++ledger_.not_ended > store_bound_) breach("the store holds more deliveries than max_pending");
 }
 
 void Oracle::erased(const EventId& id) {
@@ -198,6 +198,14 @@ void Oracle::end(DeliveryFacts& delivery, DeliveryStatus status, const std::stri
   if (same.empty()) ordered.erase(delivery.order);
 }
 
+void Oracle::appending(const std::vector<NewDelivery>& wanted) {
+  for (const auto& delivery : wanted) ledger_.lanes.at(delivery.lane).is_known = true;
+}
+
+void Oracle::looking_everywhere() {
+  for (const auto& [id, number] : ledger_.lane_of) ledger_.lanes.at(number).is_known = true;
+}
+
 void Oracle::append_unknown(const std::vector<NewEvent>& events) {
   for (const auto& event : events) ledger_.repeats.insert(event.message.get());
   store_failed();
@@ -214,7 +222,10 @@ void Oracle::appended(const std::vector<NewEvent>& events, const std::vector<New
     auto& event = ledger_.events[known->second];
     const auto* message = appended.message.get();
     const bool is_repeat = ledger_.repeats.contains(message);
-    if (status == AppendStatus::full) store_failed();
+    if (status == AppendStatus::full) {
+      store_failed();
+      if (ledger_.not_ended + appended.count > store_bound_) note(Rule::store_full);
+    }
     if (status == AppendStatus::accepted) {
       if (event.is_appended) breach("one id was accepted twice by the store: " + event.id);
       event.is_appended = true;
@@ -237,7 +248,6 @@ void Oracle::appended(const std::vector<NewEvent>& events, const std::vector<New
         auto& lane = lane_of(delivery);
         ++ledger_.not_ended;
         ++lane.waiting;
-        lane.is_known = true;
         if (delivery.order == 0) ++lane.loose;
         if (delivery.order != 0) {
           auto& same = lane.ordered[delivery.order];
@@ -262,6 +272,7 @@ void Oracle::appended(const std::vector<NewEvent>& events, const std::vector<New
     ledger_.repeats.erase(message);
   }
   overflowed(real.overflowed, is_told);
+  if (ledger_.not_ended > store_bound_) breach("the store holds more deliveries than max_pending");
 }
 
 /// What came beyond max_pending_per_endpoint has ended the oldest that waited.

@@ -69,12 +69,16 @@ Scenario draw_scenario(Random& random, const Features& features) {
   scenario.transport.throws = random.chance(0.2) ? 0.01 : 0;
   scenario.transport.answers_twice = random.chance(0.2) ? 0.02 : 0;
 
+  const bool is_crowded = random.chance(0.1);  // slow endpoints that would take all the slots
+  if (is_crowded) scenario.transport.traits = {true, random.chance(0.5) ? std::size_t{16} : std::size_t{64}};
   const std::size_t endpoints = 2 + random.below(9);
   for (std::size_t i = 0; i < endpoints; ++i) {
-    const bool is_healthy = i == 0 || random.chance(0.5);
-    scenario.characters.push_back(is_healthy ? Character::healthy : static_cast<Character>(1 + random.below(5)));
+    const bool is_healthy = i == 0 || random.chance(is_crowded ? 0.2 : 0.5);
+    scenario.characters.push_back(is_healthy   ? Character::healthy
+                                  : is_crowded ? Character::slow
+                                               : static_cast<Character>(1 + random.below(5)));
   }
-  scenario.subscriptions = 1 + random.below(16);
+  scenario.subscriptions = is_crowded ? 16 : 1 + random.below(16);
   scenario.burst = random.chance(0.3) && !scenario.on_test_store ? 300 : 1 + random.below(20);
   scenario.publishes = 0.5 + 0.4 * random.chance(0.5);
   scenario.leaps = random.chance(0.5) ? 0.02 : 0.005;

@@ -48,6 +48,10 @@ void SimulatedEndpoint::next_phase() {
       mood_ = Mood::healthy;
       until_ = std::chrono::nanoseconds::max();
       break;
+    case Character::slow:
+      mood_ = Mood::dripping;
+      until_ = std::chrono::nanoseconds::max();
+      break;
     case Character::sick:
       mood_ = sickness_;
       until_ = std::chrono::nanoseconds::max();

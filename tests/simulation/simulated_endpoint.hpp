@@ -34,7 +34,8 @@ enum class Character {
   outage,      ///< healthy, but for hours now and then
   flapping,    ///< changes within seconds or minutes
   slow_start,  ///< healthy, its latency falling from seconds with every answer
-  moody        ///< any mood, for any time
+  moody,       ///< any mood, for any time
+  slow         ///< answers just before the timeout, and well
 };
 
 struct Answer {

@@ -79,6 +79,8 @@ Report simulate(std::uint64_t seed, const Settings& settings) {
                                              : static_cast<std::size_t>(-1),
                    traits.blocking || traits.max_in_flight != 0);
 
+  oracle.set_store_bound(scenario.max_pending);
+
   std::vector<std::unique_ptr<SimulatedEndpoint>> endpoints;
   std::vector<std::string> hosts;
   for (const auto character : scenario.characters) {
