@@ -310,3 +310,28 @@ TEST_CASE("what was under way to an unsubscribed endpoint when its slot was lost
   CHECK(stats.cancelled > 0);
   CHECK(stats.delivered + stats.cancelled == 30);
 }
+
+TEST_CASE("what waits for a subscription that was removed by a process which then died is cancelled by the next") {
+  const auto& under_test = contract::each_steady_store();
+  CAPTURE(under_test.name);
+  const std::shared_ptr<Store> store = under_test.make();
+  {
+    contract::StoreSession session{*store, "died"};
+    session.append(contract::Batch{}.event("x", {{session.subscribe("gone")}}));
+    store->remove({"gone"});
+    store->release("died");
+  }
+  const auto clock = std::make_shared<ManualClock>();
+  Options options;
+  options.threads = 0;
+  options.store = store;
+  options.clock = clock;
+  options.url_policy = contract::internal;
+  Publisher publisher{std::make_shared<RecordingTransport>(clock), options};
+  CHECK(publisher.settle());
+  const auto rows = publisher.deliveries();
+  REQUIRE(rows.size() == 1);
+  CHECK(rows[0].status == DeliveryStatus::cancelled);
+  CHECK(rows[0].reason == "unsubscribed");
+  CHECK(publisher.stats().pending == 0);
+}

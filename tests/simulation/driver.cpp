@@ -20,6 +20,7 @@ void Driver::attempt(Call call) {
   } catch (const Error& error) {
     const bool is_expected = error.code() == ErrorCode::unavailable || error.code() == ErrorCode::not_found ||
                              (error.code() == ErrorCode::invalid && error.field() == "url") ||
+                             error.code() == ErrorCode::queue_full ||
                              (error.code() == ErrorCode::conflict && error.field() == "id");
     world_.log.saw("refused", {static_cast<std::uint64_t>(error.code())});
     if (!is_expected) world_.log.breach(std::string{"a call was refused: "} + error.what());
@@ -66,7 +67,13 @@ void Driver::publish() {
   Event event{facts.type, std::move(data), facts.tenant, facts.key};
   if (random_.chance(0.005)) event.type = facts.type = "no type!";
   const std::string own = options.id;
-  const auto result = world_.publisher.publish(std::move(event), std::move(options));
+  if (world_.features.commands && options.id.empty() && random_.chance(0.05))
+    facts.target = (random_.chance(0.5) ? "https://" : "http://") + random_.pick(world_.hosts) + "/callbacks/" +
+                   std::to_string(random_.below(100));
+  const auto result = facts.target.empty()
+                          ? world_.publisher.publish(std::move(event), std::move(options))
+                          : world_.publisher.send({facts.target, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", {}, {}},
+                                                  std::move(event), std::move(options));
   world_.oracle.published(result, facts);
   if (!own.empty() && result && result.id.value != own) world_.log.breach("publish gives an event another id than its own");
   if (!own.empty() && result) own_ids_.push_back({own, facts.type, facts.tenant, facts.n, now});
@@ -102,6 +109,43 @@ void Driver::change(const std::string& id) {
   attempt([&] { world_.publisher.update({id}, patch); });
 }
 
+void Driver::test(const std::string& id) {
+  const auto subscription = world_.publisher.subscription({id});
+  attempt([&] {
+    const auto event = world_.publisher.send_test({id});
+    Oracle::Published facts;
+    facts.type = "webhook.test";
+    facts.tenant = subscription->tenant;
+    facts.tested = id;
+    world_.oracle.published({event, PublishStatus::accepted, {}}, facts);
+  });
+}
+
+void Driver::recover(const std::string& id) {
+  RecoverOptions options;
+  options.since = world_.clock.now() - random_.between(1s, 100h);
+  if (random_.chance(0.3)) options.until = options.since + random_.between(1s, 10h);
+  options.dry_run = random_.chance(0.3);
+  attempt([&] { world_.publisher.recover({id}, options); });
+}
+
+void Driver::explain(const std::string& event) {
+  attempt([&] {
+    const auto& ledger = world_.oracle.ledger();
+    for (const auto& explained : world_.publisher.explain({event})) {
+      if (explained.reason.empty()) world_.log.breach("an explanation says nothing: " + event);
+      if (!explained.delivery_id) continue;
+      const auto sequence = detail::delivery_sequence(explained.delivery_id->value).value_or(0);
+      const auto& delivery = ledger.deliveries.at(sequence);
+      if (!explained.matched || ledger.events[delivery.event].id != event)
+        world_.log.breach("an explanation names a delivery of another event: " + event);
+      const bool says_delivered = explained.reason.starts_with("delivered");
+      if (says_delivered != (delivery.place == Place::ended && delivery.status == DeliveryStatus::delivered))
+        world_.log.breach("an explanation says another end than the delivery has: " + explained.reason);
+    }
+  });
+}
+
 void Driver::command(const std::string& id) {
   auto& publisher = world_.publisher;
   auto& oracle = world_.oracle;
@@ -109,7 +153,10 @@ void Driver::command(const std::string& id) {
   if (!world_.features.commands || published_.empty()) return;
   const auto event = random_.pick(published_);
   const auto last = oracle.ledger().deliveries.size() - 1;
-  switch (random_.below(4)) {
+  switch (random_.below(8)) {
+    case 4: test(id); break;
+    case 5: explain(event); break;
+    case 6: recover(id); break;
     case 0:
       oracle.cancelling(event);
       attempt([&] {

@@ -54,6 +54,9 @@ class Driver {
   void subscribe(const std::string& id);
   void change(const std::string& id);
   void command(const std::string& id);
+  void test(const std::string& id);
+  void recover(const std::string& id);
+  void explain(const std::string& event);
   void look(const std::string& id);
   void jump_wall();
 

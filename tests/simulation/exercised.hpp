@@ -46,8 +46,11 @@ enum class Rule {
   told_attempt,
   told_delivered,
   told_dead,
-  told_health,  ///< failing, disabled, recovered
-  claim_lost,   ///< a delivery was handed out to who lost its slot
+  told_health,    ///< failing, disabled, recovered
+  claim_lost,     ///< a delivery was handed out to who lost its slot
+  sent_directly,  ///< appended for one URL alone
+  tested,         ///< appended to try out one subscription
+  recovered,      ///< dead ones by `recover`
   count
 };
 
@@ -70,7 +73,7 @@ class Exercised {
         "in_flight_full",   "slots_full",      "in_flight_lowered", "rate_kept",      "rate_last_token", "breaker_probe",
         "hold_kept",        "slow_bounded",    "isolated",          "nothing_due",    "stats_compared",  "window_full",
         "backlog_full",     "store_full",      "queue_full",        "told_attempt",   "told_delivered",  "told_dead",
-        "told_health",      "claim_lost"};
+        "told_health",      "claim_lost",      "sent_directly",     "tested",         "recovered"};
     static_assert(names.size() == static_cast<std::size_t>(Rule::count));
     return names[static_cast<std::size_t>(rule)];
   }

@@ -62,7 +62,7 @@ Ownership FaultStore::acquire(const std::string& owner, TimePoint now) {
 AppendResult FaultStore::append(AppendBatch batch) {
   const auto events = batch.events;
   const auto wanted = batch.deliveries;
-  oracle_.appending(wanted);
+  oracle_.appending(events, wanted);
   const bool throws = breaks();
   if (throws || strikes(plan_.unknown)) {
     AppendResult answer;
@@ -180,8 +180,14 @@ Reopened FaultStore::reopen(std::uint64_t sequence) {
 }
 
 Recovered FaultStore::recover(const RecoverQuery& query) {
-  maybe_throw();
-  return real_->history().recover(query);
+  const bool throws = breaks();
+  Recovered answer;
+  if (!throws || random_.chance(0.5)) {
+    answer = real_->history().recover(query);
+    oracle_.recovered(query, answer);
+  }
+  lose_answer(throws);
+  return answer;
 }
 
 Missed FaultStore::missed(const MissedQuery& query) {

@@ -41,6 +41,9 @@ struct LaneFacts {
   flyhook::Subscription subscription{};
   std::uint32_t slot = 0;
   bool is_removed = false;
+  bool is_direct =
+      false;  ///< of no subscription: what is sent to one origin, or tests of the one that `subscription` names
+  bool is_test = false;
   std::vector<Asked> asked{};  ///< oldest first
 
   std::size_t max_in_flight = 0;  ///< in force now
@@ -75,6 +78,7 @@ struct LaneFacts {
 struct EventFacts {
   std::string id{};
   std::string type{}, tenant{}, key{};
+  std::string target{}, tested{};  ///< the one URL that it was sent to, or the subscription that it tests
   int n = 0;
   std::uint64_t published_at_change = 0;  ///< of the registry, at the oldest publish that is open
   std::chrono::nanoseconds published_at{0};
@@ -85,6 +89,8 @@ struct EventFacts {
   std::uint32_t open = 0;                         ///< publishes that were accepted and whose fate is not known
   bool is_appended = false;
   std::vector<std::uint64_t> deliveries{};
+
+  bool is_direct() const { return !target.empty() || !tested.empty(); }
 };
 
 enum class Place { waiting, handed_out, ended };
@@ -101,7 +107,7 @@ struct DeliveryFacts {
   Account account{};
   bool is_cancelled = false;  ///< cancel has returned: it must not be sent any more
   bool claim_lost = false;    ///< its slot was lost while it was handed out: it may come again
-  bool is_replayed = false, is_test = false;
+  bool is_replayed = false;
   bool is_untold = false;  ///< it ended together with others, and only their number was told, or nobody knows
   bool waited_behind = false;
   std::uint32_t under_way = 0;

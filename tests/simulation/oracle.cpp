@@ -49,7 +49,7 @@ void Oracle::published(const PublishResult& result, const Published& event) {
     if (!result.id.value.empty()) breach("publish names an event that it did not accept");
     return;
   }
-  ++ledger_.accepted;
+  ledger_.accepted += event.tested.empty();
   ++ledger_.open_publishes;
   const auto known = ledger_.event_of.emplace(result.id.value, static_cast<std::uint32_t>(ledger_.events.size()));
   if (known.second) {
@@ -61,6 +61,8 @@ void Oracle::published(const PublishResult& result, const Published& event) {
     facts.type = event.type;  // of the first one that may still be appended
     facts.tenant = event.tenant;
     facts.key = event.key;
+    facts.target = event.target;
+    facts.tested = event.tested;
     facts.n = event.n;
     facts.published_at_change = ledger_.changes;
     facts.published_at = clock_.elapsed();

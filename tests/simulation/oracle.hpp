@@ -45,6 +45,7 @@ class Oracle {
 
   struct Published {
     std::string type{}, tenant{}, key{};
+    std::string target{}, tested{};  ///< as EventFacts
     int n = 0;
     std::optional<flyhook::TimePoint> deliver_at{}, expires_at{};
   };
@@ -60,7 +61,7 @@ class Oracle {
   void owned(const flyhook::Ownership& real);
   void lost_all_slots();  ///< in the store; the engine does not know
   /// The engine has these lanes in memory, whatever comes of it.
-  void appending(const std::vector<flyhook::NewDelivery>& wanted);
+  void appending(const std::vector<flyhook::NewEvent>& events, const std::vector<flyhook::NewDelivery>& wanted);
   /// Nobody knows whether something was changed: every lane looks.
   void looking_everywhere();
   void appended(const std::vector<flyhook::NewEvent>& events, const std::vector<flyhook::NewDelivery>& wanted,
@@ -72,6 +73,7 @@ class Oracle {
   void finished(const flyhook::Outcome& outcome, flyhook::FinishStatus real);
   void finish_told(const flyhook::Outcome& outcome, flyhook::FinishStatus told);
   void reopened(std::uint64_t sequence, const flyhook::Reopened& real);
+  void recovered(const flyhook::RecoverQuery& query, const flyhook::Recovered& real);
   void erased(const flyhook::EventId& id);
   void closed(const flyhook::CloseRequest& request, const flyhook::Closed& real);
   /// Something failed or was refused: the engine may wait up to 5 s before it asks again.
@@ -131,6 +133,9 @@ class Oracle {
   void note(Rule rule) { ledger_.exercised.note(rule); }
   void watch_wall();
   std::string name_of(const DeliveryFacts& delivery) const;
+  void add_direct_lane(LaneFacts& lane, std::uint64_t number, const flyhook::Recipient& recipient);
+  /// The subscription, or target, that a request of the event has to be as.
+  const flyhook::Subscription* asked_by(const EventFacts& event, const LaneFacts& lane) const;
   LaneFacts& lane_of(const DeliveryFacts& delivery) { return ledger_.lanes.at(delivery.lane); }
   bool is_owned(const LaneFacts& lane, std::uint64_t epoch) const;
   DeliveryFacts* find(std::uint64_t sequence);
@@ -149,8 +154,8 @@ class Oracle {
   void overflowed(const std::vector<flyhook::DeliveryRecord>& records, bool is_told);
   void check_outcome(DeliveryFacts& delivery, const flyhook::Outcome& outcome);
   void check_slow_share(const DeliveryFacts& delivery);
-  void check_request(const flyhook::HttpRequest& request, const LaneFacts& lane, const SimulatedEndpoint& endpoint,
-                     const EventFacts& event);
+  void check_request(const flyhook::HttpRequest& request, const flyhook::Subscription& subscription,
+                     const SimulatedEndpoint& endpoint, const EventFacts& event);
   void check_log(flyhook::PublisherBase& publisher);
   void check_end(const DeliveryFacts& delivery);
 

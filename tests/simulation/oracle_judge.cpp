@@ -23,6 +23,12 @@ static bool asks_for(const Asked& asked, const EventFacts& event) {
 }
 
 void Oracle::check_targets(const EventFacts& event, const NewEvent& appended, const std::vector<NewDelivery>& wanted) {
+  if (event.is_direct()) {
+    const auto& lane = ledger_.lanes.at(wanted[appended.first].lane);
+    if (!lane.is_direct || lane.subscription.id.value != event.tested || lane.is_test == event.tested.empty())
+      breach("an event with a recipient of its own is in another lane: " + event.id);
+    return note(lane.is_test ? Rule::tested : Rule::sent_directly);
+  }
   // Matched some time between publish and now: who asked all that time must be there, who never did must not.
   std::size_t must = 0, found = 0;
   for (const auto& [number, lane] : ledger_.lanes) {
@@ -51,6 +57,7 @@ void Oracle::check_targets(const EventFacts& event, const NewEvent& appended, co
 /// It is ordered as its subscription has asked for at some time since it was published, and with the same others always.
 void Oracle::check_order(const EventFacts& event, const DeliveryFacts& delivery) {
   auto& lane = lane_of(delivery);
+  if (lane.is_direct) return check(delivery.order == 0, "a delivery of no subscription has an order", delivery);
   bool may_be_none = false, may_be_strict = false, may_be_keyed = false;
   for (std::size_t i = lane.asked.size(); i-- > 0;) {
     const auto& asked = lane.asked[i];
@@ -106,7 +113,9 @@ void Oracle::check_outcome(DeliveryFacts& delivery, const Outcome& outcome) {
         note(Rule::expired_in_time);
         return check(event.expires_at && *event.expires_at <= latest_wall_ + std::chrono::microseconds{1},
                      "expired before its time", delivery);
-      case DeliveryStatus::cancelled: return check(event.was_cancelled, "cancelled though nobody asked for it", delivery);
+      case DeliveryStatus::cancelled:
+        return check(event.was_cancelled || (lane.is_test && outcome.reason == "unsubscribed"),
+                     "cancelled though nobody asked for it", delivery);
       case DeliveryStatus::dead:
         return check(outcome.reason == "max_age" && event.created < latest_wall_, "dead without an attempt", delivery);
       case DeliveryStatus::pending: return check(event.deliver_at.has_value(), "put off without an attempt", delivery);

@@ -25,7 +25,7 @@ std::uint64_t Oracle::sent(const HttpRequest& request, SimulatedEndpoint& endpoi
   DeliveryFacts* delivery = nullptr;
   for (const auto sequence : event.deliveries) {
     auto& candidate = ledger_.deliveries[sequence];
-    if (lane_of(candidate).subscription.id.value == to) delivery = &candidate;
+    if (event.is_direct() || lane_of(candidate).subscription.id.value == to) delivery = &candidate;
   }
   if (delivery == nullptr) {
     breach("a request is of no delivery: " + event.id + " to " + to);
@@ -40,10 +40,14 @@ std::uint64_t Oracle::sent(const HttpRequest& request, SimulatedEndpoint& endpoi
   check(delivery->under_way == 0 || delivery->claim_lost, "two attempts of one delivery are under way", *delivery);
   check(!delivery->was_delivered || delivery->claim_lost || delivery->is_replayed, "something is sent again after a 2xx",
         *delivery);
-  check(lane.is_open() || delivery->is_test, "something is sent to a paused, disabled or unsubscribed endpoint", *delivery);
+  check(lane.is_open(), "something is sent to a paused, disabled or unsubscribed endpoint", *delivery);
+  const auto* const asked = asked_by(event, lane);
+  check(asked != nullptr, "an unsubscribed endpoint is tested", *delivery);
+  if (asked == nullptr) return 0;
   check(lane.under_way < lane.max_in_flight, "more requests are under way than max_in_flight", *delivery);
   check(ledger_.under_way < slots_, "more requests are under way than there are sending slots", *delivery);
-  check(request.url == lane.subscription.url, "a request goes to another URL than the subscription's", *delivery);
+  check(request.url == (event.target.empty() ? asked->url : event.target), "a request goes to another URL than its own",
+        *delivery);
   const auto wall = clock_.now();
   const auto& policy = *lane.policy;
   check(!event.expires_at || wall < *event.expires_at, "something is sent after it expired", *delivery);
@@ -67,14 +71,15 @@ std::uint64_t Oracle::sent(const HttpRequest& request, SimulatedEndpoint& endpoi
   if (lane.rules.is_lowered()) note(Rule::in_flight_lowered);
   if (lane.rules.is_open()) note(Rule::breaker_probe);
   if (lane.rules.was_held()) note(Rule::hold_kept);
-  if (const auto objection = lane.rules.objection(features_, now); !objection.empty())
+  // A test waits for nothing that its subscription waits for, nor for what earlier tests have shown.
+  if (const auto objection = lane.is_test ? "" : lane.rules.objection(features_, now); !objection.empty())
     check(false, objection.c_str(), *delivery);
   if (lane.rules.is_limited()) note(Rule::rate_kept);
   if (lane.rules.is_last_token()) note(Rule::rate_last_token);
   check_slow_share(*delivery);
-  lane.rules.sent(sends_, now);
+  if (!lane.is_test) lane.rules.sent(sends_, now);
   delivery->policy = lane.policy;
-  check_request(request, lane, endpoint, event);
+  check_request(request, *asked, endpoint, event);
 
   ++delivery->under_way;
   ++lane.under_way;
@@ -97,7 +102,13 @@ void Oracle::check_slow_share(const DeliveryFacts& delivery) {
   if (2 * (held + 1) >= slots_) note(Rule::slow_bounded);
 }
 
-void Oracle::check_request(const HttpRequest& request, const LaneFacts& lane, const SimulatedEndpoint& endpoint,
+const Subscription* Oracle::asked_by(const EventFacts& event, const LaneFacts& lane) const {
+  if (event.tested.empty()) return &lane.subscription;
+  const auto known = ledger_.lane_of.find(event.tested);
+  return known == ledger_.lane_of.end() ? nullptr : &ledger_.lanes.at(known->second).subscription;
+}
+
+void Oracle::check_request(const HttpRequest& request, const Subscription& subscription, const SimulatedEndpoint& endpoint,
                            const EventFacts& event) {
   const auto now = clock_.elapsed();
   constexpr Time lifetime = std::chrono::seconds{10};
@@ -111,14 +122,14 @@ void Oracle::check_request(const HttpRequest& request, const LaneFacts& lane, co
       breach("a request may connect to " + address + ", which was not looked up within 10 s: " + request.url);
   }
   if (request.addresses.empty()) breach("a request without an address is sent: " + request.url);
-  const auto timeout = lane.subscription.timeout.value_or(options_.timeout);
+  const auto timeout = subscription.timeout.value_or(options_.timeout);
   if (request.timeout != timeout) breach("a request has another timeout than its subscription: " + request.url);
   const auto wall = std::chrono::floor<std::chrono::seconds>(clock_.now().time_since_epoch()).count();
   const auto* stamp = find_header(request.headers, "webhook-timestamp");
   if (stamp == nullptr || *stamp != std::to_string(wall)) breach("a request's timestamp is not of now: " + event.id);
   if (sends_ % 128 != 0) return;  // hashing is what the engine does all the time
   VerifierOptions options;
-  options.secrets = {lane.subscription.secret};
+  options.secrets = {subscription.secret};
   options.now = [wall] { return static_cast<std::int64_t>(wall); };
   if (!Verifier{options}.verify(request.headers, *request.body).ok)
     breach("a request's signature does not verify: " + event.id);
@@ -143,9 +154,9 @@ void Oracle::answered(std::uint64_t number, const HttpResponse& response) {
   Answered answer{response.status, response.error, std::nullopt, clock_.now(), base_ + now};
   if (const auto* value = find_header(response.headers, "retry-after")) answer.retry_after = *value;
   delivery->was_delivered = delivery->was_delivered || answer.is_success();
-  const bool counts = url == lane.subscription.url && !lane.is_removed;
-  lane.rules.answered(number, answer, *delivery->policy, options_.breaker, counts, now);
-  if (answer.status == 410 && counts) lane.subscription.enabled = false;
+  const bool counts = (lane.is_direct || url == lane.subscription.url) && !lane.is_removed;
+  if (!lane.is_test) lane.rules.answered(number, answer, *delivery->policy, options_.breaker, counts, now);
+  if (answer.status == 410 && counts && !lane.is_direct) lane.subscription.enabled = false;
   delivery->last = std::move(answer);
 }
 

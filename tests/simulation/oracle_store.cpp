@@ -166,6 +166,21 @@ void Oracle::reopened(std::uint64_t sequence, const Reopened& real) {
   if (++ledger_.not_ended > store_bound_) breach("the store holds more deliveries than max_pending");
 }
 
+void Oracle::recovered(const RecoverQuery& query, const Recovered& real) {
+  log_.saw("recovered", {query.lane, real.count});
+  std::size_t count = 0;
+  for (const auto& delivery : ledger_.deliveries) {
+    if (delivery.sequence <= query.after || delivery.sequence > real.after || delivery.lane != query.lane) continue;
+    const auto& event = ledger_.events[delivery.event];
+    if (delivery.place != Place::ended || delivery.status != DeliveryStatus::dead || event.is_erased) continue;
+    if (event.created < query.since || (query.until && event.created >= *query.until)) continue;
+    ++count;
+    if (!query.dry_run) reopened(delivery.sequence, {ReopenStatus::done, query.lane});
+  }
+  if (count != real.count) breach("recover brings another number than is dead");
+  if (count > 0 && !query.dry_run) note(Rule::recovered);
+}
+
 void Oracle::erased(const EventId& id) {
   const auto known = ledger_.event_of.find(id.value);
   if (known == ledger_.event_of.end()) return;
@@ -198,7 +213,31 @@ void Oracle::end(DeliveryFacts& delivery, DeliveryStatus status, const std::stri
   if (same.empty()) ordered.erase(delivery.order);
 }
 
-void Oracle::appending(const std::vector<NewDelivery>& wanted) {
+void Oracle::add_direct_lane(LaneFacts& lane, std::uint64_t number, const Recipient& recipient) {
+  lane.number = number;
+  lane.is_direct = true;
+  lane.is_test = !recipient.tested.value.empty();
+  lane.slot = static_cast<std::uint32_t>(number % slot_count);
+  lane.subscription.id = recipient.tested;
+  lane.subscription.url = recipient.target.url;  // of the origin, whatever the path
+  lane.subscription.secret = recipient.target.secret;
+  lane.policy = std::make_shared<const RetryPolicy>(lane.is_test ? RetryPolicy::none() : options_.retry);
+  // How many tests may be under way is their subscription's to say, at any time.
+  lane.max_in_flight = lane.is_test ? 1'000 : options_.max_in_flight_per_endpoint;
+  lane.capacity = std::max<std::size_t>(64, 2 * lane.max_in_flight);
+  lane.rules.set_limit(lane.max_in_flight);
+  for (const auto& [host, at] : unresolved_)
+    if (lane.subscription.url.find("//" + host + "/") != std::string::npos) lane.rules.could_not_resolve(at);
+}
+
+void Oracle::appending(const std::vector<NewEvent>& events, const std::vector<NewDelivery>& wanted) {
+  for (const auto& event : events) {
+    if (event.message->recipient == nullptr) continue;
+    if (event.count != 1 || !is_direct(wanted[event.first].lane))
+      return breach("an event with a recipient of its own has not one delivery in a lane of its own");
+    auto& lane = ledger_.lanes[wanted[event.first].lane];
+    if (lane.number == 0) add_direct_lane(lane, wanted[event.first].lane, *event.message->recipient);
+  }
   for (const auto& delivery : wanted) ledger_.lanes.at(delivery.lane).is_known = true;
 }
 
@@ -347,16 +386,17 @@ void Oracle::finish_told(const Outcome& outcome, FinishStatus told) {
   if (told == FinishStatus::unknown) return store_failed();
   auto* delivery = find(outcome.claim.sequence);
   if (delivery == nullptr) return;
-  if (outcome.attempt) ++ledger_.attempts;
-  if (outcome.attempt && outcome.status != DeliveryStatus::delivered) ++ledger_.failed_attempts;
+  const bool counts = !lane_of(*delivery).is_test;
+  if (outcome.attempt && counts) ++ledger_.attempts;
+  if (outcome.attempt && counts && outcome.status != DeliveryStatus::delivered) ++ledger_.failed_attempts;
   if (told == FinishStatus::stale) {
     delivery->claim_lost = true;  // also where it was recorded, the answer was `unknown`, and then the slot was lost
     return store_failed();
   }
-  if (outcome.status == DeliveryStatus::delivered) ++ledger_.delivered;
-  if (outcome.status == DeliveryStatus::dead) ++ledger_.dead;
-  if (outcome.status == DeliveryStatus::expired) ++ledger_.expired;
-  if (outcome.status == DeliveryStatus::cancelled) ++ledger_.cancelled;
+  if (outcome.status == DeliveryStatus::delivered) ledger_.delivered += counts;
+  if (outcome.status == DeliveryStatus::dead) ledger_.dead += counts;
+  if (outcome.status == DeliveryStatus::expired) ledger_.expired += counts;
+  if (outcome.status == DeliveryStatus::cancelled) ledger_.cancelled += counts;
   if (outcome.attempt || outcome.status == DeliveryStatus::dead)
     lane_of(*delivery).notices.push_back({outcome.claim.sequence, outcome.status, outcome.attempt.has_value()});
 }

@@ -155,6 +155,7 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
     Disabling disabling{};
     EndpointPtr disabled{};  // what it is now; null: it is gone, or another one
     Ownership ownership{};
+    bool knows_all = false;  // a lane of `ownership` that is not in `endpoints` has no subscription
     std::unordered_map<std::uint64_t, EndpointPtr> endpoints{};
 
     Job job{};                       // out: to be sent
@@ -266,6 +267,7 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
 
   // settle
   FLYHOOK_DECL void call_store(Hand& hand, Next next);
+  FLYHOOK_DECL void acquire(Hand& hand);
   FLYHOOK_DECL void apply(Hand& hand, Clock_ns now);                                       // caller holds mutex_
   FLYHOOK_DECL void apply_finished(Hand& hand, Clock_ns now);                              // caller holds mutex_
   FLYHOOK_DECL void settled(Lane& lane, Settling& settling, Clock_ns now);                 // caller holds mutex_

@@ -50,8 +50,7 @@ std::shared_ptr<Engine> Engine::start(Options options) {
   engine->subscriptions_.load();
   Hand hand;
   hand.role_step = Next::own;
-  hand.endpoints = engine->subscriptions_.by_lane();
-  hand.ownership = engine->store_.acquire(engine->owner_, engine->clock_.now());
+  engine->acquire(hand);
   // Last, so that a construction that failed leaves the transport free.
   if (!engine->transport_.take_for_engine()) {
     engine->store_.release(engine->owner_);

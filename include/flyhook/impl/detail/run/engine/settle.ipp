@@ -85,10 +85,7 @@ void Engine::call_store(Hand& hand, Next next) {
       case Next::disable:
         hand.disabled = subscriptions_.disable(hand.disabling.endpoint, hand.disabling.reason, clock_.now());
         break;
-      case Next::own:
-        hand.endpoints = subscriptions_.by_lane();
-        hand.ownership = store_.acquire(owner_, clock_.now());
-        break;
+      case Next::own: acquire(hand); break;
       case Next::nothing:
       case Next::report:
       case Next::notify:
@@ -97,6 +94,28 @@ void Engine::call_store(Hand& hand, Next next) {
     }
   } catch (...) {
     hand.failed = true;
+    hand.errors.push_back("the store failed: " + thrown_text());
+  }
+}
+
+/// Takes slots, and learns whose the lanes are that come with them: the endpoints are looked up afterwards, since what has
+/// deliveries was a subscription before.
+void Engine::acquire(Hand& hand) {
+  hand.ownership = store_.acquire(owner_, clock_.now());
+  const auto& lanes = hand.ownership.lanes;
+  const auto look = [&] {
+    hand.endpoints = subscriptions_.by_lane();
+    return std::all_of(lanes.begin(), lanes.end(), [&](const LaneWork& work) {
+      return is_direct(work.lane) || hand.endpoints.find(work.lane) != hand.endpoints.end();
+    });
+  };
+  hand.knows_all = true;
+  if (look()) return;
+  try {
+    subscriptions_.load();  // another process may have added it
+    look();
+  } catch (...) {
+    hand.knows_all = false;  // the slots are ours all the same
     hand.errors.push_back("the store failed: " + thrown_text());
   }
 }
@@ -254,7 +273,10 @@ void Engine::apply_ownership(Hand& hand, Clock_ns now) {
   scheduler_.own(hand.ownership.slots);  // before the lanes below are made
   for (const auto& work : hand.ownership.lanes) {
     const auto endpoint = lane_endpoint(work.lane, hand.endpoints);
-    if (endpoint == nullptr) continue;
+    if (endpoint == nullptr) {  // whoever unsubscribed it did not come to ending what waits
+      if (hand.knows_all) closings_.push_back(ending_of(work.lane, DeliveryStatus::cancelled, "unsubscribed"));
+      continue;
+    }
     const bool is_new = scheduler_.find(work.lane) == nullptr;
     Lane& lane = scheduler_.lane_of(endpoint);
     if (is_new) lane.take_over(now);
