@@ -171,7 +171,7 @@ struct Outcome {
 enum class FinishStatus {
   done,
   stale,   ///< the epoch is not the slot's: somebody else sends this delivery; nothing was recorded
-  unknown  ///< it may have been recorded or not; finishing it again is harmless
+  unknown  ///< it may have been recorded or not; finishing it again is harmless until its lane is fetched from again
 };
 
 /// Ends what waits, not what is handed out.

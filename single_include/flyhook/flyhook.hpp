@@ -1704,7 +1704,7 @@ struct Outcome {
 enum class FinishStatus {
   done,
   stale,   ///< the epoch is not the slot's: somebody else sends this delivery; nothing was recorded
-  unknown  ///< it may have been recorded or not; finishing it again is harmless
+  unknown  ///< it may have been recorded or not; finishing it again is harmless until its lane is fetched from again
 };
 
 /// Ends what waits, not what is handed out.
@@ -9058,6 +9058,7 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
     Disabling disabling{};
     EndpointPtr disabled{};  // what it is now; null: it is gone, or another one
     Ownership ownership{};
+    bool knows_all = false;  // a lane of `ownership` that is not in `endpoints` has no subscription
     std::unordered_map<std::uint64_t, EndpointPtr> endpoints{};
 
     Job job{};                       // out: to be sent
@@ -9169,6 +9170,7 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
 
   // settle
   FLYHOOK_DECL void call_store(Hand& hand, Next next);
+  FLYHOOK_DECL void acquire(Hand& hand);
   FLYHOOK_DECL void apply(Hand& hand, Clock_ns now);                                       // caller holds mutex_
   FLYHOOK_DECL void apply_finished(Hand& hand, Clock_ns now);                              // caller holds mutex_
   FLYHOOK_DECL void settled(Lane& lane, Settling& settling, Clock_ns now);                 // caller holds mutex_
@@ -10334,10 +10336,7 @@ void Engine::call_store(Hand& hand, Next next) {
       case Next::disable:
         hand.disabled = subscriptions_.disable(hand.disabling.endpoint, hand.disabling.reason, clock_.now());
         break;
-      case Next::own:
-        hand.endpoints = subscriptions_.by_lane();
-        hand.ownership = store_.acquire(owner_, clock_.now());
-        break;
+      case Next::own: acquire(hand); break;
       case Next::nothing:
       case Next::report:
       case Next::notify:
@@ -10346,6 +10345,28 @@ void Engine::call_store(Hand& hand, Next next) {
     }
   } catch (...) {
     hand.failed = true;
+    hand.errors.push_back("the store failed: " + thrown_text());
+  }
+}
+
+/// Takes slots, and learns whose the lanes are that come with them: the endpoints are looked up afterwards, since what has
+/// deliveries was a subscription before.
+void Engine::acquire(Hand& hand) {
+  hand.ownership = store_.acquire(owner_, clock_.now());
+  const auto& lanes = hand.ownership.lanes;
+  const auto look = [&] {
+    hand.endpoints = subscriptions_.by_lane();
+    return std::all_of(lanes.begin(), lanes.end(), [&](const LaneWork& work) {
+      return is_direct(work.lane) || hand.endpoints.find(work.lane) != hand.endpoints.end();
+    });
+  };
+  hand.knows_all = true;
+  if (look()) return;
+  try {
+    subscriptions_.load();  // another process may have added it
+    look();
+  } catch (...) {
+    hand.knows_all = false;  // the slots are ours all the same
     hand.errors.push_back("the store failed: " + thrown_text());
   }
 }
@@ -10503,7 +10524,10 @@ void Engine::apply_ownership(Hand& hand, Clock_ns now) {
   scheduler_.own(hand.ownership.slots);  // before the lanes below are made
   for (const auto& work : hand.ownership.lanes) {
     const auto endpoint = lane_endpoint(work.lane, hand.endpoints);
-    if (endpoint == nullptr) continue;
+    if (endpoint == nullptr) {  // whoever unsubscribed it did not come to ending what waits
+      if (hand.knows_all) closings_.push_back(ending_of(work.lane, DeliveryStatus::cancelled, "unsubscribed"));
+      continue;
+    }
     const bool is_new = scheduler_.find(work.lane) == nullptr;
     Lane& lane = scheduler_.lane_of(endpoint);
     if (is_new) lane.take_over(now);
@@ -11153,8 +11177,7 @@ std::shared_ptr<Engine> Engine::start(Options options) {
   engine->subscriptions_.load();
   Hand hand;
   hand.role_step = Next::own;
-  hand.endpoints = engine->subscriptions_.by_lane();
-  hand.ownership = engine->store_.acquire(engine->owner_, engine->clock_.now());
+  engine->acquire(hand);
   // Last, so that a construction that failed leaves the transport free.
   if (!engine->transport_.take_for_engine()) {
     engine->store_.release(engine->owner_);

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <mutex>
 #include <set>
+#include <shared_mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -26,6 +27,8 @@ TEST_CASE("threads that append, fetch and finish lose nothing and are handed not
   std::atomic<bool> twice{false}, wrong{false};
   std::mutex mutex;
   std::set<std::uint64_t> open, done;
+  // What is unknown is finished again before the lane is fetched from: another would be handed it in between.
+  std::shared_mutex repeating;
 
   const auto finish = [&](std::size_t lane, std::uint64_t sequence, std::uint32_t attempts) {
     {
@@ -45,6 +48,8 @@ TEST_CASE("threads that append, fetch and finish lose nothing and are handed not
     outcome.status = final ? DeliveryStatus::delivered : DeliveryStatus::pending;
     outcome.attempt = Attempt{.at = now, .status = final ? 200 : 500};
     if (final) ++finished;
+    std::unique_lock alone{repeating, std::defer_lock};
+    if (!under_test.exact) alone.lock();
     for (;;) {
       const auto status = store->finish(std::span{&outcome, 1}).front();
       if (status == FinishStatus::done) return;
@@ -68,7 +73,10 @@ TEST_CASE("threads that append, fetch and finish lose nothing and are handed not
     while (finished < total && !wrong) {
       for (std::size_t lane = 0; lane < lanes.size(); ++lane) {
         const LaneWant want{lanes[lane], epochs[lane], 7};
+        std::shared_lock fetching{repeating, std::defer_lock};
+        if (!under_test.exact) fetching.lock();
         const auto answers = store->fetch(std::span{&want, 1}, now);
+        if (!under_test.exact) fetching.unlock();
         for (const auto& delivery : answers.front().deliveries) {
           if (delivery.message == nullptr) wrong = true;
           finish(lane, delivery.sequence, delivery.attempts);
