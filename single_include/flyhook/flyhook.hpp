@@ -1500,15 +1500,18 @@ LogObserver::LogObserver()
 LogObserver::LogObserver(std::function<void(std::string_view)> write) : write_(std::move(write)) {}
 
 void LogObserver::on_attempt(const DeliveryRecord& delivery, const Attempt& attempt) {
-  write_(delivery.event_type + " " + delivery.event_id.value + " to " + delivery.subscription_id.value + " " + attempt.url +
+  const auto& to = delivery.subscription_id.value;
+  write_(delivery.event_type + " " + delivery.event_id.value + " to " + to + (to.empty() ? "" : " ") + attempt.url +
          " attempt " + std::to_string(std::max(delivery.attempt_count, delivery.attempts.size())) + ": " +
          (attempt.status != 0 ? std::to_string(attempt.status) : attempt.error) + " in " +
          std::to_string(attempt.duration.count()) + " us, " + std::string{to_string(delivery.status)});
 }
 
 void LogObserver::on_dead(const DeliveryRecord& delivery) {
-  write_(delivery.event_type + " " + delivery.event_id.value + " to " + delivery.subscription_id.value +
-         " is dead: " + delivery.reason);
+  const auto& id = delivery.subscription_id.value;
+  const auto& attempts = delivery.attempts;
+  const std::string to = !id.empty() ? id : attempts.empty() ? "its target" : attempts.back().url;
+  write_(delivery.event_type + " " + delivery.event_id.value + " to " + to + " is dead: " + delivery.reason);
 }
 
 void LogObserver::on_failing(const Subscription& subscription, std::string_view reason) {

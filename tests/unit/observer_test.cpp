@@ -47,6 +47,27 @@ TEST_CASE("a log has one line per attempt: what, to whom, which attempt, how it 
   CHECK(lines[1] == "order.paid msg_1 to crm https://crm.example.com/hooks attempt 2: connect: refused in 7 us, dead");
 }
 
+TEST_CASE("what was sent to no subscription is logged with its URL") {
+  std::vector<std::string> lines;
+  LogObserver log{[&](std::string_view line) { lines.emplace_back(line); }};
+  auto delivery = some_delivery();
+  delivery.subscription_id = {};
+  delivery.reason = "overflow";
+  log.on_dead(delivery);
+  Attempt attempt;
+  attempt.url = "https://example.com/callback";
+  attempt.status = 500;
+  delivery.attempts = {attempt};
+  delivery.status = DeliveryStatus::dead;
+  delivery.reason = "answered 500";
+  log.on_attempt(delivery, attempt);
+  log.on_dead(delivery);
+  REQUIRE(lines.size() == 3);
+  CHECK(lines[0] == "order.paid msg_1 to its target is dead: overflow");
+  CHECK(lines[1] == "order.paid msg_1 to https://example.com/callback attempt 1: 500 in 0 us, dead");
+  CHECK(lines[2] == "order.paid msg_1 to https://example.com/callback is dead: answered 500");
+}
+
 TEST_CASE("a log has one line per event of note, and none for what an attempt has said") {
   std::vector<std::string> lines;
   LogObserver log{[&](std::string_view line) { lines.emplace_back(line); }};
