@@ -10357,6 +10357,7 @@ void Engine::call_store(Hand& hand, Next next) {
 void Engine::acquire(Hand& hand) {
   hand.ownership = store_.acquire(owner_, clock_.now());
   const auto& lanes = hand.ownership.lanes;
+  if (lanes.empty()) return;  // a lease is renewed every few seconds
   const auto look = [&] {
     hand.endpoints = subscriptions_.by_lane();
     return std::all_of(lanes.begin(), lanes.end(), [&](const LaneWork& work) {
