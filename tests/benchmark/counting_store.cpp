@@ -80,6 +80,11 @@ std::vector<DeliveryRecord> CountingStore::deliveries(const DeliveryQuery& query
   return records;
 }
 
+std::shared_ptr<const Message> CountingStore::event(const EventId& id) {
+  note(history_calls);
+  return store_->history().event(id);
+}
+
 Reopened CountingStore::reopen(std::uint64_t sequence) {
   note(history_calls);
   return store_->history().reopen(sequence);

@@ -57,6 +57,7 @@ class CountingStore final : public flyhook::Store, private flyhook::History {
 
  private:
   std::vector<flyhook::DeliveryRecord> deliveries(const flyhook::DeliveryQuery& query) override;
+  std::shared_ptr<const flyhook::Message> event(const flyhook::EventId& id) override;
   flyhook::Reopened reopen(std::uint64_t sequence) override;
   flyhook::Recovered recover(const flyhook::RecoverQuery& query) override;
   flyhook::Missed missed(const flyhook::MissedQuery& query) override;

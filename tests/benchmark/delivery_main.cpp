@@ -38,10 +38,10 @@ int main(int argc, char* argv[]) {
     const auto ours = median_of(pair.ours, &Cost::seconds), peers = median_of(pair.peers, &Cost::seconds);
     figure("deliveries a second" + at, static_cast<double>(count) / ours, "1/s");
     figure("the loop's requests a second" + at, static_cast<double>(count) / peers, "1/s");
-    figure("deliveries a second / the loop's" + at, peers / ours, "ratio", Target::at_least, 0.90);
+    figure("deliveries a second / the loop's" + at, peers / ours, "ratio", Limit::at_least, 0.90);
     const auto our_cpu = median_of(pair.ours, &Cost::cpu_seconds), peer_cpu = median_of(pair.peers, &Cost::cpu_seconds);
     figure("CPU per delivery" + at, our_cpu / static_cast<double>(count) * 1e6, "us");
-    figure("CPU per delivery / the loop's" + at, our_cpu / peer_cpu, "ratio", Target::at_most, 1.15);
+    figure("CPU per delivery / the loop's" + at, our_cpu / peer_cpu, "ratio", Limit::at_most, 1.15);
   }
 
   // Counts: the difference between a long and a short run, so that starting and ending cancel out.

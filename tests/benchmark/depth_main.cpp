@@ -152,9 +152,9 @@ void compare_counts(const std::shared_ptr<Store>& empty, const std::shared_ptr<S
     const auto with = count(filled, deep);
     const std::string which = deep == Deep::paused ? "deep lane paused" : "deep lane failing";
     figure(which + ": other store calls or rows, one by one", static_cast<double>(difference(with.first, without.first)),
-           "of 2,000", Target::at_most, 0);
+           "of 2,000", Limit::at_most, 0);
     figure(which + ": other store calls or rows, in bursts", static_cast<double>(difference(with.second, without.second)),
-           "of 2,000", Target::at_most, 0);
+           "of 2,000", Limit::at_most, 0);
   }
 }
 
@@ -181,8 +181,8 @@ void compare_latency(const Sink& sink, const std::shared_ptr<Store>& empty, cons
     const std::string which = deep == Deep::paused ? "deep lane paused" : "deep lane failing";
     figure(which + ": publish to request, median", median(halves), "ms");
     figure(which + ": publish to request, 99th percentile", median(tails), "ms");
-    figure(which + ": medians, with / without", median(halves) / median(bare_halves), "ratio", Target::at_most, 1.5);
-    figure(which + ": 99th percentiles, with / without", median(tails) / median(bare_tails), "ratio", Target::at_most, 1.5);
+    figure(which + ": medians, with / without", median(halves) / median(bare_halves), "ratio", Limit::at_most, 1.5);
+    figure(which + ": 99th percentiles, with / without", median(tails) / median(bare_tails), "ratio", Limit::at_most, 1.5);
   }
   if (filled->pending() < depth - 100) std::abort();
 }

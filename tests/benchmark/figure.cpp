@@ -40,18 +40,18 @@ void operator delete(void* memory, std::size_t) noexcept {
 
 namespace benchmark {
 
-void figure(const std::string& name, double value, const std::string& unit, Target target, double limit) {
+void figure(const std::string& name, double value, const std::string& unit, Limit target, double limit) {
   bool is_met = true;
   std::string wanted = "-";
-  if (target != Target::none) {
-    is_met = target == Target::at_least ? value >= limit : value <= limit;
+  if (target != Limit::none) {
+    is_met = target == Limit::at_least ? value >= limit : value <= limit;
     char text[64];
-    std::snprintf(text, sizeof text, "%s %g", target == Target::at_least ? ">=" : "<=", limit);
+    std::snprintf(text, sizeof text, "%s %g", target == Limit::at_least ? ">=" : "<=", limit);
     wanted = text;
     if (!is_met) ++missed_figures;
   }
   std::printf("%-64s %12.4g %-12s %-10s %s\n", name.c_str(), value, unit.c_str(), wanted.c_str(),
-              target == Target::none ? "" : (is_met ? "met" : "MISSED"));
+              target == Limit::none ? "" : (is_met ? "met" : "MISSED"));
   std::fflush(stdout);
 }
 

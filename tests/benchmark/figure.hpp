@@ -11,10 +11,10 @@
 
 namespace benchmark {
 
-enum class Target { none, at_least, at_most };
+enum class Limit { none, at_least, at_most };
 
 /// Prints the line and remembers whether it was met.
-void figure(const std::string& name, double value, const std::string& unit, Target target = Target::none, double limit = 0);
+void figure(const std::string& name, double value, const std::string& unit, Limit target = Limit::none, double limit = 0);
 
 /// Prints a line that is no figure: versions, conditions.
 void remark(const std::string& text);

@@ -123,7 +123,7 @@ double compare(const Sink& sink, const Case& of, int rounds) {
     measure(sink, of, true, with);
   }
   const auto bare = median(without.later);
-  figure(of.name + ": publish to request, 99th percentile", median(with.later), "ms", Target::at_most, limit_of(bare));
+  figure(of.name + ": publish to request, 99th percentile", median(with.later), "ms", Limit::at_most, limit_of(bare));
   figure(of.name + ": the same without them", bare, "ms");
   figure(of.name + ": the same in the first second", median(with.first), "ms");
   remark("of " + std::to_string(rounds) + " runs each: 99th percentile with " + spread(with.later) + ", without " +
@@ -142,7 +142,7 @@ std::vector<double> rates_of(const Sink& sink, const Case& of, bool with_sick) {
   return rates;
 }
 
-void compare_rates(const Sink& sink, const Case& of, int rounds, Target target) {
+void compare_rates(const Sink& sink, const Case& of, int rounds, Limit target) {
   std::vector<double> with, without;
   for (int round = 0; round < rounds; ++round) {
     for (const auto each : rates_of(sink, of, false)) without.push_back(each);
@@ -161,7 +161,7 @@ void cold_start(const Sink& sink, const Case& of, double bare) {
   const auto tail = [&](double begin, double end) { return quantile(between(latencies, begin, end), 0.99); };
   figure(of.name + ", cold: first second, 99th percentile", tail(0, second_second), "ms");
   figure(of.name + ", cold: 2nd second on, 99th percentile", tail(second_second, end_of_cold_stream - 1), "ms",
-         Target::at_most, limit_of(bare));
+         Limit::at_most, limit_of(bare));
   figure(of.name + ", cold: 2nd second on, median", median(between(latencies, second_second, end_of_cold_stream - 1)),
          "ms");
   figure(of.name + ", cold: after the first time-outs, 99th percentile", tail(after_timeouts, end_of_cold_stream), "ms");
@@ -180,12 +180,12 @@ int main() {
     many.sick.push_back("/slow");
   }
   const auto bare = compare(sink, many, 3);
-  compare_rates(sink, many, 2, Target::at_least);
+  compare_rates(sink, many, 2, Limit::at_least);
   // On the loopback a few connections are as fast as many. Where an answer takes a while, they are not.
   auto distant = many;
   distant.name += ", healthy in 20 ms";
   distant.healthy_path = "/timed-20ms";
-  compare_rates(sink, distant, 1, Target::none);
+  compare_rates(sink, distant, 1, Limit::none);
   cold_start(sink, many, bare);
   return missed() == 0 ? 0 : 1;
 }

@@ -102,6 +102,6 @@ int main() {
   remark(std::string{"peer: condition variable and httplib::Client::Post, cpp-httplib "} + peer_version());
   figure("publish to request, idle, warm connection, median", median(our_times), "us");
   figure("the peer's, median", median(peer_times), "us");
-  figure("publish to request / the peer's, medians", median(our_times) / median(peer_times), "ratio", Target::at_most, 1.5);
+  figure("publish to request / the peer's, medians", median(our_times) / median(peer_times), "ratio", Limit::at_most, 1.5);
   return missed() == 0 ? 0 : 1;
 }

@@ -65,7 +65,7 @@ int main() {
   figure("matching 1 of 10 subscriptions", few, "ns");
   figure("matching 1 of 1,000 subscriptions", some, "ns");
   figure("matching 1 of 100,000 subscriptions", many, "ns");
-  figure("matching 1 of 100,000 / 1 of 10", many / few, "ratio", Target::at_most, 2);
+  figure("matching 1 of 100,000 / 1 of 10", many / few, "ratio", Limit::at_most, 2);
 
   remark(std::string{"peer: "} + OpenSSL_version(OPENSSL_VERSION));
   const std::string id = "msg_01J9ZK4Q8E7B6D5C4A3F2G1H0J", timestamp = "1760000000", body(512, 'x');
@@ -83,8 +83,8 @@ int main() {
     std::array<unsigned char, 64> text{};
     if (EVP_EncodeBlock(text.data(), digest.data(), static_cast<int>(size)) != 44) std::abort();
   });
-  figure("signing 512 bytes", ours / 1000, "us", Target::at_most, 1);
+  figure("signing 512 bytes", ours / 1000, "us", Limit::at_most, 1);
   figure("HMAC() and base64 of OpenSSL over 512 bytes", peers / 1000, "us");
-  figure("signing / OpenSSL's HMAC()", ours / peers, "ratio", Target::at_most, 1);
+  figure("signing / OpenSSL's HMAC()", ours / peers, "ratio", Limit::at_most, 1);
   return missed() == 0 ? 0 : 1;
 }

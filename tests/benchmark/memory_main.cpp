@@ -98,7 +98,7 @@ void measure(const std::string& name, bool paused) {
   publish(events, events + 10);
   const auto after = resident_bytes();
   figure(name + ": resident bytes per delivery beside the body",
-         (after - before - events * double{body_bytes}) / deliveries, "bytes", Target::at_most, 96);
+         (after - before - events * double{body_bytes}) / deliveries, "bytes", Limit::at_most, 96);
 }
 
 }  // namespace

@@ -135,11 +135,11 @@ void compare_with_vector(const Sink& sink) {
     peer_medians.push_back(median(peers.wall) / 1000);
     ratios.push_back(median(ours.wall) / median(peers.wall));
   }
-  figure("publish() of a small struct, 64 endpoints hung, median", median(medians), "us", Target::at_most, 1);
-  figure("publish(), 99.9th percentile of its own CPU time", median(tails), "us", Target::at_most, 20);
+  figure("publish() of a small struct, 64 endpoints hung, median", median(medians), "us", Limit::at_most, 1);
+  figure("publish(), 99.9th percentile of its own CPU time", median(tails), "us", Limit::at_most, 20);
   figure("mutex and vector swap, median", median(peer_medians), "us");
   figure("publish() / mutex and vector swap, medians", median(ratios), "ratio");
-  figure("allocations per publish()", median(allocated), "calls", Target::at_most, 2);
+  figure("allocations per publish()", median(allocated), "calls", Limit::at_most, 2);
 }
 
 /// Milliseconds of `count` requests to a server whose handler does `work`.
@@ -187,10 +187,9 @@ void compare_handlers(const Sink& sink) {
   figure("handler that publishes, 64 endpoints hung, 99th percentile", median(with), "ms");
   figure("the same handler without publish, 99th percentile", median(without), "ms");
   figure("the same without publish, upper quartile of the runs / median", noise, "ratio");
-  figure("handler with / without publish, 99th percentiles", median(with) / median(without), "ratio", Target::at_most,
+  figure("handler with / without publish, 99th percentiles", median(with) / median(without), "ratio", Limit::at_most,
          std::max(1.1, noise));
-  figure("handler with / without publish, medians", median(half_with) / median(half_without), "ratio", Target::at_most,
-         1.1);
+  figure("handler with / without publish, medians", median(half_with) / median(half_without), "ratio", Limit::at_most, 1.1);
 }
 
 }  // namespace

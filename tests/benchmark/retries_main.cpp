@@ -227,9 +227,9 @@ class Timers {
 // Figures ---------------------------------------------------------------------------------------------------------------
 
 void show(const std::string& name, double at_few, double at_many) {
-  figure(name + ", 10,000", at_few, "ns", Target::at_most, 1'000);
-  figure(name + ", 1,000,000", at_many, "ns", Target::at_most, 1'000);
-  figure(name + ", 1,000,000 / 10,000", at_many / at_few, "ratio", Target::at_most, 2);
+  figure(name + ", 10,000", at_few, "ns", Limit::at_most, 1'000);
+  figure(name + ", 1,000,000", at_many, "ns", Limit::at_most, 1'000);
+  figure(name + ", 1,000,000 / 10,000", at_many / at_few, "ratio", Limit::at_most, 2);
 }
 
 /// Deliveries that were just appended, and a second time in the order in which they became due.
