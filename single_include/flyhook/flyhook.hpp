@@ -4614,7 +4614,8 @@ class PublisherBase {
 
   /// Sends a "webhook.test" event to one subscription, to see whether it works: one attempt, at once, whatever holds its
   /// deliveries back, also while it is paused or disabled. It stands in the delivery log and is told to the observer; no
-  /// counter, breaker or `disable_after` counts it. Throws Error: `not_found`, `queue_full`, `stopped`.
+  /// breaker, no `disable_after` and of Stats only `cancelled` counts it. Throws Error: `not_found`, `queue_full`,
+  /// `stopped`.
   FLYHOOK_DECL EventId send_test(const SubscriptionId& id);
 
   /// Sends a delivery that has ended once more: the same webhook-id, a new schedule, the first attempt at once and in no
@@ -10461,7 +10462,7 @@ void Engine::settled(Lane& lane, Settling& settling, Clock_ns now) {
         count_duration(delivery_latency_, attempt->at + attempt->duration - settling.message->created_at);
       break;
     case DeliveryStatus::expired: expired_ += counted; break;
-    case DeliveryStatus::cancelled: counters_.cancelled.fetch_add(counted, std::memory_order_relaxed); break;
+    case DeliveryStatus::cancelled: counters_.cancelled.fetch_add(1, std::memory_order_relaxed); break;
     case DeliveryStatus::dead:
     case DeliveryStatus::in_flight: dead_ += counted; break;
   }

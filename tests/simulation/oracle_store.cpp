@@ -396,7 +396,7 @@ void Oracle::finish_told(const Outcome& outcome, FinishStatus told) {
   if (outcome.status == DeliveryStatus::delivered) ledger_.delivered += counts;
   if (outcome.status == DeliveryStatus::dead) ledger_.dead += counts;
   if (outcome.status == DeliveryStatus::expired) ledger_.expired += counts;
-  if (outcome.status == DeliveryStatus::cancelled) ledger_.cancelled += counts;
+  if (outcome.status == DeliveryStatus::cancelled) ++ledger_.cancelled;
   if (outcome.attempt || outcome.status == DeliveryStatus::dead)
     lane_of(*delivery).notices.push_back({outcome.claim.sequence, outcome.status, outcome.attempt.has_value()});
 }

@@ -207,7 +207,7 @@ void Engine::settled(Lane& lane, Settling& settling, Clock_ns now) {
         count_duration(delivery_latency_, attempt->at + attempt->duration - settling.message->created_at);
       break;
     case DeliveryStatus::expired: expired_ += counted; break;
-    case DeliveryStatus::cancelled: counters_.cancelled.fetch_add(counted, std::memory_order_relaxed); break;
+    case DeliveryStatus::cancelled: counters_.cancelled.fetch_add(1, std::memory_order_relaxed); break;
     case DeliveryStatus::dead:
     case DeliveryStatus::in_flight: dead_ += counted; break;
   }
