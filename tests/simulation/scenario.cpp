@@ -1,5 +1,7 @@
 #include "simulation/scenario.hpp"
 
+#include <algorithm>
+
 using namespace flyhook;
 using namespace std::chrono_literals;
 
@@ -47,6 +49,9 @@ Scenario draw_scenario(Random& random, const Features& features) {
   scenario.knobs.window = random.chance(0.5) ? 2 : 0;
   scenario.knobs.half_slots = random.chance(0.5);
   if (random.chance(0.3)) scenario.knobs.lose_slots_every = 3 + static_cast<unsigned>(random.below(30));
+  // Each call brings half of what is missing: all of it must come before the next loss.
+  if (scenario.knobs.half_slots && scenario.knobs.lose_slots_every != 0)
+    scenario.knobs.lose_slots_every = std::max(scenario.knobs.lose_slots_every, 10u);
   scenario.max_pending = random.chance(0.2) ? 20 + random.below(500) : 1'000'000;
   scenario.knobs.max_pending = scenario.max_pending;
 
