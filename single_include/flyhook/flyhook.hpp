@@ -9866,6 +9866,12 @@ auto Engine::change_history(Call call) {
   } catch (...) {
     std::vector<std::uint64_t> all;
     for (const auto& [lane, endpoint] : subscriptions_.by_lane()) all.push_back(lane);
+    {
+      const std::lock_guard lock{mutex_};
+      scheduler_.each([&](const Lane& lane) {
+        if (is_direct(lane.number)) all.push_back(lane.number);
+      });
+    }
     more_in(all);
     throw;
   }
