@@ -9524,6 +9524,7 @@ AppendBatch Engine::claim_room(Accepting& work) {
 bool Engine::take_result(Accepting& work, const AppendBatch& asked, const AppendResult& result) {
   bool is_unknown = false, is_full = false;
   std::deque<Accepting::Planned> left;
+  std::vector<std::shared_ptr<const Message>> unmatched;  // they have a lock of their own
   {
     const std::lock_guard lock{mutex_};
     std::size_t at = 0;
@@ -9562,7 +9563,7 @@ bool Engine::take_result(Accepting& work, const AppendBatch& asked, const Append
         left.push_back(std::move(planned));
         continue;
       }
-      if (status == AppendStatus::accepted && planned.targets.empty()) note_unmatched(planned.message);
+      if (status == AppendStatus::accepted && planned.targets.empty()) unmatched.push_back(planned.message);
       if (status == AppendStatus::conflict) work.dropped.emplace_back(planned.message->id, "conflict");
       if (status == AppendStatus::duplicate && !is_known) counters_.duplicates.fetch_add(1, std::memory_order_relaxed);
       ++work.left_count;
@@ -9570,6 +9571,7 @@ bool Engine::take_result(Accepting& work, const AppendBatch& asked, const Append
     }
     if (left.empty()) scheduler_.forget_changes();  // whatever is matched from here on is matched as things are now
   }
+  for (auto& message : unmatched) note_unmatched(std::move(message));
   work.planned.swap(left);
   if (is_unknown) counters_.store_errors.fetch_add(1, std::memory_order_relaxed);
   work.is_full = is_full && !is_unknown;
