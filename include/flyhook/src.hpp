@@ -13,6 +13,8 @@
 
 #include <flyhook/impl/clock.ipp>
 #include <flyhook/impl/delivery.ipp>
+#include <flyhook/impl/detail/admin/representation.ipp>
+#include <flyhook/impl/detail/admin/schemas.ipp>
 #include <flyhook/impl/detail/decide/breaker.ipp>
 #include <flyhook/impl/detail/decide/concurrency.ipp>
 #include <flyhook/impl/detail/decide/explanation.ipp>
