@@ -39,6 +39,8 @@
 #include <flyhook/impl/detail/security/ip.ipp>
 #include <flyhook/impl/detail/security/system_resolver.ipp>
 #include <flyhook/impl/detail/security/url.ipp>
+#include <flyhook/impl/detail/serve/exchange.ipp>
+#include <flyhook/impl/detail/serve/mount.ipp>
 #include <flyhook/impl/detail/store/memory_index.ipp>
 #include <flyhook/impl/detail/store/memory_lane.ipp>
 #include <flyhook/impl/detail/store/memory_ledger.ipp>
