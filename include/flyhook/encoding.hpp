@@ -2,6 +2,7 @@
 #define FLYHOOK_ENCODING_HPP
 
 #include <flyhook/detail/config.hpp>
+#include <flyhook/detail/rfc3339.hpp>
 #include <flyhook/http.hpp>
 #include <flyhook/message.hpp>
 
@@ -44,9 +45,6 @@ struct Encoded {
 FLYHOOK_DECL Encoded encode(const Message& message, Encoding encoding, std::string_view source);
 
 namespace detail {
-
-/// UTC as YYYY-MM-DDTHH:MM:SS.ffffffZ (RFC 3339), microseconds truncated.
-FLYHOOK_DECL std::string rfc3339(TimePoint time);
 
 /// True for the media types of JSON: subtype json or ending in +json, in any case, parameters aside (CloudEvents JSON
 /// format, 3.1); and for the empty text, which means application/json.

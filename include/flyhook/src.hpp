@@ -27,6 +27,7 @@
 #include <flyhook/impl/detail/decide/scheduler.ipp>
 #include <flyhook/impl/detail/decide/token_bucket.ipp>
 #include <flyhook/impl/detail/decide/validation.ipp>
+#include <flyhook/impl/detail/rfc3339.ipp>
 #include <flyhook/impl/detail/run/dispatch.ipp>
 #include <flyhook/impl/detail/run/engine.ipp>
 #include <flyhook/impl/detail/run/guard.ipp>

@@ -4,10 +4,6 @@
 #include <flyhook/encoding.hpp>
 #include <flyhook/error.hpp>
 
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-
 namespace flyhook {
 
 namespace detail {
@@ -18,27 +14,6 @@ FLYHOOK_DECL void require_json(const Message& message, const char* encoding);
 FLYHOOK_DECL std::string standard_body(const Message& message);
 FLYHOOK_DECL std::string structured_body(const Message& message, std::string_view content_type, std::string_view source);
 FLYHOOK_DECL void add_attributes(Headers& headers, const Message& message, std::string_view source);
-
-std::string rfc3339(TimePoint time) {
-  using namespace std::chrono;
-  const auto whole = floor<microseconds>(time);
-  const auto day = floor<days>(whole);
-  const year_month_day date{day};
-  const auto in_day = whole - day;
-
-  std::string text = "0000-00-00T00:00:00.000000Z";
-  const auto put = [&](std::size_t at, std::size_t width, std::int64_t value) {
-    for (std::size_t i = width; i-- > 0; value /= 10) text[at + i] = static_cast<char>('0' + value % 10);
-  };
-  put(0, 4, static_cast<int>(date.year()));
-  put(5, 2, static_cast<unsigned>(date.month()));
-  put(8, 2, static_cast<unsigned>(date.day()));
-  put(11, 2, duration_cast<hours>(in_day).count());
-  put(14, 2, duration_cast<minutes>(in_day).count() % 60);
-  put(17, 2, duration_cast<seconds>(in_day).count() % 60);
-  put(20, 6, in_day.count() % 1'000'000);
-  return text;
-}
 
 bool is_json_type(std::string_view content_type) {
   if (content_type.empty()) return true;
