@@ -27,6 +27,8 @@
 #include <flyhook/impl/detail/decide/scheduler.ipp>
 #include <flyhook/impl/detail/decide/token_bucket.ipp>
 #include <flyhook/impl/detail/decide/validation.ipp>
+#include <flyhook/impl/detail/receive/reading.ipp>
+#include <flyhook/impl/detail/receive/repeats.ipp>
 #include <flyhook/impl/detail/rfc3339.ipp>
 #include <flyhook/impl/detail/run/dispatch.ipp>
 #include <flyhook/impl/detail/run/engine.ipp>
@@ -57,6 +59,7 @@
 #include <flyhook/impl/id.ipp>
 #include <flyhook/impl/observer.ipp>
 #include <flyhook/impl/publisher.ipp>
+#include <flyhook/impl/receiver.ipp>
 #include <flyhook/impl/retry_policy.ipp>
 #include <flyhook/impl/signing.ipp>
 #include <flyhook/impl/store.ipp>

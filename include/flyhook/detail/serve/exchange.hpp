@@ -32,8 +32,11 @@ struct RequestTarget {
   std::vector<std::pair<std::string, std::string>> query{};  ///< in the order of the target; '+' is a space
 };
 
-/// Nullopt: a '%' without two hexadecimal digits behind it, or a NUL. A fragment is cut off.
+/// Nullopt as of percent_decoded. A fragment is cut off.
 FLYHOOK_DECL std::optional<RequestTarget> parse_target(std::string_view target);
+
+/// Nullopt: a '%' without two hexadecimal digits behind it, or a NUL.
+FLYHOOK_DECL std::optional<std::string> percent_decoded(std::string_view text, bool plus_is_space);
 
 /// The answer for a request that was refused (RFC 9457): `application/problem+json` with title, status and detail, and the
 /// member that was refused as `field`, unless it is empty. What is no UTF-8 in them is replaced.

@@ -27,6 +27,10 @@ FLYHOOK_DECL bool has_body(const Headers& headers);
 /// True if the length that the headers announce is over `limit`.
 FLYHOOK_DECL bool announces_more_than(const Headers& headers, std::size_t limit);
 
+/// Takes the content-encoding away where the server has decoded the body: of those that every version knows, if it is one.
+/// What it could not decode is no body that was read.
+FLYHOOK_DECL void forget_decoded(Headers& headers);
+
 template <class Request>
 ServerRequest as_server_request(const Request& request) {
   ServerRequest taken;
@@ -113,6 +117,7 @@ void mount_on(Server& server, const std::string& pattern, std::size_t max_body_b
   const auto with_body = [handle, max_body_bytes](const auto& request, auto& response, const auto& reader) -> void {
     auto taken = as_server_request(request);
     if (read_body(request, reader, max_body_bytes, taken)) {
+      forget_decoded(taken.headers);
       write_response(answer_of(handle, std::move(taken)), response);
     } else {
       const int status = response.status == 413 || response.status == 415 ? response.status : 400;

@@ -11,7 +11,6 @@
 namespace flyhook::detail {
 
 FLYHOOK_DECL int hex_digit(char c);
-FLYHOOK_DECL std::optional<std::string> percent_decoded(std::string_view text, bool plus_is_space);
 FLYHOOK_DECL std::string_view status_title(int status);
 
 /// -1: it is none.

@@ -3,6 +3,7 @@
 
 #include <flyhook/detail/serve/mount.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <system_error>
@@ -41,6 +42,14 @@ bool announces_more_than(const Headers& headers, std::size_t limit) {
   std::uint64_t bytes = 0;
   const auto read = std::from_chars(length->data(), length->data() + length->size(), bytes);
   return read.ec == std::errc::result_out_of_range || (read.ec == std::errc{} && bytes > limit);
+}
+
+void forget_decoded(Headers& headers) {
+  const auto is_encoding = [](const auto& field) { return equal_without_case(field.first, "content-encoding"); };
+  const auto found = std::find_if(headers.begin(), headers.end(), is_encoding);
+  if (found == headers.end() || std::find_if(found + 1, headers.end(), is_encoding) != headers.end()) return;
+  const auto& value = found->second;
+  if (value == "gzip" || value == "deflate" || value == "br") headers.erase(found);
 }
 
 }  // namespace flyhook::detail
