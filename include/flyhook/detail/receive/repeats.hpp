@@ -36,7 +36,8 @@ class Repeats {
   FLYHOOK_DECL HttpResponse answer(std::string_view id, std::chrono::nanoseconds now,
                                    const std::function<HttpResponse()>& run);
 
-  FLYHOOK_DECL std::size_t size() const;
+  FLYHOOK_DECL std::size_t size() const;     ///< ids that are known or run
+  FLYHOOK_DECL std::size_t waiting() const;  ///< calls that wait for another's answer
 
  private:
   using Digest = std::array<unsigned char, 16>;
@@ -62,6 +63,7 @@ class Repeats {
   std::condition_variable done_;
   std::unordered_map<Digest, std::shared_ptr<Running>, DigestHash> known_;  // null: handled
   std::deque<Known> order_;                                                 // those handled, the oldest first
+  std::size_t waiting_ = 0;
 };
 
 }  // namespace flyhook::detail

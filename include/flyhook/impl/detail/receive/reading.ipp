@@ -14,6 +14,8 @@
 #include <charconv>
 #include <chrono>
 #include <cstdint>
+#include <limits>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -281,7 +283,9 @@ void read_stripe(ReceivedEvent& event) {
   meta.id = text_member(body, "id");
   const auto created = body.find("created");
   if (created == body.end() || !created->is_number_integer()) throw malformed("created", "must be an integer");
-  meta.timestamp = time_of(created->get<std::int64_t>());
+  constexpr auto most = std::numeric_limits<std::int64_t>::max();
+  const bool is_over = created->is_number_unsigned() && created->get<std::uint64_t>() > std::uint64_t{most};
+  meta.timestamp = time_of(is_over ? most : created->get<std::int64_t>());
   take_member(event, body, "data");
 }
 

@@ -57,7 +57,9 @@ HttpResponse Repeats::answer(std::string_view id, std::chrono::nanoseconds now, 
     if (!is_new) {
       const auto other = known->second;
       if (other == nullptr) return {.status = 204, .error = {}, .headers = {}, .body = {}};
+      ++waiting_;
       done_.wait(lock, [&] { return other->is_done; });
+      --waiting_;
       return other->answer;
     }
   }
@@ -70,6 +72,11 @@ HttpResponse Repeats::answer(std::string_view id, std::chrono::nanoseconds now, 
 std::size_t Repeats::size() const {
   const std::lock_guard lock{mutex_};
   return known_.size();
+}
+
+std::size_t Repeats::waiting() const {
+  const std::lock_guard lock{mutex_};
+  return waiting_;
 }
 
 std::size_t Repeats::DigestHash::operator()(const Digest& digest) const {
