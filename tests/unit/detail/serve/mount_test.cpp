@@ -215,6 +215,22 @@ TEST_CASE("what is longer than the limit is read to its end and not kept") {
   }
 }
 
+TEST_CASE("the encoding of a body that the server has decoded is not passed on") {
+  const auto left = [](Headers headers) {
+    forget_decoded(headers);
+    return headers.size();
+  };
+  for (const char* encoding : {"gzip", "deflate", "br"}) CHECK(left({{"Content-Encoding", encoding}, {"a", "b"}}) == 1);
+  // Which of these one server or another decodes is not known.
+  for (const char* encoding : {"GZIP", "zstd", "gzip, br", "identity", ""})
+    CHECK(left({{"Content-Encoding", encoding}}) == 1);
+  CHECK(left({{"Content-Encoding", "gzip"}, {"content-encoding", "br"}}) == 2);
+
+  Mounted mounted;
+  mounted.server.take(of("POST", {{"Content-Length", "2"}, {"Content-Encoding", "gzip"}}), {"{}"});
+  CHECK(mounted.seen.at(0).headers == Headers{{"Content-Length", "2"}});
+}
+
 TEST_CASE("a form is read and thrown away") {
   Mounted mounted;
   auto request = of("POST", {{"Content-Length", "4"}, {"Content-Type", "multipart/form-data; boundary=x"}});
