@@ -41,9 +41,11 @@ FLYHOOK_DECL bool matches(std::string_view filter, const Event& event);
 ///     static std::string tenant(const E&);
 ///     static std::size_t size_hint(const E&);                     of the serialised data, in bytes
 ///     static constexpr std::string_view content_type = "...";     what serialize writes; default application/json
+///     static E parse(std::string_view data);                      for receiving; without it: nlohmann's own conversion
 ///
 /// Without a specialisation a static constant E::event_type is the type. The functions run on the publishing thread (type,
 /// key, tenant, size_hint) or on a pool thread (to_json, serialize); what the latter throw drops the event and is reported.
+/// `parse` runs on the thread that handles the request; what it throws refuses the request.
 template <class E>
 struct EventTraits {};
 
@@ -82,6 +84,15 @@ concept HasNlohmann = requires(nlohmann::json& json, const E& event) {
 };
 
 template <class E>
+concept HasParse = requires(std::string_view data) {
+  { EventTraits<E>::parse(data) } -> std::convertible_to<E>;
+};
+template <class E>
+concept HasFromNlohmann = requires(const nlohmann::json& json) {
+  { json.get<E>() } -> std::same_as<E>;
+};
+
+template <class E>
 concept HasKey = requires(const E& event) {
   { EventTraits<E>::key(event) } -> std::convertible_to<std::string>;
 };
@@ -106,6 +117,16 @@ struct is_publishable<Event> : std::true_type {};
 template <class... Alternatives>
 struct is_publishable<std::variant<Alternatives...>> : std::conjunction<is_publishable<Alternatives>...> {};
 
+/// Its data can be read, whatever its type is called.
+template <class E>
+concept Parsable = std::is_object_v<E> && std::move_constructible<E> &&(HasParse<E> || HasFromNlohmann<E>);
+
+template <class E>
+struct is_receivable
+    : std::bool_constant<(TraitsTypeConstant<E> || (MemberType<E> && !TraitsTypeFunction<E>)) && Parsable<E>> {};
+template <class... Alternatives>
+struct is_receivable<std::variant<Alternatives...>> : std::conjunction<is_receivable<Alternatives>...> {};
+
 }  // namespace detail
 
 /// True for what a Publisher can publish: an object type with a type name and a way to bytes, flyhook::Event, or a
@@ -113,9 +134,18 @@ struct is_publishable<std::variant<Alternatives...>> : std::conjunction<is_publi
 template <class E>
 concept Publishable = std::is_object_v<E> && std::move_constructible<E> && detail::is_publishable<E>::value;
 
+/// True for what a Receiver knows by its type alone: an object type with a constant type name and a way from bytes, or a
+/// std::variant of such types.
+template <class E>
+concept Receivable = std::is_object_v<E> && std::move_constructible<E> && detail::is_receivable<E>::value;
+
 namespace detail {
 
-/// The uniform view of an event type. Only used with Publishable types.
+/// The value of JSON text. Throws Error (`invalid`, no field) for what is no JSON, no UTF-8, nested deeper than `most_deep`
+/// (copying and dumping a value recurse), or has more behind it; the reason says where, and shows nothing of the text.
+FLYHOOK_DECL nlohmann::json parse_json(std::string_view text, std::size_t most_deep = 256);
+
+/// The uniform view of an event type. Only used with Publishable, Receivable or Parsable types.
 template <class E>
 struct EventAccess {
   static std::string_view type(const E& event) {
@@ -148,6 +178,14 @@ struct EventAccess {
       message.data = nlohmann::json(EventTraits<E>::to_json(event)).dump();
     } else {
       message.data = nlohmann::json(event).dump();
+    }
+  }
+  /// `data` as it was sent, and as `json`, which only nlohmann's conversion reads.
+  static E parse([[maybe_unused]] std::string_view data, [[maybe_unused]] const nlohmann::json& json) {
+    if constexpr (HasParse<E>) {
+      return EventTraits<E>::parse(data);
+    } else {
+      return json.get<E>();
     }
   }
   /// Types known when compiling, for the event catalogue.

@@ -9,12 +9,14 @@ namespace flyhook {
 
 struct Event;
 struct Options;
+struct Received;
 struct Subscription;
 struct DeliveryRecord;
 class Clock;
 class Error;
 class Observer;
 class PublisherBase;
+class Receiver;
 class Store;
 class Transport;
 class Verifier;

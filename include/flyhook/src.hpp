@@ -29,6 +29,8 @@
 #include <flyhook/impl/detail/decide/scheduler.ipp>
 #include <flyhook/impl/detail/decide/token_bucket.ipp>
 #include <flyhook/impl/detail/decide/validation.ipp>
+#include <flyhook/impl/detail/receive/reading.ipp>
+#include <flyhook/impl/detail/receive/repeats.ipp>
 #include <flyhook/impl/detail/rfc3339.ipp>
 #include <flyhook/impl/detail/run/dispatch.ipp>
 #include <flyhook/impl/detail/run/engine.ipp>
@@ -42,6 +44,8 @@
 #include <flyhook/impl/detail/security/ip.ipp>
 #include <flyhook/impl/detail/security/system_resolver.ipp>
 #include <flyhook/impl/detail/security/url.ipp>
+#include <flyhook/impl/detail/serve/exchange.ipp>
+#include <flyhook/impl/detail/serve/mount.ipp>
 #include <flyhook/impl/detail/store/memory_index.ipp>
 #include <flyhook/impl/detail/store/memory_lane.ipp>
 #include <flyhook/impl/detail/store/memory_ledger.ipp>
@@ -57,6 +61,7 @@
 #include <flyhook/impl/id.ipp>
 #include <flyhook/impl/observer.ipp>
 #include <flyhook/impl/publisher.ipp>
+#include <flyhook/impl/receiver.ipp>
 #include <flyhook/impl/retry_policy.ipp>
 #include <flyhook/impl/signing.ipp>
 #include <flyhook/impl/store.ipp>

@@ -1,5 +1,7 @@
 #include <flyhook/event.hpp>
 
+#include <flyhook/error.hpp>
+
 #include "catch.hpp"
 
 #include <cstddef>
@@ -250,4 +252,88 @@ TEST_CASE("the types that are known when compiling go into the catalogue, the ot
   EventAccess<Event>::add_types(types);
   EventAccess<forms::Invoice>::add_types(types);
   CHECK(types.empty());
+}
+
+// Receiving -------------------------------------------------------------------------------------------------------------
+
+namespace forms {
+
+/// Reads its own bytes.
+struct Parsed {
+  explicit Parsed(std::string its_text) : text(std::move(its_text)) {}
+  std::string text;
+};
+
+/// Without a default constructor, as nlohmann takes it.
+struct Fixed {
+  explicit Fixed(int its_value) : value(its_value) {}
+  int value;
+};
+
+}  // namespace forms
+
+template <>
+struct flyhook::EventTraits<forms::Parsed> {
+  static constexpr std::string_view type = "parsed";
+  static forms::Parsed parse(std::string_view data) { return forms::Parsed{std::string{data}}; }
+};
+
+template <>
+struct flyhook::EventTraits<forms::Fixed> {
+  static constexpr std::string_view type = "fixed";
+};
+
+template <>
+struct nlohmann::adl_serializer<forms::Fixed> {
+  static forms::Fixed from_json(const json& json) { return forms::Fixed{json.get<int>()}; }
+};
+
+static_assert(Receivable<forms::Parsed> && Receivable<forms::Fixed> && Receivable<forms::Changed>);
+static_assert(Receivable<std::variant<forms::Parsed, forms::Changed>>);
+static_assert(!Receivable<forms::Deleted>);  // no way back from JSON
+static_assert(!Receivable<forms::Invoice>);  // whose name depends on the event
+static_assert(!Receivable<std::variant<forms::Parsed, forms::Deleted>> && !Receivable<Event> && !Receivable<int>);
+
+TEST_CASE("a type is read by its own parse, else by nlohmann") {
+  CHECK(EventAccess<forms::Parsed>::parse(" 1.0", nlohmann::json{}).text == " 1.0");
+  CHECK(EventAccess<forms::Fixed>::parse("ignored", nlohmann::json(7)).value == 7);
+  CHECK(EventAccess<forms::Changed>::parse({}, nlohmann::json{{"value", 3}}).value == 3);
+  CHECK_THROWS_AS(EventAccess<forms::Changed>::parse({}, nlohmann::json{}), nlohmann::json::exception);
+}
+
+namespace {
+
+std::string refusal_of(std::string_view text, std::size_t most_deep = 256) {
+  try {
+    detail::parse_json(text, most_deep);
+    return "taken";
+  } catch (const Error& error) {
+    CHECK(error.code() == ErrorCode::invalid);
+    CHECK(error.field().empty());
+    return error.what();
+  }
+}
+
+}  // namespace
+
+TEST_CASE("parse_json says where text stops being JSON, and shows nothing of it") {
+  CHECK(detail::parse_json(R"({"a":[1,"x"]})") == nlohmann::json{{"a", {1, "x"}}});
+  CHECK(refusal_of("") == "it is not JSON in UTF-8, at byte 0");
+  CHECK(refusal_of("{") == "it is not JSON in UTF-8, at byte 1");
+  CHECK(refusal_of("[1,secret]") == "it is not JSON in UTF-8, at byte 3");
+  CHECK(refusal_of("[1] 2") == "it is not JSON in UTF-8, at byte 4");
+  CHECK(refusal_of("[\"\xFF\"]") == "it is not JSON in UTF-8, at byte 2");
+  CHECK(refusal_of("[1e999]") == "it holds a number that is out of range");
+  CHECK(refusal_of("/* x */ 1") == "it is not JSON in UTF-8, at byte 0");
+}
+
+TEST_CASE("parse_json refuses what is nested too deep before it makes anything of it") {
+  CHECK(refusal_of("[[]]", 2) == "taken");
+  CHECK(refusal_of("[[[]]]", 2) == "the JSON is nested deeper than 2 at byte 2");
+  CHECK(refusal_of(R"({"a":{"b":{}}})", 2) == "the JSON is nested deeper than 2 at byte 10");
+  CHECK(refusal_of("[[],[],{},[]]", 2) == "taken");
+  CHECK(refusal_of(R"(["[[[", "\\", "\"[[[{", "]"])", 1) == "taken");
+  CHECK(refusal_of("1", 0) == "taken");
+  CHECK(refusal_of("[]", 0) == "the JSON is nested deeper than 0 at byte 0");
+  CHECK(refusal_of(std::string(1u << 20, '[')) == "the JSON is nested deeper than 256 at byte 256");
 }

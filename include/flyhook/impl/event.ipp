@@ -2,10 +2,57 @@
 #define FLYHOOK_IMPL_EVENT_IPP
 
 #include <flyhook/detail/decide/filter.hpp>
+#include <flyhook/error.hpp>
 #include <flyhook/event.hpp>
 #include <flyhook/impl/detail/decide/filter/clause.ipp>
 
+#include <algorithm>
+#include <cstddef>
+#include <string>
+
 namespace flyhook {
+
+namespace detail {
+
+FLYHOOK_DECL std::size_t find_deeper(std::string_view text, std::size_t most_deep);
+
+/// Where the text goes deeper than that; npos: nowhere. Right for as long as the text is JSON, which is all that a parser
+/// looks at.
+std::size_t find_deeper(std::string_view text, std::size_t most_deep) {
+  std::size_t depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      in_string = c != '"';
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '[' || c == '{') {
+      if (++depth > most_deep) return i;
+    } else if ((c == ']' || c == '}') && depth > 0) {
+      --depth;
+    }
+  }
+  return text.npos;
+}
+
+nlohmann::json parse_json(std::string_view text, std::size_t most_deep) {
+  const auto refused = [](const std::string& reason) { return Error{ErrorCode::invalid, "", reason}; };
+  if (const auto at = find_deeper(text, most_deep); at != text.npos)
+    throw refused("the JSON is nested deeper than " + std::to_string(most_deep) + " at byte " + std::to_string(at));
+  try {
+    return nlohmann::json::parse(text);
+  } catch (const nlohmann::json::parse_error& error) {
+    // Counted from 1, and for what is missing at the end one behind it.
+    const auto at = std::min(error.byte == 0 ? 0 : error.byte - 1, text.size());
+    throw refused("it is not JSON in UTF-8, at byte " + std::to_string(at));
+  } catch (const nlohmann::json::exception&) {
+    throw refused("it holds a number that is out of range");
+  }
+}
+
+}  // namespace detail
 
 bool matches(std::string_view filter, const Event& event) {
   const detail::FilterData data{&event.data};
