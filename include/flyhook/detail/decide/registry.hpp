@@ -9,6 +9,7 @@
 #include <flyhook/options.hpp>
 #include <flyhook/store.hpp>
 #include <flyhook/subscription.hpp>
+#include <flyhook/url_policy.hpp>
 
 #include <array>
 #include <cstddef>
@@ -36,6 +37,9 @@ struct Endpoint {
 
   /// It asked for events like this one.
   FLYHOOK_DECL bool wants(const Message& message) const;
+
+  /// Whether `Options::url_policy.allow` counts for its URL.
+  AllowList allow_list() const { return allow_list_of(subscription.public_only); }
 
   Subscription subscription;
   std::uint64_t lane;

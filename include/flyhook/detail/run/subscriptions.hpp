@@ -41,7 +41,7 @@ auto ask_store(Call call) {
 class Subscriptions {
  public:
   /// Throws Error for a URL that must not be called. Called under no lock; may take a while.
-  using CheckUrl = std::function<void(const Url&)>;
+  using CheckUrl = std::function<void(const Url&, AllowList)>;
 
   /// `options` and `store` outlive this.
   FLYHOOK_DECL Subscriptions(const Options& options, Store& store, const std::array<std::uint64_t, 4>& seed,
@@ -76,9 +76,14 @@ class Subscriptions {
  private:
   class Change;  // counts changes under way, so that removals are remembered just as long as one could overtake them
 
+  struct CheckedUrl {
+    std::string url{};
+    bool public_only = false;
+  };
+
   FLYHOOK_DECL void load_instead_of(const EndpointPtr& known);
   FLYHOOK_DECL void check(const Subscription& subscription) const;
-  FLYHOOK_DECL void check_url(const std::string& url, const EndpointPtr& known, std::string& checked) const;
+  FLYHOOK_DECL void check_url(const Subscription& subscription, const EndpointPtr& known, CheckedUrl& checked) const;
   template <class Make>
   EndpointPtr rewrite(const SubscriptionId& id, Make make);
   [[noreturn]] FLYHOOK_DECL static void throw_contended(const SubscriptionId& id);

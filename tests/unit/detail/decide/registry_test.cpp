@@ -330,10 +330,13 @@ TEST_CASE("a patch changes what it has, clears what it empties, and leaves the r
   patch.url = "http://other.example/";
   patch.timeout = std::optional<std::chrono::milliseconds>{};
   patch.paused = true;
+  patch.public_only = true;
   const auto changed = patched(base, patch);
   CHECK(changed.url == "http://other.example/");
   CHECK_FALSE(changed.timeout);
   CHECK(changed.paused);
+  CHECK(changed.public_only);
+  CHECK(patched(changed, {}).public_only);
   CHECK(changed.max_in_flight == 4u);
   CHECK(changed.description == "old");
   CHECK(changed.secret == base.secret);
@@ -355,6 +358,11 @@ TEST_CASE("subscribing again keeps the state that is not the caller's to say, an
   CHECK(stored.paused);
   CHECK(stored.disabled_reason == "410");
   CHECK(stored.created_at == known.created_at);
+
+  CHECK_FALSE(stored.public_only);
+  given.public_only = true;
+  CHECK(updated(known, given).public_only);
+  CHECK_FALSE(updated(updated(known, given), subscription("a", {"*"}, "t")).public_only);  // it stands in the place of it
 
   given.secret = "whsec_sTvERiAqyUbGZe06mDbuzaWH+nddAJwGBqU1zSX00Jg=";
   CHECK(updated(known, given).secret == given.secret);

@@ -263,6 +263,7 @@ Subscription patched(Subscription base, const SubscriptionPatch& patch) {
   if (patch.enabled && *patch.enabled != base.enabled) base.disabled_reason.clear();
   set(base.enabled, patch.enabled);
   set(base.paused, patch.paused);
+  set(base.public_only, patch.public_only);
   return base;
 }
 

@@ -71,11 +71,16 @@ void Subscriptions::check(const Subscription& subscription) const {
       throw Error{ErrorCode::invalid, "events", "\"" + pattern + "\" matches no event type of this application"};
 }
 
-/// Once for each URL of a change, and not where it stays as it was. `checked`: the last one that passed.
-void Subscriptions::check_url(const std::string& url, const EndpointPtr& known, std::string& checked) const {
-  if (url == checked || (known != nullptr && url == known->subscription.url)) return;
-  check_url_(parse_checked_url(url));
-  checked = url;
+/// Once for each URL of a change, and not where it stays as it was; becoming `public_only` it does not. `checked`: the last
+/// one that passed.
+void Subscriptions::check_url(const Subscription& subscription, const EndpointPtr& known, CheckedUrl& checked) const {
+  const auto passed = [&](const std::string& url, bool public_only) {
+    return subscription.url == url && (public_only || !subscription.public_only);
+  };
+  if (passed(checked.url, checked.public_only)) return;
+  if (known != nullptr && passed(known->subscription.url, known->subscription.public_only)) return;
+  check_url_(parse_checked_url(subscription.url), allow_list_of(subscription.public_only));
+  checked = {subscription.url, subscription.public_only};
 }
 
 EndpointPtr Subscriptions::write(SubscriptionRow row, std::uint64_t expected) {
@@ -126,11 +131,11 @@ EndpointPtr Subscriptions::add(Subscription subscription, TimePoint now) {
 EndpointPtr Subscriptions::subscribe(Subscription subscription, TimePoint now, bool& is_new) {
   const WipeAtEnd wiped{subscription.secret};
   check(subscription);
-  std::string checked;
+  CheckedUrl checked;
   const Change change{*this};
   for (int i = 0; i < most_tries; ++i) {
     const auto known = subscription.id.value.empty() ? nullptr : find(subscription.id);
-    check_url(subscription.url, known, checked);
+    check_url(subscription, known, checked);
     is_new = known == nullptr;
     auto endpoint = is_new ? add(subscription, now)
                            : write(with_secrets(updated(known->subscription, subscription), known->subscription.secret,
@@ -162,12 +167,12 @@ void Subscriptions::throw_contended(const SubscriptionId& id) {
 }
 
 EndpointPtr Subscriptions::update(const SubscriptionId& id, const SubscriptionPatch& patch, TimePoint now) {
-  std::string checked;
+  CheckedUrl checked;
   return rewrite(id, [&](const EndpointPtr& known) {
     auto subscription = patched(known->subscription, patch);
     const WipeAtEnd wiped{subscription.secret};
     check(subscription);
-    check_url(subscription.url, known, checked);
+    check_url(subscription, known, checked);
     return std::optional{with_secrets(std::move(subscription), known->subscription.secret, known->previous_secrets, now)};
   });
 }
