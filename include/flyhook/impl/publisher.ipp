@@ -110,7 +110,7 @@ detail::Engine& PublisherBase::waitable_engine() const {
   return engine();
 }
 
-void PublisherBase::add_types(const std::vector<std::string_view>& types) {
+void PublisherBase::add_types(const std::vector<EventType>& types) {
   engine().add_types(types);
 }
 
@@ -202,6 +202,10 @@ std::vector<DeliveryRecord> PublisherBase::deliveries(const DeliveryQuery& query
 
 std::vector<Explanation> PublisherBase::explain(const EventId& event) const {
   return engine().explain(event);
+}
+
+std::vector<EventType> PublisherBase::event_types() const {
+  return engine().event_types();
 }
 
 Stats PublisherBase::stats() const {

@@ -67,7 +67,8 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   // Subscriptions ---------------------------------------------------------------------------------------------------------
 
   const Subscriptions& subscriptions() const noexcept { return subscriptions_; }
-  void add_types(const std::vector<std::string_view>& types) { subscriptions_.add_types(types); }
+  void add_types(const std::vector<EventType>& types) { subscriptions_.add_types(types); }
+  std::vector<EventType> event_types() const { return subscriptions_.event_types(); }
   // Written first; then the lane learns it, and what must not be sent any more is returned or ended.
   FLYHOOK_DECL SubscriptionId subscribe(Subscription subscription);
   FLYHOOK_DECL bool update(const SubscriptionId& id, const SubscriptionPatch& patch);
@@ -273,16 +274,16 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   FLYHOOK_DECL void settled(Lane& lane, Settling& settling, Clock_ns now);                 // caller holds mutex_
   FLYHOOK_DECL void weigh(Lane& lane, const Settling& settling, Clock_ns now);             // caller holds mutex_
   FLYHOOK_DECL void disable(Lane& lane, const EndpointPtr& endpoint, std::string reason);  // caller holds mutex_
-  FLYHOOK_DECL bool is_cancelling(const EventId& event) const;                         // caller holds mutex_
-  FLYHOOK_DECL void apply_closed(Hand& hand);                                          // caller holds mutex_
-  FLYHOOK_DECL void apply_disabled(Hand& hand);                                        // caller holds mutex_
-  FLYHOOK_DECL std::string count_closed(const CloseRequest& request, Closed& closed);  // caller holds mutex_
-  FLYHOOK_DECL void notice(Lane& lane, Notice notice);                                 // caller holds mutex_
-  FLYHOOK_DECL void apply_fetched(Hand& hand, Clock_ns now);                           // caller holds mutex_
-  FLYHOOK_DECL void apply_ownership(Hand& hand, Clock_ns now);                         // caller holds mutex_
-  FLYHOOK_DECL void deposit(Settling settling, Clock_ns now);                          // caller holds mutex_
-  FLYHOOK_DECL void give_back_window(Lane& lane);                                      // caller holds mutex_
-  FLYHOOK_DECL void close_if_ended(Lane& lane);                                        // caller holds mutex_
+  FLYHOOK_DECL bool is_cancelling(const EventId& event) const;                             // caller holds mutex_
+  FLYHOOK_DECL void apply_closed(Hand& hand);                                              // caller holds mutex_
+  FLYHOOK_DECL void apply_disabled(Hand& hand);                                            // caller holds mutex_
+  FLYHOOK_DECL std::string count_closed(const CloseRequest& request, Closed& closed);      // caller holds mutex_
+  FLYHOOK_DECL void notice(Lane& lane, Notice notice);                                     // caller holds mutex_
+  FLYHOOK_DECL void apply_fetched(Hand& hand, Clock_ns now);                               // caller holds mutex_
+  FLYHOOK_DECL void apply_ownership(Hand& hand, Clock_ns now);                             // caller holds mutex_
+  FLYHOOK_DECL void deposit(Settling settling, Clock_ns now);                              // caller holds mutex_
+  FLYHOOK_DECL void give_back_window(Lane& lane);                                          // caller holds mutex_
+  FLYHOOK_DECL void close_if_ended(Lane& lane);                                            // caller holds mutex_
   FLYHOOK_DECL void changed(const EndpointPtr& endpoint);
   FLYHOOK_DECL Ended cancel_event(const EventId& event);
   FLYHOOK_DECL Ended close_now(std::vector<Claim> claims, CloseRequest request);

@@ -70,7 +70,9 @@ class Subscriptions {
   /// Every endpoint by its lane.
   FLYHOOK_DECL std::unordered_map<std::uint64_t, EndpointPtr> by_lane() const;
 
-  FLYHOOK_DECL void add_types(const std::vector<std::string_view>& types);
+  /// Throws Error as Registry does, and then adds none.
+  FLYHOOK_DECL void add_types(const std::vector<EventType>& types);
+  FLYHOOK_DECL std::vector<EventType> event_types() const;
   FLYHOOK_DECL bool knows_type(std::string_view type) const;
 
  private:

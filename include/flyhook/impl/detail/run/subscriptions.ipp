@@ -235,9 +235,14 @@ std::unordered_map<std::uint64_t, EndpointPtr> Subscriptions::by_lane() const {
   return lanes;
 }
 
-void Subscriptions::add_types(const std::vector<std::string_view>& types) {
+void Subscriptions::add_types(const std::vector<EventType>& types) {
   const std::lock_guard lock{mutex_};
   registry_.add_types(types);
+}
+
+std::vector<EventType> Subscriptions::event_types() const {
+  const std::lock_guard lock{mutex_};
+  return registry_.event_types();
 }
 
 bool Subscriptions::knows_type(std::string_view type) const {
