@@ -84,8 +84,10 @@ class PublisherBase {
 
   // Looking ---------------------------------------------------------------------------------------------------------------
 
-  /// One page of the delivery log, newest first. Throws Error ("cursor", "limit").
+  /// One page of the delivery log, newest first. Throws Error ("cursor", "without_tenant").
   FLYHOOK_DECL std::vector<DeliveryRecord> deliveries(const DeliveryQuery& query = {}) const;
+  /// One delivery with all its attempts. nullopt: there is none, or no longer.
+  FLYHOOK_DECL std::optional<DeliveryRecord> delivery(const DeliveryId& id) const;
   /// Why each subscription of the event's tenant did, did not or does not yet get it, in the order of their ids; then what
   /// else has a delivery of it. Throws Error: `not_found`, for an event too that matched nothing and was not one of the
   /// last 1,000 of these; `unavailable`.

@@ -69,12 +69,12 @@ void visit_members(Visit& visit, V& v) {
                        std::same_as<T, flyhook::Target>) {
     auto& [a, b, c, d, e] = v;
     visit(a, b, c, d, e);
-  } else if constexpr (std::same_as<T, flyhook::DeliveryQuery> || std::same_as<T, flyhook::FetchedDelivery> ||
-                       std::same_as<T, flyhook::CloseRequest> || std::same_as<T, flyhook::RecoverQuery> ||
-                       std::same_as<T, flyhook::MissedQuery>) {
+  } else if constexpr (std::same_as<T, flyhook::FetchedDelivery> || std::same_as<T, flyhook::CloseRequest> ||
+                       std::same_as<T, flyhook::RecoverQuery> || std::same_as<T, flyhook::MissedQuery>) {
     auto& [a, b, c, d, e, f] = v;
     visit(a, b, c, d, e, f);
-  } else if constexpr (std::same_as<T, flyhook::Attempt> || std::same_as<T, flyhook::Outcome>) {
+  } else if constexpr (std::same_as<T, flyhook::Attempt> || std::same_as<T, flyhook::Outcome> ||
+                       std::same_as<T, flyhook::DeliveryQuery>) {
     auto& [a, b, c, d, e, f, g] = v;
     visit(a, b, c, d, e, f, g);
   } else if constexpr (std::same_as<T, flyhook::DeliveryRecord>) {

@@ -200,6 +200,10 @@ std::vector<DeliveryRecord> PublisherBase::deliveries(const DeliveryQuery& query
   return engine().deliveries(asked);
 }
 
+std::optional<DeliveryRecord> PublisherBase::delivery(const DeliveryId& id) const {
+  return engine().delivery(id);
+}
+
 std::vector<Explanation> PublisherBase::explain(const EventId& event) const {
   return engine().explain(event);
 }

@@ -85,6 +85,8 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   // Looking ---------------------------------------------------------------------------------------------------------------
 
   FLYHOOK_DECL std::vector<DeliveryRecord> deliveries(const DeliveryQuery& query);
+  /// The one of that id, if `also` finds it; its `limit` and `cursor` are not read.
+  FLYHOOK_DECL std::optional<DeliveryRecord> delivery(const DeliveryId& id, const DeliveryQuery& also = {});
   FLYHOOK_DECL std::vector<Explanation> explain(const EventId& event);
   FLYHOOK_DECL Stats stats();
 
