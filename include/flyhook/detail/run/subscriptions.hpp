@@ -54,6 +54,8 @@ class Subscriptions {
   // ------------------------
 
   FLYHOOK_DECL EndpointPtr subscribe(Subscription subscription, TimePoint now, bool& is_new);
+  /// Throws Error (`conflict`, "id") for an id that exists, also where it came to exist meanwhile.
+  FLYHOOK_DECL EndpointPtr create(Subscription subscription, TimePoint now);
   FLYHOOK_DECL EndpointPtr update(const SubscriptionId& id, const SubscriptionPatch& patch, TimePoint now);
   /// With a new secret of the same kind; the old one signs for `grace` more.
   FLYHOOK_DECL EndpointPtr rotate(const SubscriptionId& id, std::chrono::seconds grace, TimePoint now);

@@ -159,6 +159,10 @@ SubscriptionId Engine::subscribe(Subscription subscription) {
   return endpoint->subscription.id;
 }
 
+SubscriptionId Engine::create(Subscription subscription) {
+  return subscriptions_.create(std::move(subscription), clock_.now())->subscription.id;
+}
+
 bool Engine::update(const SubscriptionId& id, const SubscriptionPatch& patch) {
   const auto endpoint = subscriptions_.update(id, patch, clock_.now());
   if (endpoint != nullptr) changed(endpoint);

@@ -147,6 +147,21 @@ EndpointPtr Subscriptions::subscribe(Subscription subscription, TimePoint now, b
   throw_contended(subscription.id);
 }
 
+EndpointPtr Subscriptions::create(Subscription subscription, TimePoint now) {
+  const WipeAtEnd wiped{subscription.secret};
+  check(subscription);
+  CheckedUrl checked;
+  const Change change{*this};
+  for (int i = 0; i < most_tries; ++i) {
+    if (!subscription.id.value.empty() && find(subscription.id) != nullptr)
+      throw Error{ErrorCode::conflict, "id", "\"" + subscription.id.value + "\" exists already"};
+    check_url(subscription, nullptr, checked);
+    if (auto endpoint = add(subscription, now)) return endpoint;
+    load_instead_of(nullptr);  // somebody else wrote first
+  }
+  throw_contended(subscription.id);
+}
+
 /// Writes what `make` makes of the endpoint as it is, again where somebody else wrote first; nullopt: nothing to write.
 template <class Make>
 EndpointPtr Subscriptions::rewrite(const SubscriptionId& id, Make make) {

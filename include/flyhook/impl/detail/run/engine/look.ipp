@@ -110,7 +110,6 @@ void Engine::forget_unmatched(const EventId& event) {
   });
 }
 
-/// The event as the store has it, or as it was when it matched nothing. Throws Error (`not_found`).
 std::shared_ptr<const Message> Engine::find_event(const EventId& id) {
   if (auto stored = ask_store([&] { return store_.history().event(id); })) return stored;
   const std::lock_guard lock{unmatched_mutex_};

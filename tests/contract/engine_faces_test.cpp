@@ -5,12 +5,16 @@
 #include <flyhook/error.hpp>
 #include <flyhook/store/memory.hpp>
 
+#include <atomic>
+#include <cstdint>
+#include <exception>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
-#include <vector>
 
-// The delivery log as the engine shows it: one delivery by its id, and whose it is.
+// What the library's faces ask of the engine: one delivery of the log, whose it is, a subscription that must be a new one,
+// and whether it is stopped.
 
 using namespace flyhook;
 using contract::EngineSession;
@@ -52,7 +56,17 @@ class BareEngine {
   std::shared_ptr<detail::Engine> engine{};
 };
 
+Subscription named(const std::string& id, const std::string& tenant = {}) {
+  Subscription subscription;
+  subscription.url = "http://127.0.0.1/" + id;
+  subscription.tenant = tenant;
+  subscription.id = {id};
+  return subscription;
+}
+
 }  // namespace
+
+// The log ---------------------------------------------------------------------------------------------------------------
 
 TEST_CASE("a delivery is found by its id, with every attempt, the oldest and the newest one too") {
   EngineSession session{contract::each_steady_store(), contract::with(contract::exact_waits({0s, 5s}))};
@@ -178,4 +192,89 @@ TEST_CASE("the log is listed of events without a tenant alone, and not of a tena
     CHECK(error.code() == ErrorCode::invalid);
     CHECK(error.field() == "without_tenant");
   }
+}
+
+TEST_CASE("an event is found as it was published, also one that matched nothing; no other one is") {
+  BareEngine bare{contract::each_store()};
+  const auto sent = bare.send("north");
+  const auto unmatched =
+      bare.engine->publish(std::make_unique<detail::TypedEvent<Event>>(Event{"order.paid", 1, "south", {}})).id;
+  while (!bare.engine->settle(0ms)) bare.clock->advance(100ms);
+  CHECK(bare.engine->find_event(sent)->tenant == "north");
+  CHECK(bare.engine->find_event(unmatched)->tenant == "south");
+  try {
+    bare.engine->find_event({"nothing"});
+    FAIL("was found");
+  } catch (const Error& error) {
+    CHECK(error.code() == ErrorCode::not_found);
+  }
+}
+
+// Subscriptions ---------------------------------------------------------------------------------------------------------
+
+TEST_CASE("creating makes a subscription that was not there, and changes none that was, whoever it belongs to") {
+  BareEngine bare{contract::each_store()};
+  auto& engine = *bare.engine;
+  CHECK(engine.create(named("crm", "north")) == SubscriptionId{"crm"});
+  for (const char* tenant : {"north", "south", ""}) {
+    auto again = named("crm", tenant);
+    again.description = "another";
+    try {
+      engine.create(again);
+      FAIL("was created");
+    } catch (const Error& error) {
+      CHECK(error.code() == ErrorCode::conflict);
+      CHECK(error.field() == "id");
+      CHECK(std::string{error.what()}.find("north") == std::string::npos);
+    }
+  }
+  CHECK(engine.subscriptions().find({"crm"})->subscription.description.empty());
+  Subscription nameless = named("");
+  CHECK(engine.create(nameless).value.starts_with("sub_"));
+  CHECK(engine.create(nameless).value.starts_with("sub_"));
+  CHECK(engine.subscriptions().list({}).size() == 3);
+
+  auto event = std::make_unique<detail::TypedEvent<Event>>(Event{"order.paid", 1, "north", {}});
+  engine.publish(std::move(event));
+  while (!engine.settle(0ms)) bare.clock->advance(100ms);
+  CHECK(bare.transport->requests().size() == 1);
+  CHECK(engine.unsubscribe({"crm"}));
+  CHECK(engine.create(named("crm", "south")) == SubscriptionId{"crm"});
+}
+
+TEST_CASE("of two that create the same subscription at the same time exactly one does") {
+  BareEngine bare{contract::each_store()};
+  auto& engine = *bare.engine;
+  constexpr int rounds = 50;
+  std::atomic<int> created{0}, conflicts{0}, others{0}, ready{0};
+  const auto create_all = [&](const std::string& tenant) {
+    for (int round = 0; round < rounds; ++round) {
+      ++ready;
+      while (ready.load() < 2 * (round + 1)) std::this_thread::yield();
+      try {
+        engine.create(named("sub-" + std::to_string(round), tenant));
+        ++created;
+      } catch (const Error& error) {
+        ++(error.code() == ErrorCode::conflict && error.field() == "id" ? conflicts : others);
+      } catch (const std::exception&) {
+        ++others;
+      }
+    }
+  };
+  std::thread other{[&] { create_all("south"); }};
+  create_all("north");
+  other.join();
+  CHECK(created == rounds);
+  CHECK(conflicts == rounds);
+  CHECK(others == 0);
+  CHECK(engine.subscriptions().list({}).size() == rounds);
+}
+
+// Stopped ---------------------------------------------------------------------------------------------------------------
+
+TEST_CASE("an engine says whether it was stopped") {
+  BareEngine bare{contract::each_store()};
+  CHECK_FALSE(bare.engine->is_stopped());
+  bare.engine->stop(0ms);
+  CHECK(bare.engine->is_stopped());
 }
