@@ -68,9 +68,10 @@ struct DeliveryQuery {
   std::optional<SubscriptionId> subscription_id{};
   std::optional<EventId> event_id{};
   std::optional<DeliveryStatus> status{};
-  std::string tenant{};     ///< empty: every tenant's
-  std::size_t limit = 100;  ///< 1 to 1,000 rows
-  std::string cursor{};     ///< the id of the previous page's last row; empty: the first page
+  std::string tenant{};         ///< empty: every tenant's
+  std::size_t limit = 100;      ///< 1 to 1,000 rows
+  std::string cursor{};         ///< the id of the previous page's last row; empty: the first page
+  bool without_tenant = false;  ///< only of events without a tenant; not together with `tenant`
 };
 
 }  // namespace flyhook

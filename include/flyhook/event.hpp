@@ -2,6 +2,8 @@
 #define FLYHOOK_EVENT_HPP
 
 #include <flyhook/detail/config.hpp>
+#include <flyhook/encoding.hpp>
+#include <flyhook/event_type.hpp>
 #include <flyhook/message.hpp>
 
 #include <nlohmann/json.hpp>
@@ -42,10 +44,15 @@ FLYHOOK_DECL bool matches(std::string_view filter, const Event& event);
 ///     static std::size_t size_hint(const E&);                     of the serialised data, in bytes
 ///     static constexpr std::string_view content_type = "...";     what serialize writes; default application/json
 ///     static E parse(std::string_view data);                      for receiving; without it: nlohmann's own conversion
+///     static constexpr std::string_view description = "...";      one sentence for who subscribes
+///     static constexpr std::string_view schema = "...";           JSON Schema text of the data
+///     static E example();                                         one that shows what its data looks like
 ///
 /// Without a specialisation a static constant E::event_type is the type. The functions run on the publishing thread (type,
 /// key, tenant, size_hint) or on a pool thread (to_json, serialize); what the latter throw drops the event and is reported.
-/// `parse` runs on the thread that handles the request; what it throws refuses the request.
+/// `parse` runs on the thread that handles the request; what it throws refuses the request. The last three are for the event
+/// catalogue (PublisherBase::event_types) of types whose name is a constant, and are asked when a publisher is made. An
+/// example whose content_type is not JSON is left out.
 template <class E>
 struct EventTraits {};
 
@@ -107,6 +114,19 @@ concept HasSizeHint = requires(const E& event) {
 template <class E>
 concept HasContentType = requires {
   { *&EventTraits<E>::content_type } -> TextConstant;
+};
+
+template <class E>
+concept HasDescription = requires {
+  { *&EventTraits<E>::description } -> TextConstant;
+};
+template <class E>
+concept HasSchema = requires {
+  { *&EventTraits<E>::schema } -> TextConstant;
+};
+template <class E>
+concept HasExample = requires {
+  { EventTraits<E>::example() } -> std::convertible_to<E>;
 };
 
 template <class E>
@@ -188,13 +208,28 @@ struct EventAccess {
       return json.get<E>();
     }
   }
-  /// Types known when compiling, for the event catalogue.
-  static void add_types([[maybe_unused]] std::vector<std::string_view>& types) {
+  /// Its entry of the event catalogue, if its name is known when compiling.
+  static void add_types([[maybe_unused]] std::vector<EventType>& types) {
     if constexpr (TraitsTypeConstant<E>) {
-      types.push_back(EventTraits<E>::type);
+      types.push_back(catalogued(EventTraits<E>::type));
     } else if constexpr (MemberType<E> && !TraitsTypeFunction<E>) {
-      types.push_back(E::event_type);
+      types.push_back(catalogued(E::event_type));
     }
+  }
+
+ private:
+  static EventType catalogued(std::string_view name) {
+    EventType type;
+    type.name = name;
+    if constexpr (HasDescription<E>) type.description = std::string_view{EventTraits<E>::description};
+    if constexpr (HasSchema<E>) type.schema = std::string_view{EventTraits<E>::schema};
+    if constexpr (HasExample<E>) {
+      const E event = EventTraits<E>::example();
+      Message message;
+      write(event, message);
+      if (is_json_type(message.content_type)) type.example = std::move(message.data);
+    }
+    return type;
   }
 };
 
@@ -205,7 +240,7 @@ struct EventAccess<Event> {
   static std::string tenant(const Event& event) { return event.tenant; }
   static std::size_t size_hint(const Event&) { return 0; }
   static void write(const Event& event, Message& message) { message.data = event.data.dump(); }
-  static void add_types(std::vector<std::string_view>&) {}
+  static void add_types(std::vector<EventType>&) {}
 };
 
 template <class... Alternatives>
@@ -230,7 +265,7 @@ struct EventAccess<std::variant<Alternatives...>> {
   static void write(const E& event, Message& message) {
     visit(event, [&](const auto& own, auto access) { access.write(own, message); });
   }
-  static void add_types(std::vector<std::string_view>& types) { (EventAccess<Alternatives>::add_types(types), ...); }
+  static void add_types(std::vector<EventType>& types) { (EventAccess<Alternatives>::add_types(types), ...); }
 };
 
 }  // namespace detail

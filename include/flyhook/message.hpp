@@ -21,6 +21,7 @@ struct Target {
   std::string secret{};                ///< as Subscription::secret; empty: its requests are not signed
   Headers headers{};                   ///< sent with its requests; win over Options::headers
   std::optional<RetryPolicy> retry{};  ///< empty: Options::retry
+  bool public_only = false;            ///< as Subscription::public_only: for a URL that came with a stranger's request
 };
 
 /// For whom an event is that was not published to subscriptions.

@@ -83,7 +83,9 @@ struct Options {
   std::string ca_file{};                             ///< PEM file of the trusted authorities; empty: the system's
   std::size_t max_subscriptions_per_tenant = 0;      ///< 0: no limit
   std::size_t max_pending_per_endpoint = 1'000'000;  ///< beyond it the oldest that waits is dead, "overflow"; at least 1
-  std::vector<EventType> event_types{};  ///< if given, other types are `invalid` and patterns that match none are refused
+  /// The event catalogue, beside what EventTraits say. If given, other types than these and the publishers' own are
+  /// `invalid`, and patterns that match none are refused. An example or schema that is not JSON is refused.
+  std::vector<EventType> event_types{};
   /// Fills a buffer with random bytes, for ids and secrets; empty: OpenSSL. Thread-safe.
   std::function<void(void* buffer, std::size_t size)> random{};
 };

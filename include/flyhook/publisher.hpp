@@ -6,6 +6,7 @@
 #include <flyhook/detail/run/intake.hpp>
 #include <flyhook/error.hpp>
 #include <flyhook/event.hpp>
+#include <flyhook/event_type.hpp>
 #include <flyhook/id.hpp>
 #include <flyhook/options.hpp>
 #include <flyhook/stats.hpp>
@@ -83,12 +84,16 @@ class PublisherBase {
 
   // Looking ---------------------------------------------------------------------------------------------------------------
 
-  /// One page of the delivery log, newest first. Throws Error ("cursor", "limit").
+  /// One page of the delivery log, newest first. Throws Error ("cursor", "without_tenant").
   FLYHOOK_DECL std::vector<DeliveryRecord> deliveries(const DeliveryQuery& query = {}) const;
+  /// One delivery with all its attempts. nullopt: there is none, or no longer.
+  FLYHOOK_DECL std::optional<DeliveryRecord> delivery(const DeliveryId& id) const;
   /// Why each subscription of the event's tenant did, did not or does not yet get it, in the order of their ids; then what
   /// else has a delivery of it. Throws Error: `not_found`, for an event too that matched nothing and was not one of the
   /// last 1,000 of these; `unavailable`.
   FLYHOOK_DECL std::vector<Explanation> explain(const EventId& event) const;
+  /// The event catalogue: the types that Options::event_types and the publishers of this engine name, by name.
+  FLYHOOK_DECL std::vector<EventType> event_types() const;
   FLYHOOK_DECL Stats stats() const;
 
   // Deliveries ------------------------------------------------------------------------------------------------------------
@@ -138,7 +143,7 @@ class PublisherBase {
   FLYHOOK_DECL ~PublisherBase();
 
   FLYHOOK_DECL static const std::shared_ptr<detail::Tenure>& tenure_of(PublisherBase& shared);
-  FLYHOOK_DECL void add_types(const std::vector<std::string_view>& types);
+  FLYHOOK_DECL void add_types(const std::vector<EventType>& types);
 
   /// Checks what costs no encoding, then hands the event over.
   FLYHOOK_DECL PublishResult offer(std::unique_ptr<detail::QueuedEvent> event, std::string_view type,
@@ -216,7 +221,7 @@ class Publisher : public PublisherBase {
   template <class T = DefaultTransport>
   Publisher() : Publisher(Options{}, static_cast<T*>(nullptr)) {}
 
-  /// Throws Error naming the option that is out of range.
+  /// Throws Error naming the option that is out of range, or the event type whose example or schema is not JSON.
   template <class T = DefaultTransport>
   explicit Publisher(Options options) : Publisher(std::move(options), static_cast<T*>(nullptr)) {}
 
@@ -285,7 +290,7 @@ class Publisher : public PublisherBase {
 
   void bring_types() {
     if constexpr (Publishable<Event>) {
-      std::vector<std::string_view> types;
+      std::vector<EventType> types;
       detail::EventAccess<Event>::add_types(types);
       add_types(types);
     }

@@ -278,8 +278,9 @@ class History {
  public:
   virtual ~History() = default;
 
-  /// One page, newest first: by falling id, from below `query.cursor` on. Handed out ones are `pending` here; whether a
-  /// request is under way is not the store's to know.
+  /// One page, newest first: by falling id, from below `query.cursor` on. There need be no delivery at the cursor; one that
+  /// is no id, or is more than one above the newest delivery that ever was, is refused (Error, "cursor"). Handed out ones
+  /// are `pending` here; whether a request is under way is not the store's to know.
   virtual std::vector<DeliveryRecord> deliveries(const DeliveryQuery& query) = 0;
 
   /// The newest stored event of that id, without its payload if that is gone. Null: unknown. A store need not keep events

@@ -60,6 +60,9 @@ struct Subscription {
   bool paused = false;                            ///< true: deliveries are made and wait; their age and expires_at count
   std::string disabled_reason{};                  ///< read back only: after a 410, or `Options::disable_after`
   TimePoint created_at{};                         ///< read back only
+  /// Only public addresses, whatever `Options::url_policy.allow` says: for URLs that come from strangers, such as a
+  /// tenant's registration. `deny` and `https_only` hold as ever, and a refusal does not tell what a name resolves to.
+  bool public_only = false;
 };
 
 /// What to change: members left empty stay as they are. What is optional in Subscription is cleared by an empty inner
@@ -80,6 +83,7 @@ struct SubscriptionPatch {
   std::optional<std::map<std::string, std::string>> metadata{};
   std::optional<bool> enabled{};
   std::optional<bool> paused{};
+  std::optional<bool> public_only{};
 };
 
 /// Which subscriptions to list, in the order of their ids.

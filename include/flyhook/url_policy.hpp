@@ -62,8 +62,12 @@ FLYHOOK_DECL UrlVerdict check_url(std::string_view url, const UrlPolicy& policy 
 
 namespace detail {
 
-/// Whether `allow` counts: not for URLs that tenants registered.
+/// Whether `allow` counts: not for URLs that come from strangers (`public_only`). Nor are they told what a look-up said.
 enum class AllowList { counts, ignored };
+
+inline AllowList allow_list_of(bool public_only) {
+  return public_only ? AllowList::ignored : AllowList::counts;
+}
 
 /// What AddressPolicy says of a URL that parsed: `allow` or `deny`.
 struct AddressVerdict {
@@ -71,7 +75,8 @@ struct AddressVerdict {
   std::string reason{};                  ///< as UrlVerdict's
   std::vector<std::string> addresses{};  ///< as UrlVerdict's
   /// On `deny`, what an attempt's error names after "refused_address: ": "127.0.0.1 of hooks.example.com", "127.0.0.1" for
-  /// a literal, the origin where no address is to blame. Empty: there is no answer, so nothing was refused.
+  /// a literal, the origin where no address is to blame, the host alone where `allow` is ignored and a look-up is. Empty:
+  /// there is no answer, so nothing was refused.
   std::string refused{};
 };
 

@@ -203,3 +203,116 @@ TEST_CASE("from inside an observer, too, a URL is looked up before it is taken")
   REQUIRE(later.wait_for(10s) == std::future_status::ready);
   CHECK(later.get().find("127.0.0.1") != std::string::npos);
 }
+
+// Public only -----------------------------------------------------------------------------------------------------------
+
+namespace {
+
+Subscription strangers(std::string url) {
+  Subscription subscription;
+  subscription.url = std::move(url);
+  subscription.id = {"stranger"};
+  subscription.public_only = true;
+  return subscription;
+}
+
+}  // namespace
+
+TEST_CASE("what allow lets through is refused to a subscription that is public only, and it is not told why") {
+  Guarded guarded{{.allow = {"127.0.0.0/8", "inside.example"}}};
+  EngineSession session{contract::each_store(), guarded.options};
+  guarded.names->of["inside.example"] = {"10.0.0.7"};
+  guarded.names->of["hooks.example"] = {"93.184.216.34"};
+  CHECK(refusal(session, strangers("http://127.0.0.1:8000/hooks")) == "url: http://127.0.0.1:8000 is not a public address");
+  CHECK(refusal(session, strangers("https://inside.example/hooks")) ==
+        "url: https://inside.example leads to an address that is not public");
+  CHECK(session.publisher->subscriptions().empty());
+  CHECK(refusal(session, strangers("https://hooks.example/hooks")).empty());
+  CHECK(session.publisher->subscription({"stranger"})->public_only);
+  CHECK(refusal(session, {.url = "http://127.0.0.1:8000/hooks"}).empty());
+  CHECK(refusal(session, {.url = "https://inside.example/hooks"}).empty());
+}
+
+TEST_CASE("a public only subscription whose name comes to lead inside is not called, and its log does not say where") {
+  Guarded guarded{{.allow = {"127.0.0.0/8"}}};
+  EngineSession session{contract::each_store(), guarded.options};
+  guarded.names->of["hooks.example"] = {"93.184.216.34"};
+  session.publisher->subscribe(strangers("http://hooks.example/stranger"));
+  session.publisher->subscribe({.url = "http://hooks.example/ours", .id = {"ours"}});
+  session.publish();
+  session.settle();
+  CHECK(session.transport->requests().size() == 2);
+
+  guarded.names->of["hooks.example"] = {"127.0.0.1"};
+  session.clock->advance(10s);
+  const auto event = session.publish();
+  session.settle();
+  const auto requests = session.transport->requests();
+  REQUIRE(requests.size() == 3);
+  CHECK(requests[2].url == "http://hooks.example/ours");
+  CHECK(requests[2].addresses == Addresses{"127.0.0.1"});
+  const auto rows = session.publisher->deliveries({.subscription_id = SubscriptionId{"stranger"}, .limit = 1});
+  REQUIRE(rows.size() == 1);
+  CHECK(rows[0].event_id == event.id);
+  REQUIRE_FALSE(rows[0].attempts.empty());
+  CHECK(rows[0].attempts.back().error == "refused_address: hooks.example");
+  for (const auto& why : session.publisher->explain(event.id)) CHECK(why.reason.find("127.0.0.1") == std::string::npos);
+}
+
+TEST_CASE("a subscription that becomes public only is checked again, and what is known of its host judged anew") {
+  Guarded guarded{{.allow = {"127.0.0.0/8"}}};
+  EngineSession session{contract::each_steady_store(), guarded.options};
+  guarded.names->of["hooks.example"] = {"127.0.0.1"};
+  session.publisher->subscribe({.url = "http://hooks.example/", .id = {"stranger"}});
+  session.publish();
+  session.settle();
+  SubscriptionPatch patch;
+  patch.public_only = true;
+  CHECK_THROWS_AS(session.publisher->update({"stranger"}, patch), Error);
+  CHECK_FALSE(refusal(session, strangers("http://hooks.example/")).empty());
+  CHECK_FALSE(session.publisher->subscription({"stranger"})->public_only);
+
+  guarded.names->of["hooks.example"] = {"93.184.216.34"};
+  session.clock->advance(10s);
+  CHECK(session.publisher->update({"stranger"}, patch));
+  CHECK(session.publisher->subscription({"stranger"})->public_only);
+  CHECK(guarded.names->asked["hooks.example"] == 2);
+
+  guarded.names->of["hooks.example"] = {"127.0.0.1"};
+  session.clock->advance(10s);
+  session.publish();
+  session.settle();
+  CHECK(outcomes(session).back() == "refused_address: hooks.example");
+  patch.public_only = false;
+  CHECK(session.publisher->update({"stranger"}, patch));
+  session.publish();  // at once, by the same look-up
+  session.settle();
+  CHECK(guarded.names->asked["hooks.example"] == 3);
+  const auto requests = session.transport->requests();
+  REQUIRE(requests.size() == 2);
+  CHECK(requests[1].addresses == Addresses{"127.0.0.1"});
+}
+
+TEST_CASE("a target that is public only is refused where the same URL is called without the flag") {
+  Guarded guarded{{.allow = {"127.0.0.0/8"}}};
+  EngineSession session{contract::each_steady_store(), guarded.options};
+  guarded.names->of["callback.example"] = {"127.0.0.1"};
+  Target target;
+  target.url = "http://127.0.0.1:8000/callback";
+  target.public_only = true;
+  const auto refused = session.publisher->send(target, {"order.paid", 1, {}, {}});
+  CHECK(refused.status == PublishStatus::invalid);
+  CHECK(refused.reason == "url: http://127.0.0.1:8000 is not a public address");
+
+  target.url = "http://callback.example/";
+  for (const bool public_only : {false, true, false, true}) {  // in one breath, so that both share a look-up
+    target.public_only = public_only;
+    REQUIRE(session.publisher->send(target, {"order.paid", 1, {}, {}}));
+  }
+  session.settle();
+  CHECK(session.transport->requests().size() == 2);
+  std::vector<std::string> errors;
+  for (const auto& error : outcomes(session))
+    if (!error.empty()) errors.push_back(error);
+  CHECK(errors == std::vector<std::string>(2, "refused_address: callback.example"));
+}

@@ -237,4 +237,6 @@ TEST_CASE("with a catalogue, unknown types and patterns that match none are refu
   const auto refused = session.publish("order.shipped");
   CHECK(refused.status == PublishStatus::invalid);
   CHECK(refused.reason.find("order.shipped") != std::string::npos);
+  REQUIRE(session.publisher->event_types().size() == 2);
+  CHECK(session.publisher->event_types()[0].name == "order.paid");
 }

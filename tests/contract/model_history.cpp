@@ -23,9 +23,10 @@ std::vector<DeliveryRecord> ModelStore::deliveries(const DeliveryQuery& query) {
   const std::lock_guard lock{mutex_};
   auto end_of_page = rows_.end();
   if (!query.cursor.empty()) {
-    const auto sequence = detail::delivery_sequence(query.cursor);
-    end_of_page = sequence ? rows_.find(*sequence) : rows_.end();
-    if (end_of_page == rows_.end()) throw Error{ErrorCode::invalid, "cursor", "is not the id of a delivery"};
+    const auto sequence = detail::delivery_sequence(query.cursor).value_or(0);
+    if (sequence == 0 || sequence > next_sequence_)
+      throw Error{ErrorCode::invalid, "cursor", "is not the id of a delivery"};
+    end_of_page = rows_.lower_bound(sequence);
   }
   const std::size_t limit = std::clamp<std::size_t>(query.limit, 1, 1000);
   std::vector<DeliveryRecord> page;
@@ -34,7 +35,8 @@ std::vector<DeliveryRecord> ModelStore::deliveries(const DeliveryQuery& query) {
     const SubscriptionId& subscription = lanes_.at(row.lane).subscription;
     if ((query.subscription_id && *query.subscription_id != subscription) ||
         (query.event_id && *query.event_id != row.message->id) || (query.status && *query.status != row.status) ||
-        (!query.tenant.empty() && query.tenant != row.message->tenant)) {
+        (!query.tenant.empty() && query.tenant != row.message->tenant) ||
+        (query.without_tenant && !row.message->tenant.empty())) {
       continue;
     }
     page.push_back(record_of(row));

@@ -62,18 +62,19 @@ void visit_members(Visit& visit, V& v) {
     visit(a, b, c);
   } else if constexpr (std::same_as<T, flyhook::NewEvent> || std::same_as<T, flyhook::LaneFetched> ||
                        std::same_as<T, flyhook::Closed> || std::same_as<T, flyhook::SubscriptionRow> ||
-                       std::same_as<T, flyhook::Recovered> || std::same_as<T, flyhook::Target>) {
+                       std::same_as<T, flyhook::Recovered>) {
     auto& [a, b, c, d] = v;
     visit(a, b, c, d);
-  } else if constexpr (std::same_as<T, flyhook::RetryPolicy> || std::same_as<T, flyhook::NewDelivery>) {
+  } else if constexpr (std::same_as<T, flyhook::RetryPolicy> || std::same_as<T, flyhook::NewDelivery> ||
+                       std::same_as<T, flyhook::Target>) {
     auto& [a, b, c, d, e] = v;
     visit(a, b, c, d, e);
-  } else if constexpr (std::same_as<T, flyhook::DeliveryQuery> || std::same_as<T, flyhook::FetchedDelivery> ||
-                       std::same_as<T, flyhook::CloseRequest> || std::same_as<T, flyhook::RecoverQuery> ||
-                       std::same_as<T, flyhook::MissedQuery>) {
+  } else if constexpr (std::same_as<T, flyhook::FetchedDelivery> || std::same_as<T, flyhook::CloseRequest> ||
+                       std::same_as<T, flyhook::RecoverQuery> || std::same_as<T, flyhook::MissedQuery>) {
     auto& [a, b, c, d, e, f] = v;
     visit(a, b, c, d, e, f);
-  } else if constexpr (std::same_as<T, flyhook::Attempt> || std::same_as<T, flyhook::Outcome>) {
+  } else if constexpr (std::same_as<T, flyhook::Attempt> || std::same_as<T, flyhook::Outcome> ||
+                       std::same_as<T, flyhook::DeliveryQuery>) {
     auto& [a, b, c, d, e, f, g] = v;
     visit(a, b, c, d, e, f, g);
   } else if constexpr (std::same_as<T, flyhook::DeliveryRecord>) {
@@ -84,8 +85,8 @@ void visit_members(Visit& visit, V& v) {
     visit(a, b, c, d, e, f, g, h, i, j, k, l);
   } else {
     static_assert(std::same_as<T, flyhook::Subscription>);
-    auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s] = v;
-    visit(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s);
+    auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t] = v;
+    visit(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t);
   }
 }
 

@@ -27,6 +27,7 @@ Recipient target() {
   recipient.target.secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
   recipient.target.headers = {{"x-tenant", "north"}};
   recipient.target.retry = RetryPolicy::none();
+  recipient.target.public_only = true;
   return recipient;
 }
 

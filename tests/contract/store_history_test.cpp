@@ -15,12 +15,16 @@ using namespace flyhook;
 
 namespace {
 
-/// Three subscriptions, 30 events of two tenants, some delivered, some dead, some waiting, some handed out.
+std::string tenant_of(int number) {
+  return number % 4 == 0 ? "north" : number % 4 == 1 ? "" : "south";
+}
+
+/// Three subscriptions, 30 events of two tenants or none, some delivered, some dead, some waiting, some handed out.
 void fill(StoreSession& session) {
   const std::vector<std::uint64_t> lanes{session.subscribe("a"), session.subscribe("b"), session.subscribe("c")};
   for (int i = 0; i < 30; ++i) {
     Message event = message("event-" + std::to_string(i));
-    event.tenant = i % 4 == 0 ? "north" : "south";
+    event.tenant = tenant_of(i);
     std::vector<NewDelivery> deliveries{{lanes[0]}};
     if (i % 2 == 0) deliveries.push_back({lanes[1]});
     if (i % 10 == 0) deliveries.push_back({lanes[2]});
@@ -78,8 +82,8 @@ TEST_CASE("every filter and all filters together select what the whole list show
   StoreSession session{*store};
   fill(session);
   const auto all = session.list();
-  const auto tenant_of = [](const DeliveryRecord& record) {
-    return std::stoi(record.event_id.value.substr(6)) % 4 == 0 ? std::string{"north"} : std::string{"south"};
+  const auto is_of = [](const DeliveryRecord& record, const std::string& tenant) {
+    return tenant_of(std::stoi(record.event_id.value.substr(6))) == tenant;
   };
   const std::vector<std::optional<std::string>> subscriptions{std::nullopt, "a", "b", "c", "nobody"};
   const std::vector<std::optional<std::string>> events{std::nullopt, "event-0", "event-20", "event-7", "nothing"};
@@ -88,17 +92,18 @@ TEST_CASE("every filter and all filters together select what the whole list show
   for (const auto& by_subscription : subscriptions) {
     for (const auto& by_event : events) {
       for (const auto& by_status : statuses) {
-        for (const std::string by_tenant : {"", "north", "south", "west"}) {
+        for (const std::string by_tenant : {"any", "", "north", "south", "west"}) {
           DeliveryQuery query;
           if (by_subscription) query.subscription_id = SubscriptionId{*by_subscription};
           if (by_event) query.event_id = EventId{*by_event};
           query.status = by_status;
-          query.tenant = by_tenant;
+          query.without_tenant = by_tenant.empty();
+          if (by_tenant != "any") query.tenant = by_tenant;
           std::vector<DeliveryRecord> expected;
           std::copy_if(all.begin(), all.end(), std::back_inserter(expected), [&](const DeliveryRecord& record) {
             return (!query.subscription_id || *query.subscription_id == record.subscription_id) &&
                    (!query.event_id || *query.event_id == record.event_id) && (!by_status || *by_status == record.status) &&
-                   (by_tenant.empty() || by_tenant == tenant_of(record));
+                   (by_tenant == "any" || is_of(record, by_tenant));
           });
           for (const std::size_t limit : {2u, 100u}) {
             query.limit = limit;
@@ -146,6 +151,24 @@ TEST_CASE("a cursor that is no delivery's id is refused by name") {
       CHECK(error.field() == "cursor");
     }
   }
+}
+
+TEST_CASE("a cursor is a place in the log: the number after the newest one's is one, and nothing beyond") {
+  const auto& under_test = each_store();
+  CAPTURE(under_test.name);
+  const auto store = under_test.make();
+  StoreSession session{*store};
+  fill(session);
+  const auto all = session.list();
+  DeliveryQuery query;
+  query.limit = 1000;
+  const auto newest = detail::delivery_sequence(all.front().id.value).value();
+  query.cursor = detail::delivery_text(newest + 1);
+  CHECK(ids(store->history().deliveries(query)) == ids(all));
+  query.event_id = EventId{"event-20"};
+  CHECK(ids(store->history().deliveries(query)) == ids(session.of_event("event-20")));
+  query.cursor = detail::delivery_text(newest + 2);
+  CHECK_THROWS_AS(store->history().deliveries(query), Error);
 }
 
 TEST_CASE("a record says what happened, attempt by attempt") {

@@ -105,6 +105,7 @@ TEST_CASE("a subscription comes back as it was written, its secret in full") {
   given.paused = true;
   given.disabled_reason = "410";
   given.created_at = now + std::chrono::microseconds{1};
+  given.public_only = true;
   SubscriptionRow row{given};
   row.lane = 77, row.version = 88;  // not the caller's to say
   row.previous_secrets = {{std::string("whsec_new\0er", 12), now + std::chrono::hours{24} + std::chrono::microseconds{7}},
@@ -140,6 +141,7 @@ TEST_CASE("a subscription comes back as it was written, its secret in full") {
   CHECK(back.paused == given.paused);
   CHECK(back.disabled_reason == given.disabled_reason);
   CHECK(back.created_at == given.created_at);
+  CHECK(back.public_only == given.public_only);
   // Whatever member comes later is compared as well.
   CHECK((bytes_of(back) == bytes_of(given)));
 }

@@ -75,6 +75,20 @@ struct Foreign {
   static constexpr std::string_view event_type = "foreign";
 };
 
+/// Its name as a member, and all that the catalogue may know of it.
+struct Described {
+  static constexpr std::string_view event_type = "described";
+  int value = 0;
+};
+
+/// Examples in bytes of their own, one of them JSON.
+struct Table {
+  std::string csv;
+};
+struct Place {
+  std::string geojson;
+};
+
 // And what cannot be published.
 
 struct Nameless {
@@ -139,6 +153,28 @@ struct flyhook::EventTraits<forms::Report> {
   static constexpr std::string_view type = "report.ready";
   static constexpr std::string_view content_type = "text/csv";
   static void serialize(const forms::Report& report, std::string& out) { out += report.csv; }
+};
+template <>
+struct flyhook::EventTraits<forms::Described> {
+  static constexpr const char* description = "A thing that explains itself.";
+  static constexpr std::string_view schema = R"({"type":"array"})";
+  static nlohmann::json to_json(const forms::Described& described) { return nlohmann::json::array({described.value}); }
+  static forms::Described example() { return {7}; }
+};
+template <>
+struct flyhook::EventTraits<forms::Table> {
+  static constexpr std::string_view type = "table.ready";
+  static constexpr std::string_view content_type = "text/csv";
+  static constexpr std::string_view description = "Rows.";
+  static void serialize(const forms::Table& table, std::string& out) { out += table.csv; }
+  static forms::Table example() { return {"a,b"}; }
+};
+template <>
+struct flyhook::EventTraits<forms::Place> {
+  static constexpr std::string_view type = "place.moved";
+  static constexpr std::string_view content_type = "application/geo+json";
+  static void serialize(const forms::Place& place, std::string& out) { out += place.geojson; }
+  static forms::Place example() { return {R"({"type":"Point"})"}; }
 };
 template <>
 struct flyhook::EventTraits<forms::Renamed> {
@@ -245,13 +281,30 @@ TEST_CASE("a variant is whatever it holds") {
 }
 
 TEST_CASE("the types that are known when compiling go into the catalogue, the others cannot") {
-  std::vector<std::string_view> types;
+  std::vector<EventType> types;
   EventAccess<Things>::add_types(types);
-  CHECK(types == std::vector<std::string_view>{"thing.created", "thing.changed", "report.ready", "sealed"});
+  std::vector<std::string> names;
+  for (const auto& type : types) names.push_back(type.name);
+  CHECK(names == std::vector<std::string>{"thing.created", "thing.changed", "report.ready", "sealed"});
   types.clear();
   EventAccess<Event>::add_types(types);
   EventAccess<forms::Invoice>::add_types(types);
   CHECK(types.empty());
+}
+
+TEST_CASE("a type's entry of the catalogue has what its traits say, its example as it is sent") {
+  std::vector<EventType> types;
+  EventAccess<std::variant<forms::Described, forms::Deleted, forms::Table, forms::Place>>::add_types(types);
+  REQUIRE(types.size() == 4);
+  CHECK(types[0].name == "described");
+  CHECK(types[0].description == "A thing that explains itself.");
+  CHECK(types[0].schema == R"({"type":"array"})");
+  CHECK(types[0].example == "[7]");
+  CHECK(types[1].name == "thing.deleted");
+  CHECK((types[1].description + types[1].schema + types[1].example).empty());
+  CHECK(types[2].description == "Rows.");
+  CHECK(types[2].example.empty());  // it would not be JSON
+  CHECK(types[3].example == R"({"type":"Point"})");
 }
 
 // Receiving -------------------------------------------------------------------------------------------------------------

@@ -77,8 +77,28 @@ inline void to_json(nlohmann::json& json, const OfTenant&) {
   json = 1;
 }
 
+struct Documented {
+  static constexpr std::string_view event_type = "documented";
+  std::string id;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Documented, id)
+
+struct Misdocumented {};
+
 }  // namespace shop
 
+template <>
+struct flyhook::EventTraits<shop::Documented> {
+  static constexpr std::string_view description = "With all there is to know.";
+  static constexpr std::string_view schema = R"({"type":"object"})";
+  static shop::Documented example() { return {"ord_1"}; }
+};
+template <>
+struct flyhook::EventTraits<shop::Misdocumented> {
+  static constexpr std::string_view type = "misdocumented";
+  static void serialize(const shop::Misdocumented&, std::string& out) { out += "{order: 1}"; }
+  static shop::Misdocumented example() { return {}; }
+};
 template <>
 struct flyhook::EventTraits<shop::Report> {
   static constexpr std::string_view type = "report.ready";
@@ -315,6 +335,47 @@ TEST_CASE("a closed catalogue learns the types of each publisher that joins") {
   CHECK(orders.publish(shop::Created{"1"}));
   CHECK(any.publish({.type = "order.deleted"}));
   CHECK_NOTHROW(any.subscribe({.url = url, .events = {"order.created"}}));
+}
+
+TEST_CASE("the event catalogue lists what the options and every publisher of the engine name") {
+  const auto names = [](const PublisherBase& publisher) {
+    std::string all;
+    for (const auto& type : publisher.event_types()) all += type.name + " ";
+    return all;
+  };
+  Stage stage;
+  Publisher<> any{stage.transport, stage.options()};
+  CHECK(names(any).empty());
+  {
+    Publisher<std::variant<shop::Deleted, shop::Report, flyhook::Event>> some{any};
+    CHECK(names(some) == "order.deleted report.ready ");
+  }
+  Publisher<shop::Documented> documented{any};
+  CHECK(names(any) == "documented order.deleted report.ready ");  // also of one that is gone
+  const auto first = any.event_types().at(0);
+  CHECK(first.description == "With all there is to know.");
+  CHECK(first.example == R"({"id":"ord_1"})");
+  CHECK(first.schema == R"({"type":"object"})");
+  CHECK(any.publish({.type = "anything"}));  // the catalogue is open
+  CHECK_NOTHROW(any.subscribe({.url = url, .events = {"any.*"}}));
+}
+
+TEST_CASE("a publisher whose example is not JSON cannot be made, and the engine it was to join goes on") {
+  Stage stage;
+  Publisher<> any{stage.transport, stage.options()};
+  try {
+    Publisher<shop::Misdocumented> wrong{any};
+    FAIL("made");
+  } catch (const Error& error) {
+    CHECK(error.code() == ErrorCode::invalid);
+    CHECK(error.field() == "event_types");
+    CHECK(std::string{error.what()}.find("\"misdocumented\"") != std::string::npos);
+  }
+  CHECK(any.event_types().empty());
+  auto options = stage.options();
+  options.event_types = {{.name = "order.paid", .description = {}, .example = "{", .schema = {}}};
+  CHECK_THROWS_AS((Publisher<>{std::make_shared<RecordingTransport>(stage.clock), options}), Error);
+  CHECK(any.publish({.type = "anything"}));
 }
 
 TEST_CASE("a URL that changes while its old host is looked up is called at its own addresses") {

@@ -454,6 +454,31 @@ TEST_CASE("allow does not count for URLs that tenants registered, and deny does"
         "http://10.1.1.1 is not a public address");
 }
 
+TEST_CASE("where allow is ignored a refusal tells nothing of what a look-up answered") {
+  const AddressPolicy policy{{.allow = {"hooks.internal"}, .deny = {"9.9.9.9", "10.9.0.0/16"}}};
+  const auto judged = [&](const char* url, const std::vector<std::string>& answers) {
+    const auto verdict = policy.judge(parsed(url), answers, AllowList::ignored);
+    CHECK(verdict.status == UrlStatus::deny);
+    CHECK(verdict.addresses.empty());
+    return verdict.reason + " | " + verdict.refused;
+  };
+  const std::string not_public = "http://hooks.internal:81 leads to an address that is not public | hooks.internal";
+  CHECK(judged("http://hooks.internal:81/secret", {"10.0.0.1"}) == not_public);
+  CHECK(judged("http://hooks.internal:81/secret", {"8.8.8.8", "10.0.0.1"}) == not_public);
+  CHECK(judged("http://hooks.internal:81/secret", {"10.9.0.1"}) == not_public);  // by `deny`
+  CHECK(judged("http://localhost/", {"127.0.0.1"}) ==
+        "http://localhost leads to an address that is not public | localhost");
+  CHECK(judged("http://localhost/", {"10.0.0.1"}) == "http://localhost leads to an address that is not public | localhost");
+  CHECK(judged("http://a.example/", {"9.9.9.9"}) ==
+        "http://a.example leads to an address that must not be called | a.example");
+  CHECK(judged("http://a.example/", {"10.0.0.1:80"}) == "http://a.example leads to what is not an IP address | a.example");
+  // What stands in the URL is named, and what no look-up is to blame for.
+  CHECK(judged("http://10.0.0.1/", {}) == "http://10.0.0.1 is not a public address | 10.0.0.1");
+  CHECK(judged("http://10.9.0.1/", {}) ==
+        "http://10.9.0.1 is refused: Options::url_policy.deny holds 10.9.0.0/16 | 10.9.0.1");
+  CHECK(judged("http://a.example/", {}) == "a.example does not resolve | ");
+}
+
 TEST_CASE("a refused verdict has the words for an attempt's error") {
   const AddressPolicy policy{{.deny = {"evil.example", "9.9.9.9"}}};
   const auto refused = [&](const char* url, const std::vector<std::string>& answers) {

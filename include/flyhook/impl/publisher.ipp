@@ -110,7 +110,7 @@ detail::Engine& PublisherBase::waitable_engine() const {
   return engine();
 }
 
-void PublisherBase::add_types(const std::vector<std::string_view>& types) {
+void PublisherBase::add_types(const std::vector<EventType>& types) {
   engine().add_types(types);
 }
 
@@ -200,8 +200,16 @@ std::vector<DeliveryRecord> PublisherBase::deliveries(const DeliveryQuery& query
   return engine().deliveries(asked);
 }
 
+std::optional<DeliveryRecord> PublisherBase::delivery(const DeliveryId& id) const {
+  return engine().delivery(id);
+}
+
 std::vector<Explanation> PublisherBase::explain(const EventId& event) const {
   return engine().explain(event);
+}
+
+std::vector<EventType> PublisherBase::event_types() const {
+  return engine().event_types();
 }
 
 Stats PublisherBase::stats() const {

@@ -20,6 +20,7 @@ FLYHOOK_DECL std::string origin_of(const Url& url);
 FLYHOOK_DECL std::string_view name_of(const Url& url);
 FLYHOOK_DECL std::string of_host(std::string what, const Url& url);
 FLYHOOK_DECL AddressVerdict denied(std::string reason, std::string refused);
+FLYHOOK_DECL AddressVerdict astray(const Url& url, std::string_view where);
 FLYHOOK_DECL std::string fitting_entry(const IpAddress& address);
 }  // namespace detail
 
@@ -70,6 +71,11 @@ std::string of_host(std::string what, const Url& url) {
 
 AddressVerdict denied(std::string reason, std::string refused) {
   return {UrlStatus::deny, std::move(reason), {}, std::move(refused)};
+}
+
+/// The refusal that does not tell what the look-up said: strangers must not learn our names' addresses from it.
+AddressVerdict astray(const Url& url, std::string_view where) {
+  return denied(origin_of(url).append(" leads to ").append(where), url.host);
 }
 
 /// The entry of `allow` that lets `address`, which is not public, through, and its kind: the block that makes it special,
@@ -132,6 +138,7 @@ AddressVerdict AddressPolicy::judge(const Url& url, const std::vector<std::strin
   for (const auto& answer : answers) {
     const auto address = parse_ip(answer);
     if (!address) {
+      if (allow == AllowList::ignored) return astray(url, "what is not an IP address");
       const auto shown = "\"" + printable(answer) + "\"";
       return denied(origin_of(url) + " resolves to " + shown + ", which is not an IP address", of_host(shown, url));
     }
@@ -144,23 +151,29 @@ AddressVerdict AddressPolicy::judge(const Url& url, const std::vector<std::strin
 AddressVerdict AddressPolicy::judge_addresses(const Url& url, const std::vector<IpAddress>& addresses,
                                               AllowList allow) const {
   const auto name = name_of(url);
+  const bool allow_counts = allow == AllowList::counts;
+  const bool tells = allow_counts || url.is_literal;
+  const auto untold = [&](const IpAddress& address) {
+    return astray(url, is_public(address) ? "an address that must not be called" : "an address that is not public");
+  };
   const bool is_localhost = name == "localhost" || name.ends_with(".localhost");  // RFC 6761, 6.3
   for (const auto& address : addresses) {
     const auto inner = nat64_inner(address);
     const IpRange* range = deny_.ranges.find(address);
     if (range == nullptr && inner) range = deny_.ranges.find(*inner);
+    const bool is_elsewhere = is_localhost && !is_loopback(address);
+    if (!tells && (range != nullptr || is_elsewhere)) return untold(address);
     if (range != nullptr)
       return denied(origin_of(url) + " is refused: Options::url_policy.deny holds " + to_text(*range) +
                         (url.is_literal ? "" : ", and it resolves to " + to_text(address)),
                     of_host(to_text(address), url));
-    if (is_localhost && !is_loopback(address))
+    if (is_elsewhere)
       return denied(
           origin_of(url) + " resolves to " + to_text(address) + ", which is not a loopback address as RFC 6761 asks for",
           of_host(to_text(address), url));
   }
 
   AddressVerdict verdict{UrlStatus::allow, {}, {}, {}};
-  const bool allow_counts = allow == AllowList::counts;
   const bool is_allowed_host = allow_counts && allow_.hosts.contains(name);  // no host there is an address
   constexpr std::size_t most_entries = 4;
   std::vector<std::string> remedy;
@@ -170,6 +183,7 @@ AddressVerdict AddressPolicy::judge_addresses(const Url& url, const std::vector<
       verdict.addresses.push_back(std::move(text));
       continue;
     }
+    if (!tells) return untold(address);
     if (verdict.status == UrlStatus::allow)
       verdict = denied(
           origin_of(url) + (url.is_literal ? " is" : " resolves to " + text + ", which is") + " not a public address",

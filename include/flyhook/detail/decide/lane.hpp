@@ -61,7 +61,8 @@ struct Flying {
 struct Resolved {
   std::string host{};  ///< whose they are; empty: anybody's
   std::vector<std::string> addresses{};
-  std::string error{};  ///< why there are none
+  std::string error{};                ///< why there are none
+  std::optional<AllowList> judged{};  ///< how they were; empty: they were not, and there are none
   std::chrono::nanoseconds refresh_at{0}, expires_at{0};
 };
 

@@ -13,7 +13,8 @@
 
 // Endpoints that are in no registry, and their lanes: of events that were sent to a target or to try out a subscription.
 //
-//   send        a lane per tenant and origin (scheme, host, port): its callbacks share one fate, whatever their paths
+//   send        a lane per tenant and origin (scheme, host, port): its callbacks share one fate, whatever their paths.
+//               What is `public_only` has another one: it may be refused where the rest is let through
 //   send_test   a lane per subscription, beside its own: a test waits for nothing and counts for nothing
 //
 // What the endpoint of a delivery is stands in its message, so a lane has the endpoint of whichever delivery is next.

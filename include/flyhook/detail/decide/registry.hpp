@@ -9,6 +9,7 @@
 #include <flyhook/options.hpp>
 #include <flyhook/store.hpp>
 #include <flyhook/subscription.hpp>
+#include <flyhook/url_policy.hpp>
 
 #include <array>
 #include <cstddef>
@@ -16,7 +17,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -36,6 +36,9 @@ struct Endpoint {
 
   /// It asked for events like this one.
   FLYHOOK_DECL bool wants(const Message& message) const;
+
+  /// Whether `Options::url_policy.allow` counts for its URL.
+  AllowList allow_list() const { return allow_list_of(subscription.public_only); }
 
   Subscription subscription;
   std::uint64_t lane;
@@ -93,7 +96,7 @@ class EndpointIndex {
 /// `index()` returns is read without.
 class Registry {
  public:
-  /// With `event_types` the catalogue is closed: other types are refused. Throws Error ("event_types").
+  /// With `event_types` the catalogue is closed: other types are refused. Throws Error ("event_types") naming the entry.
   FLYHOOK_DECL explicit Registry(const std::vector<EventType>& event_types);
 
   /// Applies a stored change, unless a newer one of the same subscription was applied before. True: it was applied.
@@ -107,18 +110,25 @@ class Registry {
   FLYHOOK_DECL std::size_t count(const std::string& tenant) const;
   std::shared_ptr<const EndpointIndex> index() const { return index_; }
 
-  /// Adds types that a publisher brings, if the catalogue is closed.
-  FLYHOOK_DECL void add_types(const std::vector<std::string_view>& types);
-  bool has_catalogue() const noexcept { return !types_.empty(); }
+  // The catalogue -------------------------------------------------------------------------------------------------------
+
+  /// Adds what a publisher brings; of a type that is known only what its entry leaves empty. A closed catalogue learns
+  /// them, an open one knows every type all the same. Throws Error ("event_types"), and then adds none.
+  FLYHOOK_DECL void add_types(const std::vector<EventType>& types);
+  /// By name.
+  FLYHOOK_DECL std::vector<EventType> event_types() const;
   FLYHOOK_DECL bool knows_type(std::string_view type) const;
   FLYHOOK_DECL bool knows_pattern(std::string_view pattern) const;
 
  private:
+  FLYHOOK_DECL void add(const EventType& type);
+
   std::map<std::string, EndpointPtr, std::less<>> by_id_;
   std::unordered_map<std::string, std::size_t> per_tenant_;
   std::unordered_map<std::string, std::uint64_t> removed_;  // versions of removals that a slower put must not undo
   std::shared_ptr<const EndpointIndex> index_;
-  std::set<std::string, std::less<>> types_;
+  std::map<std::string, EventType, std::less<>> types_;
+  bool is_closed_;  // or every type is known
 };
 
 /// `base` with the members that `patch` has.

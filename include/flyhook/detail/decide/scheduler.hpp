@@ -111,6 +111,7 @@ class Scheduler {
  private:
   FLYHOOK_DECL void forget_idle();
   FLYHOOK_DECL void stop_resolving(Lane& lane);
+  FLYHOOK_DECL void forget_resolved(Lane& lane, const Endpoint* next);
   FLYHOOK_DECL void retime(Lane& lane);
   FLYHOOK_DECL void place(Lane& lane);
   FLYHOOK_DECL void classify(Lane& lane);

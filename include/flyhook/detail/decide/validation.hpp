@@ -3,6 +3,7 @@
 
 #include <flyhook/detail/config.hpp>
 #include <flyhook/detail/security/url.hpp>
+#include <flyhook/event_type.hpp>
 #include <flyhook/http.hpp>
 #include <flyhook/message.hpp>
 #include <flyhook/options.hpp>
@@ -30,6 +31,9 @@ FLYHOOK_DECL Url parse_checked_url(std::string_view text);
 
 /// Throws Error ("headers") for a name or value that cannot be sent, a reserved name, or a masked value.
 FLYHOOK_DECL void check_headers(const Headers& headers);
+
+/// Throws Error ("event_types") for an example or a schema that is not JSON: they are served as such.
+FLYHOOK_DECL void check_catalogued(const EventType& type);
 
 /// Throws Error naming the option that is out of range, or not built yet.
 FLYHOOK_DECL void check_options(const Options& options);

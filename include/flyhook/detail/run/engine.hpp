@@ -67,9 +67,12 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   // Subscriptions ---------------------------------------------------------------------------------------------------------
 
   const Subscriptions& subscriptions() const noexcept { return subscriptions_; }
-  void add_types(const std::vector<std::string_view>& types) { subscriptions_.add_types(types); }
+  void add_types(const std::vector<EventType>& types) { subscriptions_.add_types(types); }
+  std::vector<EventType> event_types() const { return subscriptions_.event_types(); }
   // Written first; then the lane learns it, and what must not be sent any more is returned or ended.
   FLYHOOK_DECL SubscriptionId subscribe(Subscription subscription);
+  /// As subscribe, but an id that exists is a `conflict` ("id"), whoever it belongs to.
+  FLYHOOK_DECL SubscriptionId create(Subscription subscription);
   FLYHOOK_DECL bool update(const SubscriptionId& id, const SubscriptionPatch& patch);
   FLYHOOK_DECL std::string rotate_secret(const SubscriptionId& id, std::chrono::seconds grace);
   FLYHOOK_DECL bool unsubscribe(const SubscriptionId& id);
@@ -84,6 +87,10 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   // Looking ---------------------------------------------------------------------------------------------------------------
 
   FLYHOOK_DECL std::vector<DeliveryRecord> deliveries(const DeliveryQuery& query);
+  /// The one of that id, if `also` finds it; its `limit` and `cursor` are not read.
+  FLYHOOK_DECL std::optional<DeliveryRecord> delivery(const DeliveryId& id, const DeliveryQuery& also = {});
+  /// As the store has it, or as it was when it matched nothing. Throws Error (`not_found`).
+  FLYHOOK_DECL std::shared_ptr<const Message> find_event(const EventId& id);
   FLYHOOK_DECL std::vector<Explanation> explain(const EventId& event);
   FLYHOOK_DECL Stats stats();
 
@@ -92,6 +99,8 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   FLYHOOK_DECL bool settle(std::chrono::milliseconds real_limit);
   FLYHOOK_DECL bool drain(std::chrono::milliseconds timeout);
   FLYHOOK_DECL void stop(std::chrono::milliseconds timeout);
+  /// `stop` was called: what was pending then may still be under way.
+  bool is_stopped() const noexcept { return intake_.is_closed(); }
 
   // Worker ----------------------------------------------------------------------------------------------------------------
 
@@ -273,16 +282,16 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   FLYHOOK_DECL void settled(Lane& lane, Settling& settling, Clock_ns now);                 // caller holds mutex_
   FLYHOOK_DECL void weigh(Lane& lane, const Settling& settling, Clock_ns now);             // caller holds mutex_
   FLYHOOK_DECL void disable(Lane& lane, const EndpointPtr& endpoint, std::string reason);  // caller holds mutex_
-  FLYHOOK_DECL bool is_cancelling(const EventId& event) const;                         // caller holds mutex_
-  FLYHOOK_DECL void apply_closed(Hand& hand);                                          // caller holds mutex_
-  FLYHOOK_DECL void apply_disabled(Hand& hand);                                        // caller holds mutex_
-  FLYHOOK_DECL std::string count_closed(const CloseRequest& request, Closed& closed);  // caller holds mutex_
-  FLYHOOK_DECL void notice(Lane& lane, Notice notice);                                 // caller holds mutex_
-  FLYHOOK_DECL void apply_fetched(Hand& hand, Clock_ns now);                           // caller holds mutex_
-  FLYHOOK_DECL void apply_ownership(Hand& hand, Clock_ns now);                         // caller holds mutex_
-  FLYHOOK_DECL void deposit(Settling settling, Clock_ns now);                          // caller holds mutex_
-  FLYHOOK_DECL void give_back_window(Lane& lane);                                      // caller holds mutex_
-  FLYHOOK_DECL void close_if_ended(Lane& lane);                                        // caller holds mutex_
+  FLYHOOK_DECL bool is_cancelling(const EventId& event) const;                             // caller holds mutex_
+  FLYHOOK_DECL void apply_closed(Hand& hand);                                              // caller holds mutex_
+  FLYHOOK_DECL void apply_disabled(Hand& hand);                                            // caller holds mutex_
+  FLYHOOK_DECL std::string count_closed(const CloseRequest& request, Closed& closed);      // caller holds mutex_
+  FLYHOOK_DECL void notice(Lane& lane, Notice notice);                                     // caller holds mutex_
+  FLYHOOK_DECL void apply_fetched(Hand& hand, Clock_ns now);                               // caller holds mutex_
+  FLYHOOK_DECL void apply_ownership(Hand& hand, Clock_ns now);                             // caller holds mutex_
+  FLYHOOK_DECL void deposit(Settling settling, Clock_ns now);                              // caller holds mutex_
+  FLYHOOK_DECL void give_back_window(Lane& lane);                                          // caller holds mutex_
+  FLYHOOK_DECL void close_if_ended(Lane& lane);                                            // caller holds mutex_
   FLYHOOK_DECL void changed(const EndpointPtr& endpoint);
   FLYHOOK_DECL Ended cancel_event(const EventId& event);
   FLYHOOK_DECL Ended close_now(std::vector<Claim> claims, CloseRequest request);
@@ -301,7 +310,6 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   // looking
   FLYHOOK_DECL void note_unmatched(std::shared_ptr<const Message> message);
   FLYHOOK_DECL void forget_unmatched(const EventId& event);
-  FLYHOOK_DECL std::shared_ptr<const Message> find_event(const EventId& id);
 
   // waiting
   FLYHOOK_DECL bool is_quiet(Clock_ns now) const;  // caller holds mutex_: nothing is due, queued or in flight

@@ -15,6 +15,8 @@
 // Where a delivery may connect to: what the resolver answers, judged by the URL policy. Every answer is judged before a
 // lane sees it, and the request carries addresses, not a name: a name server that answers a public address when we look
 // and an internal one when we connect (DNS rebinding) finds nobody who asks twice.
+//
+// Look-ups are shared, verdicts are not: the same name may lead one endpoint inside and another nowhere (AllowList).
 
 namespace flyhook::detail {
 
@@ -27,23 +29,24 @@ class Guard {
   FLYHOOK_DECL Guard(const UrlPolicy& policy, Resolver resolver, std::shared_ptr<Clock> clock, bool inline_only);
 
   /// What an address in a URL stands for: itself, for ever, or nothing and why.
-  FLYHOOK_DECL std::shared_ptr<const Resolved> judge_literal(const Url& url) const;
+  FLYHOOK_DECL std::shared_ptr<const Resolved> judge_literal(const Url& url, AllowList allow) const;
 
   /// As HostResolver::find. Where the policy refuses, there are no addresses and `error` says "refused_address: ...".
-  FLYHOOK_DECL std::shared_ptr<const Resolved> find(const Url& url, Answer answer);
+  FLYHOOK_DECL std::shared_ptr<const Resolved> find(const Url& url, AllowList allow, Answer answer);
 
   /// Empty, or why a URL is refused whatever its name resolves to.
-  FLYHOOK_DECL std::string refusal_of(const Url& url) const;
+  FLYHOOK_DECL std::string refusal_of(const Url& url, AllowList allow) const;
 
   /// For a URL that is being registered: throws Error (`invalid`, "url") if it is refused. Waits for a look-up, at most
   /// `timeout` in real time; a name that does not resolve by then may be registered, since attempts will tell.
-  FLYHOOK_DECL void check(const Url& url, std::chrono::milliseconds timeout);
+  FLYHOOK_DECL void check(const Url& url, AllowList allow, std::chrono::milliseconds timeout);
 
   /// No further answer is given, from the return of this call on, and nobody waits for one.
   void abandon() { resolver_.abandon(); }
 
  private:
-  FLYHOOK_DECL std::shared_ptr<const Resolved> judge(const Url& url, std::shared_ptr<const Resolved> found) const;
+  FLYHOOK_DECL std::shared_ptr<const Resolved> judge(const Url& url, AllowList allow,
+                                                     std::shared_ptr<const Resolved> found) const;
 
   const AddressPolicy policy_;
   HostResolver resolver_;

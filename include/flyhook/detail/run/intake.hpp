@@ -113,6 +113,7 @@ class Intake {
   bool has_work() const noexcept { return work_.load(std::memory_order_acquire) != 0; }
   std::size_t queued() const noexcept { return queued_.load(std::memory_order_acquire); }
   bool is_held() const noexcept { return held_.load(std::memory_order_acquire); }
+  bool is_closed() const noexcept { return closed_.load(std::memory_order_acquire); }
 
  private:
   FLYHOOK_DECL bool has_room(std::size_t bytes) const;
@@ -127,12 +128,12 @@ class Intake {
   std::size_t dropped_more_ = 0;             // under mutex_: dropped while `dropped_` was full: a store may hang for long
   std::size_t taken_ = 0, taken_bytes_ = 0;  // under mutex_: taken and not settled
   UlidSequence ulids_;                       // under mutex_: ids grow in the order of the queue
-  bool closed_ = false;                      // under mutex_
   std::size_t blocked_ = 0;                  // under mutex_: publishers that wait
 
   std::atomic<std::size_t> work_{0};    // waiting_.count + dropped_.count
   std::atomic<std::size_t> queued_{0};  // waiting_.count + taken_
   std::atomic<bool> held_{false};       // the role
+  std::atomic<bool> closed_{false};     // written under mutex_
 };
 
 }  // namespace flyhook::detail

@@ -41,7 +41,7 @@ auto ask_store(Call call) {
 class Subscriptions {
  public:
   /// Throws Error for a URL that must not be called. Called under no lock; may take a while.
-  using CheckUrl = std::function<void(const Url&)>;
+  using CheckUrl = std::function<void(const Url&, AllowList)>;
 
   /// `options` and `store` outlive this.
   FLYHOOK_DECL Subscriptions(const Options& options, Store& store, const std::array<std::uint64_t, 4>& seed,
@@ -54,6 +54,8 @@ class Subscriptions {
   // ------------------------
 
   FLYHOOK_DECL EndpointPtr subscribe(Subscription subscription, TimePoint now, bool& is_new);
+  /// Throws Error (`conflict`, "id") for an id that exists, also where it came to exist meanwhile.
+  FLYHOOK_DECL EndpointPtr create(Subscription subscription, TimePoint now);
   FLYHOOK_DECL EndpointPtr update(const SubscriptionId& id, const SubscriptionPatch& patch, TimePoint now);
   /// With a new secret of the same kind; the old one signs for `grace` more.
   FLYHOOK_DECL EndpointPtr rotate(const SubscriptionId& id, std::chrono::seconds grace, TimePoint now);
@@ -70,15 +72,22 @@ class Subscriptions {
   /// Every endpoint by its lane.
   FLYHOOK_DECL std::unordered_map<std::uint64_t, EndpointPtr> by_lane() const;
 
-  FLYHOOK_DECL void add_types(const std::vector<std::string_view>& types);
+  /// Throws Error as Registry does, and then adds none.
+  FLYHOOK_DECL void add_types(const std::vector<EventType>& types);
+  FLYHOOK_DECL std::vector<EventType> event_types() const;
   FLYHOOK_DECL bool knows_type(std::string_view type) const;
 
  private:
   class Change;  // counts changes under way, so that removals are remembered just as long as one could overtake them
 
+  struct CheckedUrl {
+    std::string url{};
+    bool public_only = false;
+  };
+
   FLYHOOK_DECL void load_instead_of(const EndpointPtr& known);
   FLYHOOK_DECL void check(const Subscription& subscription) const;
-  FLYHOOK_DECL void check_url(const std::string& url, const EndpointPtr& known, std::string& checked) const;
+  FLYHOOK_DECL void check_url(const Subscription& subscription, const EndpointPtr& known, CheckedUrl& checked) const;
   template <class Make>
   EndpointPtr rewrite(const SubscriptionId& id, Make make);
   [[noreturn]] FLYHOOK_DECL static void throw_contended(const SubscriptionId& id);

@@ -30,8 +30,24 @@ TEST_CASE("a target's lane is its origin's within the tenant, however the URL sp
   CHECK(lane_of("http://127.0.0.1/") == lane_of("http://0x7f.1:80/x"));
 }
 
+TEST_CASE("a target that is public only shares no lane with those that are not") {
+  const Target open{.url = "https://hooks.example/a"};
+  Target closed = open;
+  closed.public_only = true;
+  const auto endpoint = target_endpoint(closed, "", Options{});
+  CHECK(is_direct(endpoint->lane));
+  CHECK(endpoint->lane != lane_of("https://hooks.example/a"));
+  CHECK(endpoint->allow_list() == AllowList::ignored);
+  CHECK(target_endpoint(open, "", Options{})->allow_list() == AllowList::counts);
+  closed.url = "https://hooks.example/b";
+  CHECK(target_endpoint(closed, "", Options{})->lane == endpoint->lane);
+}
+
 TEST_CASE("lanes are the same for ever, for stores keep them") {
   CHECK(lane_of("https://hooks.example/a", "north") == 0x453f948bd842c66e);
+  Target closed{.url = "https://hooks.example/a"};
+  closed.public_only = true;
+  CHECK(target_endpoint(closed, "north", Options{})->lane == 0x7377f3cc86946afe);
 }
 
 TEST_CASE("a lane of no subscription has its slot by its number") {
@@ -64,6 +80,7 @@ TEST_CASE("a test has the subscription's endpoint, one attempt, and nothing that
   tested.paused = true;
   tested.rate_limit = {0.001, 1};
   tested.ordering = Ordering::strict;
+  tested.public_only = true;
   const auto its_own = unit::endpoint(tested, 7, 3);
   const auto endpoint = test_endpoint(*its_own, Options{});
   CHECK(is_direct(endpoint->lane));
@@ -74,6 +91,7 @@ TEST_CASE("a test has the subscription's endpoint, one attempt, and nothing that
   CHECK(endpoint->subscription.enabled);
   CHECK_FALSE(endpoint->subscription.paused);
   CHECK(endpoint->subscription.ordering == Ordering::none);
+  CHECK(endpoint->allow_list() == AllowList::ignored);
   CHECK(endpoint->subscription.rate_limit.per_second == 0);
   CHECK(endpoint->retry == RetryPolicy::none());
   CHECK(endpoint->signer.sign("msg_1", "1", "{}", {}) == its_own->signer.sign("msg_1", "1", "{}", {}));

@@ -248,25 +248,69 @@ TEST_CASE("subscriptions are listed by id, in pages, by tenant and by type") {
 
 TEST_CASE("a closed catalogue knows its types, and always webhook.test and flyhook's own") {
   Registry open{{}};
-  CHECK_FALSE(open.has_catalogue());
   CHECK(open.knows_type("anything"));
   CHECK(open.knows_pattern("any.*"));
-  open.add_types({"order.paid"});
+  open.add_types({{.name = "order.paid"}});
   CHECK(open.knows_type("anything"));
+  CHECK(open.knows_pattern("any.*"));
 
   Registry closed{{{.name = "order.paid"}, {.name = "order.item.added"}}};
-  CHECK(closed.has_catalogue());
   for (const char* known : {"order.paid", "order.item.added", "webhook.test", "flyhook.disabled"})
     CHECK(closed.knows_type(known));
   for (const char* unknown : {"order", "order.item", "webhook.tested", "flyhook"}) CHECK_FALSE(closed.knows_type(unknown));
   for (const char* known : {"*", "order.*", "order.item.*", "order.paid", "webhook.*", "webhook.test", "flyhook.*"})
     CHECK(closed.knows_pattern(known));
   for (const char* unknown : {"user.*", "order.paid.*", "order.payed"}) CHECK_FALSE(closed.knows_pattern(unknown));
-  closed.add_types({"user.created"});
+  closed.add_types({{.name = "user.created"}});
   CHECK(closed.knows_type("user.created"));
   CHECK(closed.knows_pattern("user.*"));
 
   CHECK_THROWS_AS(Registry({{.name = "no type"}}), Error);
+}
+
+namespace {
+
+/// "name: description, example, schema" of each.
+std::vector<std::string> listed(const Registry& registry) {
+  std::vector<std::string> all;
+  for (const auto& type : registry.event_types())
+    all.push_back(type.name + ": " + type.description + ", " + type.example + ", " + type.schema);
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("the catalogue lists every type by name; what the options say of one wins, and the rest is filled up") {
+  Registry registry{{{.name = "order.paid", .description = "ours", .example = {}, .schema = "{}"}, {.name = "a"}}};
+  registry.add_types({{.name = "order.paid", .description = "theirs", .example = "1", .schema = "true"},
+                      {.name = "b", .description = "first", .example = {}, .schema = {}}});
+  registry.add_types({{.name = "b", .description = "second", .example = "2", .schema = {}}});
+  CHECK(listed(registry) == std::vector<std::string>{"a: , , ", "b: first, 2, ", "order.paid: ours, 1, {}"});
+
+  Registry open{{}};
+  CHECK(listed(open).empty());
+  open.add_types({{.name = "b"}, {.name = "a"}, {.name = "no type"}});
+  CHECK(listed(open) == std::vector<std::string>{"a: , , ", "b: , , "});
+}
+
+TEST_CASE("what the catalogue serves as JSON is JSON, or the type is refused by name") {
+  const auto refusal = [](const auto& call) {
+    try {
+      call();
+      return std::string{"accepted"};
+    } catch (const Error& error) {
+      CHECK(error.code() == ErrorCode::invalid);
+      CHECK(error.field() == "event_types");
+      return std::string{error.what()};
+    }
+  };
+  const EventType no_example{.name = "a", .description = {}, .example = "{order: 1}", .schema = {}};
+  const EventType no_schema{.name = "b", .description = {}, .example = "{}", .schema = "{} {}"};
+  CHECK(refusal([&] { Registry{{no_example}}; }) == "event_types: the example of \"a\" is not JSON");
+  CHECK(refusal([&] { Registry{{{.name = "c"}, no_schema}}; }) == "event_types: the schema of \"b\" is not JSON");
+  Registry registry{{}};
+  CHECK(refusal([&] { registry.add_types({{.name = "c"}, no_schema}); }) == "event_types: the schema of \"b\" is not JSON");
+  CHECK(listed(registry).empty());
 }
 
 TEST_CASE("secrets and credentials are masked, and nothing else") {
@@ -330,10 +374,13 @@ TEST_CASE("a patch changes what it has, clears what it empties, and leaves the r
   patch.url = "http://other.example/";
   patch.timeout = std::optional<std::chrono::milliseconds>{};
   patch.paused = true;
+  patch.public_only = true;
   const auto changed = patched(base, patch);
   CHECK(changed.url == "http://other.example/");
   CHECK_FALSE(changed.timeout);
   CHECK(changed.paused);
+  CHECK(changed.public_only);
+  CHECK(patched(changed, {}).public_only);
   CHECK(changed.max_in_flight == 4u);
   CHECK(changed.description == "old");
   CHECK(changed.secret == base.secret);
@@ -355,6 +402,11 @@ TEST_CASE("subscribing again keeps the state that is not the caller's to say, an
   CHECK(stored.paused);
   CHECK(stored.disabled_reason == "410");
   CHECK(stored.created_at == known.created_at);
+
+  CHECK_FALSE(stored.public_only);
+  given.public_only = true;
+  CHECK(updated(known, given).public_only);
+  CHECK_FALSE(updated(updated(known, given), subscription("a", {"*"}, "t")).public_only);  // it stands in the place of it
 
   given.secret = "whsec_sTvERiAqyUbGZe06mDbuzaWH+nddAJwGBqU1zSX00Jg=";
   CHECK(updated(known, given).secret == given.secret);

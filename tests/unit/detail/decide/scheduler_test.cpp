@@ -303,6 +303,41 @@ TEST_CASE("addresses are kept while the host stays, and forgotten when it change
   CHECK(lane.resolved == nullptr);
 }
 
+TEST_CASE("addresses are judged anew when the endpoint becomes public only, or is so no more") {
+  Session session;
+  Lane& lane = session.lane(1, 1);
+  const auto judged = [](AllowList allow) {
+    auto resolved = std::make_shared<Resolved>();
+    resolved->host = "hooks.example";
+    resolved->judged = allow;
+    return resolved;
+  };
+  const auto version = [](bool public_only, std::uint64_t number) {
+    auto subscription = unit::subscription("lane-1");
+    subscription.public_only = public_only;
+    return unit::endpoint(subscription, 1, number);
+  };
+  session.scheduler.answered(lane, judged(AllowList::counts));
+  session.scheduler.resolve(lane, 5s);
+  session.scheduler.set_endpoint(lane, version(true, 2));
+  CHECK(lane.resolved == nullptr);
+  CHECK_FALSE(session.scheduler.is_resolving());
+  session.scheduler.answered(lane, judged(AllowList::counts));  // of a look-up that began before
+  CHECK(lane.resolved == nullptr);
+  session.scheduler.answered(lane, judged(AllowList::ignored));
+  REQUIRE(lane.resolved != nullptr);
+  session.scheduler.set_endpoint(lane, version(true, 3));
+  CHECK(lane.resolved != nullptr);
+  session.scheduler.set_endpoint(lane, version(false, 4));
+  CHECK(lane.resolved == nullptr);
+  session.scheduler.answered(lane, judged(AllowList::ignored));
+  CHECK(lane.resolved == nullptr);
+  auto not_found = std::make_shared<Resolved>();  // there is no address to judge
+  not_found->host = "hooks.example";
+  session.scheduler.answered(lane, not_found);
+  CHECK(lane.resolved == not_found);
+}
+
 TEST_CASE("an older version of an endpoint changes nothing") {
   Session session;
   Lane& lane = session.scheduler.lane_of(unit::endpoint_of(1, 2, 5));

@@ -17,6 +17,7 @@
 #include <vector>
 
 using namespace flyhook;
+using detail::AllowList;
 using detail::Guard;
 using detail::Resolved;
 using detail::Url;
@@ -37,15 +38,16 @@ struct Session {
       : guard(
             policy, [this](const std::string&) { return says; }, clock, inline_only) {}
 
-  Answer find(const std::string& text) {
+  Answer find(const std::string& text, AllowList allow = AllowList::counts) {
     const auto promise = std::make_shared<std::promise<Answer>>();
     auto later = promise->get_future();
-    if (auto now = guard.find(url(text), [promise](Answer answer) { promise->set_value(std::move(answer)); })) return now;
+    if (auto now = guard.find(url(text), allow, [promise](Answer answer) { promise->set_value(std::move(answer)); }))
+      return now;
     return later.get();
   }
-  std::string refusal(const std::string& text, std::chrono::milliseconds timeout = 10s) {
+  std::string refusal(const std::string& text, AllowList allow = AllowList::counts) {
     try {
-      guard.check(url(text), timeout);
+      guard.check(url(text), allow, 10s);
     } catch (const Error& error) {
       CHECK(error.code() == ErrorCode::invalid);
       CHECK(error.field() == "url");
@@ -96,9 +98,10 @@ TEST_CASE("one host may be right for one URL and refused for another") {
 TEST_CASE("a literal is judged without a look-up, once and for ever") {
   Session session{{.allow = {"10.0.0.0/8"}}};
   session.says = {};
-  CHECK(session.guard.judge_literal(url("http://93.184.216.34/"))->addresses == Addresses{"93.184.216.34"});
-  CHECK(session.guard.judge_literal(url("http://0xA.1/"))->addresses == Addresses{"10.0.0.1"});
-  const auto refused = session.guard.judge_literal(url("http://[::1]/"));
+  CHECK(session.guard.judge_literal(url("http://93.184.216.34/"), AllowList::counts)->addresses ==
+        Addresses{"93.184.216.34"});
+  CHECK(session.guard.judge_literal(url("http://0xA.1/"), AllowList::counts)->addresses == Addresses{"10.0.0.1"});
+  const auto refused = session.guard.judge_literal(url("http://[::1]/"), AllowList::counts);
   CHECK(refused->addresses.empty());
   CHECK(refused->error == "refused_address: ::1");
   CHECK(refused->refresh_at == std::chrono::nanoseconds::max());
@@ -133,12 +136,12 @@ TEST_CASE("a check asks no resolver for an address, nor for what is refused what
               },
               std::make_shared<ManualClock>(),
               true};
-  CHECK_NOTHROW(guard.check(url("https://93.184.216.34/"), 10s));
-  CHECK_THROWS_AS(guard.check(url("https://127.0.0.1/"), 10s), Error);
-  CHECK_THROWS_AS(guard.check(url("http://hooks.example.com/"), 10s), Error);
-  CHECK_THROWS_AS(guard.check(url("https://denied.example/"), 10s), Error);
+  CHECK_NOTHROW(guard.check(url("https://93.184.216.34/"), AllowList::counts, 10s));
+  CHECK_THROWS_AS(guard.check(url("https://127.0.0.1/"), AllowList::counts, 10s), Error);
+  CHECK_THROWS_AS(guard.check(url("http://hooks.example.com/"), AllowList::counts, 10s), Error);
+  CHECK_THROWS_AS(guard.check(url("https://denied.example/"), AllowList::counts, 10s), Error);
   CHECK(asked == 0);
-  CHECK_NOTHROW(guard.check(url("https://hooks.example.com/"), 10s));
+  CHECK_NOTHROW(guard.check(url("https://hooks.example.com/"), AllowList::counts, 10s));
   CHECK(asked == 1);
 }
 
@@ -164,12 +167,51 @@ TEST_CASE("a look-up that takes long is waited for as long as was said, and no l
               },
               std::make_shared<ManualClock>(),
               false};
-  CHECK_NOTHROW(guard.check(url("http://held.example/"), 10ms));
+  CHECK_NOTHROW(guard.check(url("http://held.example/"), AllowList::counts, 10ms));
   asked.get_future().wait();
 
-  std::thread waits{[&] { CHECK_NOTHROW(guard.check(url("http://held.example/"), 1h)); }};
+  std::thread waits{[&] { CHECK_NOTHROW(guard.check(url("http://held.example/"), AllowList::counts, 1h)); }};
   guard.abandon();
   waits.join();
-  CHECK_NOTHROW(guard.check(url("http://other.example/"), 1h));
+  CHECK_NOTHROW(guard.check(url("http://other.example/"), AllowList::counts, 1h));
   go_on.set_value();
+}
+
+TEST_CASE("where allow is ignored only public addresses pass, and nobody is told what the name leads to") {
+  for (const bool inline_only : {true, false}) {
+    Session session{{.allow = {"10.0.0.0/8", "hooks.example.com"}}, inline_only};
+    const std::string hooks = "https://hooks.example.com/x?token=secret";
+    CHECK(session.refusal(hooks, AllowList::ignored).empty());
+    CHECK(session.find(hooks, AllowList::ignored)->addresses == session.says);
+    session.says = {"10.1.2.3"};
+    session.clock->advance(10s);
+    CHECK(session.find(hooks)->addresses == Addresses{"10.1.2.3"});
+    CHECK(session.refusal(hooks).empty());
+    CHECK(session.refusal(hooks, AllowList::ignored) ==
+          "url: https://hooks.example.com leads to an address that is not public");
+    CHECK(session.guard.refusal_of(url(hooks), AllowList::ignored).empty());  // that would take a look-up
+    CHECK(session.refusal("http://10.1.2.3/").empty());
+    CHECK(session.refusal("http://10.1.2.3/", AllowList::ignored) == "url: http://10.1.2.3 is not a public address");
+    CHECK(session.guard.refusal_of(url("http://10.1.2.3/"), AllowList::counts).empty());
+    CHECK(session.guard.refusal_of(url("http://10.1.2.3/"), AllowList::ignored) ==
+          "http://10.1.2.3 is not a public address");
+    CHECK(session.guard.judge_literal(url("http://10.1.2.3/"), AllowList::ignored)->error == "refused_address: 10.1.2.3");
+  }
+}
+
+TEST_CASE("one look-up serves endpoints that are judged differently, and each gets its own verdict") {
+  Session session{{.allow = {"10.0.0.0/8"}}};
+  session.says = {"10.1.2.3"};
+  for (int i = 0; i < 2; ++i) {
+    const auto let_through = session.find("https://hooks.example.com/", AllowList::counts);
+    CHECK(let_through->addresses == Addresses{"10.1.2.3"});
+    CHECK(let_through->judged == AllowList::counts);
+    const auto refused = session.find("https://hooks.example.com/", AllowList::ignored);
+    CHECK(refused->addresses.empty());
+    CHECK(refused->error == "refused_address: hooks.example.com");
+    CHECK(refused->judged == AllowList::ignored);
+    session.says = {"127.0.0.1"};  // not looked up again so soon
+  }
+  session.says = {};
+  CHECK_FALSE(session.find("https://other.example.com/", AllowList::ignored)->judged);
 }

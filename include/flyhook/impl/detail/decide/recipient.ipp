@@ -51,8 +51,10 @@ EndpointPtr target_endpoint(const Target& target, const std::string& tenant, con
   row.subscription.secret = target.secret;
   row.subscription.headers = target.headers;
   row.subscription.retry = target.retry;
+  row.subscription.public_only = target.public_only;
   const auto url = parse_checked_url(target.url);
-  row.lane = direct_lane_of({"target", tenant, url.is_https ? "https" : "http", url.host, std::to_string(url.port)});
+  const char* const kind = target.public_only ? "public target" : "target";
+  row.lane = direct_lane_of({kind, tenant, url.is_https ? "https" : "http", url.host, std::to_string(url.port)});
   return std::make_shared<const Endpoint>(std::move(row), options);
 }
 

@@ -169,11 +169,13 @@ void EndpointIndex::erase(const std::string& pattern, const EndpointPtr& endpoin
 
 // Registry --------------------------------------------------------------------------------------------------------------
 
-Registry::Registry(const std::vector<EventType>& event_types) : index_(std::make_shared<EndpointIndex>()) {
+Registry::Registry(const std::vector<EventType>& event_types)
+    : index_(std::make_shared<EndpointIndex>()), is_closed_(!event_types.empty()) {
   for (const auto& type : event_types) {
     if (!is_event_type(type.name))
       throw Error{ErrorCode::invalid, "event_types", "\"" + type.name + "\" is not an event type: dotted [A-Za-z0-9_-]+"};
-    types_.insert(type.name);
+    check_catalogued(type);
+    add(type);
   }
 }
 
@@ -225,17 +227,32 @@ std::size_t Registry::count(const std::string& tenant) const {
   return known == per_tenant_.end() ? 0 : known->second;
 }
 
-void Registry::add_types(const std::vector<std::string_view>& types) {
-  if (has_catalogue()) types_.insert(types.begin(), types.end());
+void Registry::add_types(const std::vector<EventType>& types) {
+  for (const auto& type : types) check_catalogued(type);
+  for (const auto& type : types)
+    if (is_event_type(type.name)) add(type);  // publish refuses the others, and says why
+}
+
+void Registry::add(const EventType& type) {
+  auto& known = types_.try_emplace(type.name, EventType{type.name}).first->second;
+  for (const auto member : {&EventType::description, &EventType::example, &EventType::schema})
+    if ((known.*member).empty()) known.*member = type.*member;
+}
+
+std::vector<EventType> Registry::event_types() const {
+  std::vector<EventType> all;
+  all.reserve(types_.size());
+  for (const auto& [name, type] : types_) all.push_back(type);
+  return all;
 }
 
 bool Registry::knows_type(std::string_view type) const {
-  return types_.empty() || types_.contains(type) || type == "webhook.test" || type.starts_with("flyhook.");
+  return !is_closed_ || types_.contains(type) || type == "webhook.test" || type.starts_with("flyhook.");
 }
 
 bool Registry::knows_pattern(std::string_view pattern) const {
-  if (types_.empty() || pattern_matches(pattern, "webhook.test") || pattern.starts_with("flyhook.")) return true;
-  return std::any_of(types_.begin(), types_.end(), [&](const auto& type) { return pattern_matches(pattern, type); });
+  if (!is_closed_ || pattern_matches(pattern, "webhook.test") || pattern.starts_with("flyhook.")) return true;
+  return std::any_of(types_.begin(), types_.end(), [&](const auto& type) { return pattern_matches(pattern, type.first); });
 }
 
 // Values ----------------------------------------------------------------------------------------------------------------
@@ -263,6 +280,7 @@ Subscription patched(Subscription base, const SubscriptionPatch& patch) {
   if (patch.enabled && *patch.enabled != base.enabled) base.disabled_reason.clear();
   set(base.enabled, patch.enabled);
   set(base.paused, patch.paused);
+  set(base.public_only, patch.public_only);
   return base;
 }
 

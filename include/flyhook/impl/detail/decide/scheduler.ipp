@@ -115,11 +115,7 @@ void Scheduler::retime(Lane& lane) {
 void Scheduler::set_endpoint(Lane& lane, const EndpointPtr& endpoint) {
   // A matching that began before a change must not undo it, nor bring back what was unsubscribed.
   if (lane.endpoint == nullptr || (endpoint != nullptr && endpoint->version < lane.endpoint->version)) return;
-  if (endpoint == nullptr || endpoint->url.host != lane.endpoint->url.host) {
-    stop_resolving(lane);
-    lane.resolved.reset();
-    lane.late_failures = 0;
-  }
+  forget_resolved(lane, endpoint.get());
   lane.set_endpoint(endpoint, now_);
   update(lane);
 }
@@ -127,12 +123,17 @@ void Scheduler::set_endpoint(Lane& lane, const EndpointPtr& endpoint) {
 void Scheduler::aim(Lane& lane) {
   const EndpointPtr& next = lane.window.front().endpoint;
   if (next == nullptr || next == lane.endpoint) return;
-  if (next->url.host != lane.endpoint->url.host) {
-    stop_resolving(lane);
-    lane.resolved.reset();
-    lane.late_failures = 0;
-  }
+  forget_resolved(lane, next.get());
   lane.endpoint = next;
+}
+
+/// What the lane knows of its host, unless it holds for the next endpoint, too. Null: there is none.
+void Scheduler::forget_resolved(Lane& lane, const Endpoint* next) {
+  const auto& known = *lane.endpoint;
+  if (next != nullptr && next->url.host == known.url.host && next->allow_list() == known.allow_list()) return;
+  stop_resolving(lane);
+  lane.resolved.reset();
+  lane.late_failures = 0;
 }
 
 std::vector<Claim> Scheduler::withdraw(Lane& lane) {
@@ -171,6 +172,8 @@ void Scheduler::stop_resolving(Lane& lane) {
 void Scheduler::answered(Lane& lane, std::shared_ptr<const Resolved> resolved) {
   // The URL may have changed while its old host was looked up: never connect to one host's addresses for another.
   if (lane.endpoint != nullptr && !resolved->host.empty() && resolved->host != lane.endpoint->url.host) return;
+  // Or it was judged as it is no longer to be judged.
+  if (lane.endpoint != nullptr && resolved->judged && *resolved->judged != lane.endpoint->allow_list()) return;
   stop_resolving(lane);
   lane.late_failures = 0;
   lane.resolved = std::move(resolved);

@@ -6,6 +6,8 @@
 #include <flyhook/error.hpp>
 #include <flyhook/signing.hpp>
 
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -168,6 +170,16 @@ void check_subscription(const Subscription& subscription) {
   if (subscription.retry) check_retry(*subscription.retry);
   if (!subscription.id.value.empty() && !is_id(subscription.id.value))
     throw Error{ErrorCode::invalid, "id", "\"" + subscription.id.value.substr(0, 200) + "\" is not [A-Za-z0-9_-]{1,64}"};
+}
+
+void check_catalogued(const EventType& type) {
+  const auto check = [&](const std::string& text, const char* member) {
+    if (!text.empty() && !nlohmann::json::accept(text))
+      throw Error{ErrorCode::invalid, "event_types",
+                  "the " + std::string{member} + " of \"" + type.name.substr(0, 200) + "\" is not JSON"};
+  };
+  check(type.example, "example");
+  check(type.schema, "schema");
 }
 
 void check_options(const Options& options) {

@@ -85,7 +85,7 @@ Engine::Engine(Options options, const std::array<std::uint64_t, 12>& seed)
       pool_(options_.threads, options_.clock),
       guard_(options_.url_policy, options_.resolver, options_.clock, options_.threads == 0),
       subscriptions_(options_, store_, seed_part(seed, 4),
-                     [this](const Url& url) { guard_.check(url, options_.connect_timeout); }),
+                     [this](const Url& url, AllowList allow) { guard_.check(url, allow, options_.connect_timeout); }),
       scheduler_(sending_slots(traits_, options_.threads), options_.breaker) {}
 
 Engine::~Engine() {
@@ -101,7 +101,7 @@ PublishResult Engine::refuse(PublishStatus status, std::string reason) {
 }
 
 std::string Engine::refusal_of(const Target& target) const {
-  return guard_.refusal_of(parse_checked_url(target.url));
+  return guard_.refusal_of(parse_checked_url(target.url), allow_list_of(target.public_only));
 }
 
 /// What a test sends.
@@ -157,6 +157,10 @@ SubscriptionId Engine::subscribe(Subscription subscription) {
   const auto endpoint = subscriptions_.subscribe(std::move(subscription), clock_.now(), is_new);
   if (!is_new) changed(endpoint);
   return endpoint->subscription.id;
+}
+
+SubscriptionId Engine::create(Subscription subscription) {
+  return subscriptions_.create(std::move(subscription), clock_.now())->subscription.id;
 }
 
 bool Engine::update(const SubscriptionId& id, const SubscriptionPatch& patch) {

@@ -71,11 +71,16 @@ void Subscriptions::check(const Subscription& subscription) const {
       throw Error{ErrorCode::invalid, "events", "\"" + pattern + "\" matches no event type of this application"};
 }
 
-/// Once for each URL of a change, and not where it stays as it was. `checked`: the last one that passed.
-void Subscriptions::check_url(const std::string& url, const EndpointPtr& known, std::string& checked) const {
-  if (url == checked || (known != nullptr && url == known->subscription.url)) return;
-  check_url_(parse_checked_url(url));
-  checked = url;
+/// Once for each URL of a change, and not where it stays as it was; becoming `public_only` it does not. `checked`: the last
+/// one that passed.
+void Subscriptions::check_url(const Subscription& subscription, const EndpointPtr& known, CheckedUrl& checked) const {
+  const auto passed = [&](const std::string& url, bool public_only) {
+    return subscription.url == url && (public_only || !subscription.public_only);
+  };
+  if (passed(checked.url, checked.public_only)) return;
+  if (known != nullptr && passed(known->subscription.url, known->subscription.public_only)) return;
+  check_url_(parse_checked_url(subscription.url), allow_list_of(subscription.public_only));
+  checked = {subscription.url, subscription.public_only};
 }
 
 EndpointPtr Subscriptions::write(SubscriptionRow row, std::uint64_t expected) {
@@ -126,11 +131,11 @@ EndpointPtr Subscriptions::add(Subscription subscription, TimePoint now) {
 EndpointPtr Subscriptions::subscribe(Subscription subscription, TimePoint now, bool& is_new) {
   const WipeAtEnd wiped{subscription.secret};
   check(subscription);
-  std::string checked;
+  CheckedUrl checked;
   const Change change{*this};
   for (int i = 0; i < most_tries; ++i) {
     const auto known = subscription.id.value.empty() ? nullptr : find(subscription.id);
-    check_url(subscription.url, known, checked);
+    check_url(subscription, known, checked);
     is_new = known == nullptr;
     auto endpoint = is_new ? add(subscription, now)
                            : write(with_secrets(updated(known->subscription, subscription), known->subscription.secret,
@@ -138,6 +143,21 @@ EndpointPtr Subscriptions::subscribe(Subscription subscription, TimePoint now, b
                                    known->version);
     if (endpoint != nullptr) return endpoint;
     load_instead_of(known);  // somebody else wrote first
+  }
+  throw_contended(subscription.id);
+}
+
+EndpointPtr Subscriptions::create(Subscription subscription, TimePoint now) {
+  const WipeAtEnd wiped{subscription.secret};
+  check(subscription);
+  CheckedUrl checked;
+  const Change change{*this};
+  for (int i = 0; i < most_tries; ++i) {
+    if (!subscription.id.value.empty() && find(subscription.id) != nullptr)
+      throw Error{ErrorCode::conflict, "id", "\"" + subscription.id.value + "\" exists already"};
+    check_url(subscription, nullptr, checked);
+    if (auto endpoint = add(subscription, now)) return endpoint;
+    load_instead_of(nullptr);  // somebody else wrote first
   }
   throw_contended(subscription.id);
 }
@@ -162,12 +182,12 @@ void Subscriptions::throw_contended(const SubscriptionId& id) {
 }
 
 EndpointPtr Subscriptions::update(const SubscriptionId& id, const SubscriptionPatch& patch, TimePoint now) {
-  std::string checked;
+  CheckedUrl checked;
   return rewrite(id, [&](const EndpointPtr& known) {
     auto subscription = patched(known->subscription, patch);
     const WipeAtEnd wiped{subscription.secret};
     check(subscription);
-    check_url(subscription.url, known, checked);
+    check_url(subscription, known, checked);
     return std::optional{with_secrets(std::move(subscription), known->subscription.secret, known->previous_secrets, now)};
   });
 }
@@ -230,9 +250,14 @@ std::unordered_map<std::uint64_t, EndpointPtr> Subscriptions::by_lane() const {
   return lanes;
 }
 
-void Subscriptions::add_types(const std::vector<std::string_view>& types) {
+void Subscriptions::add_types(const std::vector<EventType>& types) {
   const std::lock_guard lock{mutex_};
   registry_.add_types(types);
+}
+
+std::vector<EventType> Subscriptions::event_types() const {
+  const std::lock_guard lock{mutex_};
+  return registry_.event_types();
 }
 
 bool Subscriptions::knows_type(std::string_view type) const {

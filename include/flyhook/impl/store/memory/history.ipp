@@ -28,7 +28,7 @@ std::vector<DeliveryRecord> MemoryStore::deliveries(const DeliveryQuery& query) 
     const std::lock_guard lock{state_->mutex};
     if (from == 0) {
       from = cursor.value_or(state_->ledger.next_sequence());
-      if (from > state_->ledger.next_sequence() || (cursor && from == state_->ledger.next_sequence())) {
+      if (from > state_->ledger.next_sequence()) {
         throw Error{ErrorCode::invalid, "cursor", "is the id of no delivery of this store"};
       }
     }

@@ -297,7 +297,8 @@ struct MemoryStore::State {
       const detail::MemoryRow& row = ledger.row(at);
       if ((query.subscription_id && ledger.lane_of(row).endpoint != &endpoint->second) ||
           (query.status && row.status != *query.status) ||
-          (!query.tenant.empty() && ledger.event_of(row).message->tenant != query.tenant)) {
+          (!query.tenant.empty() && ledger.event_of(row).message->tenant != query.tenant) ||
+          (query.without_tenant && !ledger.event_of(row).message->tenant.empty())) {
         continue;
       }
       page.push_back(record_of(row));

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <limits>
 #include <utility>
 
 // What the engine shows of itself: the delivery log with what only the lanes know laid over it, why an event went where it
@@ -18,6 +19,8 @@ inline constexpr std::size_t most_unmatched = 1'000;
 inline constexpr std::size_t most_unmatched_bytes = 1u << 20;
 
 std::vector<DeliveryRecord> Engine::deliveries(const DeliveryQuery& query) {
+  if (query.without_tenant && !query.tenant.empty())
+    throw Error{ErrorCode::invalid, "without_tenant", "no event is both of a tenant and of none"};
   // Whether a request is under way only the lanes know: the store's `pending` is both.
   DeliveryQuery asked = query;
   std::vector<std::uint64_t> flying;
@@ -59,6 +62,33 @@ std::vector<DeliveryRecord> Engine::deliveries(const DeliveryQuery& query) {
   }
 }
 
+std::optional<DeliveryRecord> Engine::delivery(const DeliveryId& id, const DeliveryQuery& also) {
+  const auto sequence = delivery_sequence(id.value);
+  if (!sequence || *sequence == std::numeric_limits<std::uint64_t>::max()) return std::nullopt;
+  DeliveryQuery query;
+  query.limit = 1;
+  query.cursor = delivery_text(*sequence + 1);
+  const auto find = [&]() -> std::optional<DeliveryRecord> {
+    try {
+      auto page = deliveries(query);
+      if (!page.empty() && page.front().id == id) return std::move(page.front());
+    } catch (const Error& error) {
+      if (error.field() != "cursor") throw;  // there were never so many
+    }
+    return std::nullopt;
+  };
+  auto found = find();
+  if (!found || (also.subscription_id && *also.subscription_id != found->subscription_id) ||
+      (also.event_id && *also.event_id != found->event_id) || (also.status && *also.status != found->status))
+    return std::nullopt;
+  if (also.tenant.empty() && !also.without_tenant) return found;
+  // A record does not say whose it is. Of this event alone, or a store would look through its log for one of that tenant.
+  query.event_id = found->event_id;
+  query.tenant = also.tenant;
+  query.without_tenant = also.without_tenant;
+  return find() ? std::move(found) : std::nullopt;
+}
+
 void Engine::note_unmatched(std::shared_ptr<const Message> message) {
   const auto size = message->data.size();
   if (size > most_unmatched_bytes) return;
@@ -80,7 +110,6 @@ void Engine::forget_unmatched(const EventId& event) {
   });
 }
 
-/// The event as the store has it, or as it was when it matched nothing. Throws Error (`not_found`).
 std::shared_ptr<const Message> Engine::find_event(const EventId& id) {
   if (auto stored = ask_store([&] { return store_.history().event(id); })) return stored;
   const std::lock_guard lock{unmatched_mutex_};

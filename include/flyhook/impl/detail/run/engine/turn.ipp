@@ -139,7 +139,8 @@ Engine::Next Engine::take_job(Hand& hand, Clock_ns now) {
   while (Lane* lane = scheduler_.next()) {
     scheduler_.aim(*lane);
     const auto& url = lane->endpoint->url;
-    if (lane->resolved == nullptr && (url.is_literal || url.host.empty())) lane->resolved = guard_.judge_literal(url);
+    if (lane->resolved == nullptr && (url.is_literal || url.host.empty()))
+      lane->resolved = guard_.judge_literal(url, lane->endpoint->allow_list());
     const bool is_late = lane->late_failures > 0;
     if (is_late) --lane->late_failures;
     if (!is_late && (lane->resolved == nullptr || now >= lane->resolved->expires_at)) {
@@ -204,7 +205,8 @@ void Engine::perform(Hand& hand, Next next) {
 void Engine::resolve(Hand& hand) {
   const auto lane = hand.resolve_lane;
   hand.resolved_lane = lane;
-  hand.resolved = guard_.find(std::exchange(hand.resolve_for, {})->url,
+  const auto endpoint = std::exchange(hand.resolve_for, {});
+  hand.resolved = guard_.find(endpoint->url, endpoint->allow_list(),
                               [this, lane](std::shared_ptr<const Resolved> answer) { resolved(lane, std::move(answer)); });
 }
 
@@ -235,7 +237,8 @@ std::optional<Settling> Engine::instead_of_sending_directly(Job& job) {
 void Engine::send(Hand& hand) {
   Job job = std::exchange(hand.job, {});
   if (hand.resolve_for != nullptr) {  // in use and no longer new: look it up again, and go on with what there is
-    auto newer = guard_.find(std::exchange(hand.resolve_for, {})->url,
+    const auto endpoint = std::exchange(hand.resolve_for, {});
+    auto newer = guard_.find(endpoint->url, endpoint->allow_list(),
                              [this, lane = job.claim.lane](auto answer) { resolved(lane, std::move(answer)); });
     if (newer != nullptr && newer != job.resolved) {
       job.resolved = newer;
