@@ -143,6 +143,8 @@ class PublisherBase {
   FLYHOOK_DECL ~PublisherBase();
 
   FLYHOOK_DECL static const std::shared_ptr<detail::Tenure>& tenure_of(PublisherBase& shared);
+  /// For a face that keeps the engine without keeping it at work.
+  FLYHOOK_DECL static std::shared_ptr<detail::Engine> engine_of(PublisherBase& shared);
   FLYHOOK_DECL void add_types(const std::vector<EventType>& types);
 
   /// Checks what costs no encoding, then hands the event over.

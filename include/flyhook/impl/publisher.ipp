@@ -97,6 +97,10 @@ const std::shared_ptr<detail::Tenure>& PublisherBase::tenure_of(PublisherBase& s
   return shared.tenure_;
 }
 
+std::shared_ptr<detail::Engine> PublisherBase::engine_of(PublisherBase& shared) {
+  return shared.tenure_->engine;
+}
+
 detail::Engine& PublisherBase::engine() const {
   if (tenure_->engine->is_forked())
     throw Error{ErrorCode::stopped, "", "this publisher was made before fork(); make another one in the child"};

@@ -107,6 +107,7 @@ class Registry {
 
   FLYHOOK_DECL EndpointPtr find(const SubscriptionId& id) const;
   FLYHOOK_DECL std::vector<EndpointPtr> list(const SubscriptionQuery& query) const;
+  std::size_t count() const noexcept { return by_id_.size(); }
   FLYHOOK_DECL std::size_t count(const std::string& tenant) const;
   std::shared_ptr<const EndpointIndex> index() const { return index_; }
 

@@ -71,10 +71,13 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   std::vector<EventType> event_types() const { return subscriptions_.event_types(); }
   // Written first; then the lane learns it, and what must not be sent any more is returned or ended.
   FLYHOOK_DECL SubscriptionId subscribe(Subscription subscription);
+  /// What the host of a URL stands for now, whatever the policy says of it; waits as subscribe does.
+  std::vector<std::string> addresses_of(const Url& url) { return guard_.addresses_of(url, options_.connect_timeout); }
   /// As subscribe, but an id that exists is a `conflict` ("id"), whoever it belongs to.
   FLYHOOK_DECL SubscriptionId create(Subscription subscription);
-  FLYHOOK_DECL bool update(const SubscriptionId& id, const SubscriptionPatch& patch);
-  FLYHOOK_DECL std::string rotate_secret(const SubscriptionId& id, std::chrono::seconds grace);
+  // `lane`: only of the subscription whose lane that is, not of one that was made under its id since; 0: of either.
+  FLYHOOK_DECL bool update(const SubscriptionId& id, const SubscriptionPatch& patch, std::uint64_t lane = 0);
+  FLYHOOK_DECL std::string rotate_secret(const SubscriptionId& id, std::chrono::seconds grace, std::uint64_t lane = 0);
   FLYHOOK_DECL bool unsubscribe(const SubscriptionId& id);
 
   // Deliveries ------------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
 // Where a delivery may connect to: what the resolver answers, judged by the URL policy. Every answer is judged before a
 // lane sees it, and the request carries addresses, not a name: a name server that answers a public address when we look
@@ -41,12 +42,17 @@ class Guard {
   /// `timeout` in real time; a name that does not resolve by then may be registered, since attempts will tell.
   FLYHOOK_DECL void check(const Url& url, AllowList allow, std::chrono::milliseconds timeout);
 
+  /// What a URL's host stands for, whatever the policy says of it. None: it does not resolve, or not within `timeout` of
+  /// real time.
+  FLYHOOK_DECL std::vector<std::string> addresses_of(const Url& url, std::chrono::milliseconds timeout);
+
   /// No further answer is given, from the return of this call on, and nobody waits for one.
   void abandon() { resolver_.abandon(); }
 
  private:
   FLYHOOK_DECL std::shared_ptr<const Resolved> judge(const Url& url, AllowList allow,
                                                      std::shared_ptr<const Resolved> found) const;
+  FLYHOOK_DECL std::shared_ptr<const Resolved> look_up(const Url& url, std::chrono::milliseconds timeout);
 
   const AddressPolicy policy_;
   HostResolver resolver_;

@@ -56,9 +56,12 @@ class Subscriptions {
   FLYHOOK_DECL EndpointPtr subscribe(Subscription subscription, TimePoint now, bool& is_new);
   /// Throws Error (`conflict`, "id") for an id that exists, also where it came to exist meanwhile.
   FLYHOOK_DECL EndpointPtr create(Subscription subscription, TimePoint now);
-  FLYHOOK_DECL EndpointPtr update(const SubscriptionId& id, const SubscriptionPatch& patch, TimePoint now);
+  /// `lane`, here and below: only if that is its lane, so that it is not one that was made under its id since; 0: any.
+  FLYHOOK_DECL EndpointPtr update(const SubscriptionId& id, const SubscriptionPatch& patch, TimePoint now,
+                                  std::uint64_t lane = 0);
   /// With a new secret of the same kind; the old one signs for `grace` more.
-  FLYHOOK_DECL EndpointPtr rotate(const SubscriptionId& id, std::chrono::seconds grace, TimePoint now);
+  FLYHOOK_DECL EndpointPtr rotate(const SubscriptionId& id, std::chrono::seconds grace, TimePoint now,
+                                  std::uint64_t lane = 0);
   /// Unless it is gone, disabled or has another URL by now: then null.
   FLYHOOK_DECL EndpointPtr disable(const EndpointPtr& endpoint, const std::string& reason, TimePoint now);
   /// The endpoint as it was.
@@ -68,6 +71,7 @@ class Subscriptions {
 
   FLYHOOK_DECL EndpointPtr find(const SubscriptionId& id) const;
   FLYHOOK_DECL std::vector<EndpointPtr> list(const SubscriptionQuery& query) const;
+  FLYHOOK_DECL std::size_t count() const;
   FLYHOOK_DECL std::shared_ptr<const EndpointIndex> index() const;
   /// Every endpoint by its lane.
   FLYHOOK_DECL std::unordered_map<std::uint64_t, EndpointPtr> by_lane() const;

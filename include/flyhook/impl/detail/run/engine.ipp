@@ -163,14 +163,14 @@ SubscriptionId Engine::create(Subscription subscription) {
   return subscriptions_.create(std::move(subscription), clock_.now())->subscription.id;
 }
 
-bool Engine::update(const SubscriptionId& id, const SubscriptionPatch& patch) {
-  const auto endpoint = subscriptions_.update(id, patch, clock_.now());
+bool Engine::update(const SubscriptionId& id, const SubscriptionPatch& patch, std::uint64_t lane) {
+  const auto endpoint = subscriptions_.update(id, patch, clock_.now(), lane);
   if (endpoint != nullptr) changed(endpoint);
   return endpoint != nullptr;
 }
 
-std::string Engine::rotate_secret(const SubscriptionId& id, std::chrono::seconds grace) {
-  const auto endpoint = subscriptions_.rotate(id, grace, clock_.now());
+std::string Engine::rotate_secret(const SubscriptionId& id, std::chrono::seconds grace, std::uint64_t lane) {
+  const auto endpoint = subscriptions_.rotate(id, grace, clock_.now(), lane);
   if (endpoint == nullptr) throw Error{ErrorCode::not_found, "id", "no subscription \"" + id.value.substr(0, 200) + "\""};
   changed(endpoint);
   return receivers_secret(endpoint->subscription.secret);

@@ -51,25 +51,37 @@ std::string Guard::refusal_of(const Url& url, AllowList allow) const {
   return verdict && verdict->status != UrlStatus::allow ? verdict->reason : std::string{};
 }
 
+/// Null: no answer within `timeout`.
+std::shared_ptr<const Resolved> Guard::look_up(const Url& url, std::chrono::milliseconds timeout) {
+  // Broken when the resolver is abandoned, so that nobody waits for an answer that will not come.
+  auto answered = std::make_shared<std::promise<std::shared_ptr<const Resolved>>>();
+  auto later = answered->get_future();
+  auto found = resolver_.find(url.host, [answered = std::move(answered)](std::shared_ptr<const Resolved> resolved) {
+    answered->set_value(std::move(resolved));
+  });
+  if (found == nullptr && later.wait_for(timeout) == std::future_status::ready) {
+    try {
+      found = later.get();
+    } catch (const std::future_error&) {
+    }
+  }
+  return found;
+}
+
 void Guard::check(const Url& url, AllowList allow, std::chrono::milliseconds timeout) {
   auto verdict = policy_.judge_unresolved(url, allow);
   if (!verdict) {
-    // Broken when the resolver is abandoned, so that nobody waits for an answer that will not come.
-    auto answered = std::make_shared<std::promise<std::shared_ptr<const Resolved>>>();
-    auto later = answered->get_future();
-    auto found = resolver_.find(url.host, [answered = std::move(answered)](std::shared_ptr<const Resolved> resolved) {
-      answered->set_value(std::move(resolved));
-    });
-    if (found == nullptr && later.wait_for(timeout) == std::future_status::ready) {
-      try {
-        found = later.get();
-      } catch (const std::future_error&) {
-      }
-    }
+    const auto found = look_up(url, timeout);
     if (found == nullptr || found->addresses.empty()) return;
     verdict = policy_.judge(url, found->addresses, allow);
   }
   if (verdict->status != UrlStatus::allow) throw Error{ErrorCode::invalid, "url", verdict->reason};
+}
+
+std::vector<std::string> Guard::addresses_of(const Url& url, std::chrono::milliseconds timeout) {
+  if (url.is_literal) return {url.host};
+  const auto found = look_up(url, timeout);
+  return found == nullptr ? std::vector<std::string>{} : found->addresses;
 }
 
 }  // namespace flyhook::detail

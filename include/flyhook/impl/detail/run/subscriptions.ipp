@@ -181,14 +181,16 @@ void Subscriptions::throw_contended(const SubscriptionId& id) {
   throw Error{ErrorCode::unavailable, "id", "\"" + id.value + "\" is being changed all the time"};
 }
 
-EndpointPtr Subscriptions::update(const SubscriptionId& id, const SubscriptionPatch& patch, TimePoint now) {
+EndpointPtr Subscriptions::update(const SubscriptionId& id, const SubscriptionPatch& patch, TimePoint now,
+                                  std::uint64_t lane) {
   CheckedUrl checked;
-  return rewrite(id, [&](const EndpointPtr& known) {
+  return rewrite(id, [&](const EndpointPtr& known) -> std::optional<SubscriptionRow> {
+    if (lane != 0 && known->lane != lane) return std::nullopt;
     auto subscription = patched(known->subscription, patch);
     const WipeAtEnd wiped{subscription.secret};
     check(subscription);
     check_url(subscription, known, checked);
-    return std::optional{with_secrets(std::move(subscription), known->subscription.secret, known->previous_secrets, now)};
+    return with_secrets(std::move(subscription), known->subscription.secret, known->previous_secrets, now);
   });
 }
 
@@ -204,10 +206,11 @@ EndpointPtr Subscriptions::disable(const EndpointPtr& endpoint, const std::strin
   });
 }
 
-EndpointPtr Subscriptions::rotate(const SubscriptionId& id, std::chrono::seconds grace, TimePoint now) {
-  return rewrite(id, [&](const EndpointPtr& known) {
-    return std::optional{rotated(known->subscription, generate_secret_like(known->subscription.secret, random()),
-                                 known->previous_secrets, grace, now)};
+EndpointPtr Subscriptions::rotate(const SubscriptionId& id, std::chrono::seconds grace, TimePoint now, std::uint64_t lane) {
+  return rewrite(id, [&](const EndpointPtr& known) -> std::optional<SubscriptionRow> {
+    if (lane != 0 && known->lane != lane) return std::nullopt;
+    return rotated(known->subscription, generate_secret_like(known->subscription.secret, random()), known->previous_secrets,
+                   grace, now);
   });
 }
 
@@ -235,6 +238,11 @@ EndpointPtr Subscriptions::find(const SubscriptionId& id) const {
 std::vector<EndpointPtr> Subscriptions::list(const SubscriptionQuery& query) const {
   const std::lock_guard lock{mutex_};
   return registry_.list(query);
+}
+
+std::size_t Subscriptions::count() const {
+  const std::lock_guard lock{mutex_};
+  return registry_.count();
 }
 
 std::shared_ptr<const EndpointIndex> Subscriptions::index() const {
