@@ -50,9 +50,9 @@ FLYHOOK_DECL bool matches(std::string_view filter, const Event& event);
 ///
 /// Without a specialisation a static constant E::event_type is the type. The functions run on the publishing thread (type,
 /// key, tenant, size_hint) or on a pool thread (to_json, serialize); what the latter throw drops the event and is reported.
-/// `parse` runs on the thread that handles the request; what it throws refuses the request. The last three are for the event
-/// catalogue (PublisherBase::event_types) of types whose name is a constant, and are asked when a publisher is made. An
-/// example whose content_type is not JSON is left out.
+/// `parse` runs on the thread that handles the request; what it throws refuses the request. The last three are for the
+/// event catalogue (PublisherBase::event_types) of types whose name is a constant, and are asked when a publisher is made.
+/// An example whose content_type is not JSON is left out.
 template <class E>
 struct EventTraits {};
 
@@ -165,6 +165,9 @@ namespace detail {
 /// (copying and dumping a value recurse), or has more behind it; the reason says where, and shows nothing of the text.
 FLYHOOK_DECL nlohmann::json parse_json(std::string_view text, std::size_t most_deep = 256);
 
+/// The same, but an object that has a member twice is refused: who wrote it and who reads it may not mean the same one.
+FLYHOOK_DECL nlohmann::json parse_strict_json(std::string_view text, std::size_t most_deep = 256);
+
 /// The uniform view of an event type. Only used with Publishable, Receivable or Parsable types.
 template <class E>
 struct EventAccess {
@@ -208,13 +211,19 @@ struct EventAccess {
       return json.get<E>();
     }
   }
-  /// Its entry of the event catalogue, if its name is known when compiling.
-  static void add_types([[maybe_unused]] std::vector<EventType>& types) {
+  /// Its name, if that is known when compiling.
+  static void add_names([[maybe_unused]] std::vector<std::string_view>& names) {
     if constexpr (TraitsTypeConstant<E>) {
-      types.push_back(catalogued(EventTraits<E>::type));
+      names.push_back(EventTraits<E>::type);
     } else if constexpr (MemberType<E> && !TraitsTypeFunction<E>) {
-      types.push_back(catalogued(E::event_type));
+      names.push_back(E::event_type);
     }
+  }
+  /// Its entry of the event catalogue, if its name is known when compiling.
+  static void add_types(std::vector<EventType>& types) {
+    std::vector<std::string_view> names;
+    add_names(names);
+    for (const auto name : names) types.push_back(catalogued(name));
   }
 
  private:
@@ -265,6 +274,7 @@ struct EventAccess<std::variant<Alternatives...>> {
   static void write(const E& event, Message& message) {
     visit(event, [&](const auto& own, auto access) { access.write(own, message); });
   }
+  static void add_names(std::vector<std::string_view>& names) { (EventAccess<Alternatives>::add_names(names), ...); }
   static void add_types(std::vector<EventType>& types) { (EventAccess<Alternatives>::add_types(types), ...); }
 };
 

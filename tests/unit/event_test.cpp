@@ -380,6 +380,18 @@ TEST_CASE("parse_json says where text stops being JSON, and shows nothing of it"
   CHECK(refusal_of("/* x */ 1") == "it is not JSON in UTF-8, at byte 0");
 }
 
+TEST_CASE("a NUL is not the end of JSON") {
+  CHECK(refusal_of(std::string_view{"{}\0{", 4}) == "it is not JSON in UTF-8, at byte 2");
+  CHECK(refusal_of(std::string_view{"{}\0", 3}) == "it is not JSON in UTF-8, at byte 2");
+}
+
+TEST_CASE("strictly, no object has a member twice") {
+  CHECK(detail::parse_strict_json(R"({"a":{"b":1},"b":[{"b":2},{"b":3}]})").size() == 2);
+  for (const auto* const text : {R"({"a":1,"a":1})", R"([{"x":{"a":1,"b":{"a":1},"a":2}}])", R"({"a":1,"\u0061":2})"})
+    CHECK_THROWS_AS(detail::parse_strict_json(text), Error);
+  CHECK(detail::parse_json(R"({"a":1,"a":2})")["a"] == 2);
+}
+
 TEST_CASE("parse_json refuses what is nested too deep before it makes anything of it") {
   CHECK(refusal_of("[[]]", 2) == "taken");
   CHECK(refusal_of("[[[]]]", 2) == "the JSON is nested deeper than 2 at byte 2");

@@ -8,13 +8,17 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <set>
 #include <string>
+#include <vector>
 
 namespace flyhook {
 
 namespace detail {
 
 FLYHOOK_DECL std::size_t find_deeper(std::string_view text, std::size_t most_deep);
+FLYHOOK_DECL nlohmann::json parse_with(std::string_view text, std::size_t most_deep,
+                                       const nlohmann::json::parser_callback_t& check);
 
 /// Where the text goes deeper than that; npos: nowhere. Right for as long as the text is JSON, which is all that a parser
 /// looks at.
@@ -37,12 +41,15 @@ std::size_t find_deeper(std::string_view text, std::size_t most_deep) {
   return text.npos;
 }
 
-nlohmann::json parse_json(std::string_view text, std::size_t most_deep) {
+nlohmann::json parse_with(std::string_view text, std::size_t most_deep, const nlohmann::json::parser_callback_t& check) {
   const auto refused = [](const std::string& reason) { return Error{ErrorCode::invalid, "", reason}; };
   if (const auto at = find_deeper(text, most_deep); at != text.npos)
     throw refused("the JSON is nested deeper than " + std::to_string(most_deep) + " at byte " + std::to_string(at));
+  // nlohmann's parser takes a NUL for the end of the text.
+  if (const auto at = text.find('\0'); at != text.npos)
+    throw refused("it is not JSON in UTF-8, at byte " + std::to_string(at));
   try {
-    return nlohmann::json::parse(text);
+    return nlohmann::json::parse(text, check);
   } catch (const nlohmann::json::parse_error& error) {
     // Counted from 1, and for what is missing at the end one behind it.
     const auto at = std::min(error.byte == 0 ? 0 : error.byte - 1, text.size());
@@ -50,6 +57,27 @@ nlohmann::json parse_json(std::string_view text, std::size_t most_deep) {
   } catch (const nlohmann::json::exception&) {
     throw refused("it holds a number that is out of range");
   }
+}
+
+nlohmann::json parse_json(std::string_view text, std::size_t most_deep) {
+  return parse_with(text, most_deep, nullptr);
+}
+
+nlohmann::json parse_strict_json(std::string_view text, std::size_t most_deep) {
+  using Parsing = nlohmann::json::parse_event_t;
+  std::vector<std::set<std::string>> keys;  // of what is open, by depth
+  return parse_with(text, most_deep, [&keys](int depth, Parsing step, const nlohmann::json& parsed) {
+    const auto level = static_cast<std::size_t>(depth);
+    if (step == Parsing::object_start || step == Parsing::array_start) {
+      keys.resize(level);
+      keys.emplace_back();
+    } else if (step == Parsing::key) {
+      const auto& key = parsed.get_ref<const std::string&>();
+      if (!keys[level - 1].insert(key).second)
+        throw Error{ErrorCode::invalid, "", "the member \"" + printable(key) + "\" stands twice in one object"};
+    }
+    return true;
+  });
 }
 
 }  // namespace detail

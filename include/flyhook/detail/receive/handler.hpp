@@ -86,7 +86,7 @@ struct DataReader<std::variant<Alternatives...>> {
   template <std::size_t... Indices>
   static E read_one(const ReceivedEvent& event, std::index_sequence<Indices...>) {
     std::vector<std::string_view> types;
-    EventAccess<E>::add_types(types);
+    EventAccess<E>::add_names(types);
     std::optional<E> found;
     const auto take = [&]<std::size_t index>(std::integral_constant<std::size_t, index>) {
       if (types[index] != event.meta.type) return false;

@@ -10,30 +10,6 @@
 
 namespace flyhook::test {
 
-template <class Registered>
-constexpr bool has_public_only = requires(Registered registered) {
-  registered.public_only;
-};
-
-template <class Registered>
-void set_public_only([[maybe_unused]] Registered& registered, [[maybe_unused]] bool value) {
-  if constexpr (has_public_only<Registered>) registered.public_only = value;
-}
-
-/// False, too, where there is no such member yet.
-template <class Registered>
-bool is_public_only([[maybe_unused]] const Registered& registered) {
-  if constexpr (has_public_only<Registered>) {
-    if constexpr (requires { registered.public_only.has_value(); }) {
-      return registered.public_only.value_or(false);
-    } else {
-      return registered.public_only;
-    }
-  } else {
-    return false;
-  }
-}
-
 inline Subscription full_subscription() {
   using namespace std::chrono_literals;
   Subscription full;
@@ -56,7 +32,7 @@ inline Subscription full_subscription() {
   full.paused = true;
   full.disabled_reason = "answered 410";
   full.created_at = TimePoint{1'760'000'000'123'456us};
-  set_public_only(full, true);
+  full.public_only = true;
   return full;
 }
 

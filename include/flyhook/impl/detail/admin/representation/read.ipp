@@ -270,17 +270,6 @@ RetryPolicy read_retry(const BodyMember& member) {
   return retry;
 }
 
-/// A template, so that it is read as soon as there is such a member. False: there is none.
-template <class To>
-bool set_public_only([[maybe_unused]] To& to, [[maybe_unused]] bool value) {
-  if constexpr (requires { to.public_only = value; }) {
-    to.public_only = value;
-    return true;
-  } else {
-    return false;
-  }
-}
-
 /// The members that a new subscription and a patch have in common; false: it is none of them.
 template <class To>
 bool read_settable(std::string_view name, const BodyMember& member, const ApiCaller& caller, To& to) {
@@ -290,7 +279,7 @@ bool read_settable(std::string_view name, const BodyMember& member, const ApiCal
   const bool is_null = member.is_null();
   if (name == "url") {
     to.url = member.text(most_url_bytes);
-    if (!caller.is_operator) set_public_only(to, true);
+    if (!caller.is_operator) to.public_only = true;
   } else if (name == "events") {
     to.events = read_patterns(member);
   } else if (name == "filter") {
@@ -320,7 +309,7 @@ bool read_settable(std::string_view name, const BodyMember& member, const ApiCal
   } else if (name == "paused") {
     to.paused = member.flag();
   } else if (name == "public_only") {
-    return set_public_only(to, member.flag());
+    to.public_only = member.flag();
   } else {
     return false;
   }

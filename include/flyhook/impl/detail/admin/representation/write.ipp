@@ -19,12 +19,6 @@ FLYHOOK_DECL nlohmann::json representation_of(const Histogram& histogram);
 FLYHOOK_DECL nlohmann::json representation_of(const std::optional<TimePoint>& time);
 FLYHOOK_DECL nlohmann::json parsed_or_null(const std::string& text);
 
-/// A template, so that it is written as soon as there is such a member.
-template <class Registered>
-void add_public_only([[maybe_unused]] nlohmann::json& json, [[maybe_unused]] const Registered& subscription) {
-  if constexpr (requires { subscription.public_only; }) json["public_only"] = subscription.public_only;
-}
-
 nlohmann::json representation(const Subscription& subscription) {
   nlohmann::json json{
       {"url", subscription.url},
@@ -45,13 +39,13 @@ nlohmann::json representation(const Subscription& subscription) {
       {"paused", subscription.paused},
       {"disabled_reason", subscription.disabled_reason},
       {"created_at", rfc3339(subscription.created_at)},
+      {"public_only", subscription.public_only},
   };
   if (subscription.encoding) json["encoding"] = enum_name(*subscription.encoding);
   if (subscription.max_in_flight) json["max_in_flight"] = *subscription.max_in_flight;
   if (subscription.timeout) json["timeout"] = subscription.timeout->count();
   if (subscription.retry) json["retry"] = representation_of(*subscription.retry);
   for (const auto& [name, value] : subscription.metadata) json["metadata"][name] = value;
-  add_public_only(json, subscription);
   return json;
 }
 
