@@ -6,6 +6,7 @@
 #include <flyhook/detail/receive/handler.hpp>
 #include <flyhook/detail/serve/exchange.hpp>
 #include <flyhook/detail/serve/mount.hpp>
+#include <flyhook/detail/serve/mounts.hpp>
 #include <flyhook/event.hpp>
 #include <flyhook/http.hpp>
 #include <flyhook/received.hpp>
@@ -83,7 +84,7 @@ class Receiver {
       static_assert(detail::Handles<E, Function>, "a handler must take (const E&, const flyhook::Received&) or (const E&)");
       if constexpr (detail::Handles<E, Function>) {
         std::vector<std::string_view> types;
-        detail::EventAccess<E>::add_types(types);
+        detail::EventAccess<E>::add_names(types);
         add(detail::make_handler<E>(std::move(types), {}, std::move(handler)));
       }
     }
@@ -118,7 +119,10 @@ class Receiver {
   template <class Server>
   void mount(Server& server, const std::string& path) {
     detail::mount_on(server, detail::escaped_for_regex(path), max_body_bytes(),
-                     [state = state_](detail::ServerRequest&& request) { return answer(*state, std::move(request)); });
+                     [state = state_, mounted = detail::add_mount(&server, path)](detail::ServerRequest&& request) {
+                       mounted->note(request);
+                       return answer(*state, std::move(request));
+                     });
   }
 
   /// The answer to a request, for any other server: `target` is path and query as received, `body` the bytes as signed.

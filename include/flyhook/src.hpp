@@ -11,8 +11,12 @@
     "flyhook/src.hpp is for separate compilation: define FLYHOOK_SEPARATE_COMPILATION in every file, or include flyhook/flyhook.hpp alone"
 #endif
 
+#include <flyhook/impl/admin.ipp>
 #include <flyhook/impl/clock.ipp>
 #include <flyhook/impl/delivery.ipp>
+#include <flyhook/impl/detail/admin/api.ipp>
+#include <flyhook/impl/detail/admin/credentials.ipp>
+#include <flyhook/impl/detail/admin/failed_logins.ipp>
 #include <flyhook/impl/detail/admin/representation.ipp>
 #include <flyhook/impl/detail/admin/schemas.ipp>
 #include <flyhook/impl/detail/decide/breaker.ipp>
@@ -46,6 +50,7 @@
 #include <flyhook/impl/detail/security/url.ipp>
 #include <flyhook/impl/detail/serve/exchange.ipp>
 #include <flyhook/impl/detail/serve/mount.ipp>
+#include <flyhook/impl/detail/serve/mounts.ipp>
 #include <flyhook/impl/detail/store/memory_index.ipp>
 #include <flyhook/impl/detail/store/memory_lane.ipp>
 #include <flyhook/impl/detail/store/memory_ledger.ipp>

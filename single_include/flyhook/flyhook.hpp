@@ -10,16 +10,11 @@
 #ifndef FLYHOOK_FLYHOOK_HPP
 #define FLYHOOK_FLYHOOK_HPP
 
-// The default set: publish and receive, over HTTP by cpp-httplib, with deliveries kept in memory.
+// The default set: publish and receive, the API to register and look, over HTTP by cpp-httplib, with deliveries kept in
+// memory.
 
-#ifndef FLYHOOK_PUBLISHER_HPP
-#define FLYHOOK_PUBLISHER_HPP
-
-#ifndef FLYHOOK_DELIVERY_HPP
-#define FLYHOOK_DELIVERY_HPP
-
-#ifndef FLYHOOK_CLOCK_HPP
-#define FLYHOOK_CLOCK_HPP
+#ifndef FLYHOOK_ADMIN_HPP
+#define FLYHOOK_ADMIN_HPP
 
 #ifndef FLYHOOK_DETAIL_CONFIG_HPP
 #define FLYHOOK_DETAIL_CONFIG_HPP
@@ -52,399 +47,8 @@
 
 #endif
 
-#include <chrono>
-#include <condition_variable>
-#include <memory>
-#include <mutex>
-
-// Time as the engine sees it. Two readings, never mixed: `now()` is the wall clock and is only stamped, stored and
-// compared with stored times; `elapsed()` is monotonic and decides every delay, so a wall clock that jumps moves none.
-
-namespace flyhook {
-
-/// A wall-clock time. Stores keep microseconds, truncated.
-using TimePoint = std::chrono::system_clock::time_point;
-
-/// The source of time. Implementations are thread-safe. `ManualClock` (testing.hpp) is the one for tests.
-class Clock {
- public:
-  virtual ~Clock() = default;
-
-  /// Wall time, for stamps and stored due times.
-  virtual TimePoint now() const noexcept = 0;
-
-  /// Monotonic time since an arbitrary origin; goes on while the machine is suspended.
-  virtual std::chrono::nanoseconds elapsed() const noexcept = 0;
-
-  /// Waits on `condition` until it is notified or `elapsed()` has reached `deadline`; may wake for no reason.
-  /// The clock owns waiting so that a manual clock can end a wait without any time passing.
-  virtual void wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& condition,
-                          std::chrono::nanoseconds deadline) = 0;
-
-  /// True if time moves only when somebody moves it: waiting for it on the thread that would is in vain.
-  virtual bool is_manual() const noexcept { return false; }
-};
-
-/// The system's clock: `now()` is CLOCK_REALTIME, `elapsed()` CLOCK_BOOTTIME where there is one.
-FLYHOOK_DECL std::shared_ptr<Clock> system_clock();
-
-}  // namespace flyhook
-
-#if defined(FLYHOOK_HEADER_ONLY)
-
-#ifndef FLYHOOK_IMPL_CLOCK_IPP
-#define FLYHOOK_IMPL_CLOCK_IPP
-
-#include <algorithm>
-#include <ctime>
-
-namespace flyhook {
-
-namespace detail {
-
-class SystemClock : public Clock {
- public:
-  TimePoint now() const noexcept override { return std::chrono::system_clock::now(); }
-
-  std::chrono::nanoseconds elapsed() const noexcept override {
-#if defined(CLOCK_BOOTTIME)
-    // Leases and delays go on while a laptop sleeps; CLOCK_MONOTONIC would stand still.
-    timespec at{};
-    if (clock_gettime(CLOCK_BOOTTIME, &at) == 0)
-      return std::chrono::seconds{at.tv_sec} + std::chrono::nanoseconds{at.tv_nsec};
-#endif
-    return std::chrono::steady_clock::now().time_since_epoch();
-  }
-
-  void wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& condition,
-                  std::chrono::nanoseconds deadline) override {
-    // A year at most: far deadlines would overflow the addition inside wait_for.
-    const auto left = std::min<std::chrono::nanoseconds>(deadline - elapsed(), std::chrono::hours{8760});
-    if (left > std::chrono::nanoseconds::zero()) condition.wait_for(lock, left);
-  }
-};
-
-}  // namespace detail
-
-std::shared_ptr<Clock> system_clock() {
-  return std::make_shared<detail::SystemClock>();
-}
-
-}  // namespace flyhook
-
-#endif
-#endif
-
-#endif
-
-#ifndef FLYHOOK_ID_HPP
-#define FLYHOOK_ID_HPP
-
-#include <array>
-#include <compare>
-#include <cstddef>
-#include <cstdint>
-#include <functional>
-#include <optional>
-#include <string>
-#include <string_view>
-
-// Identifiers: one type each, so that none is taken for another. Events and subscriptions are named by ULIDs (or by the
-// application), deliveries by the store's append sequence.
-
-namespace flyhook {
-
-/// An event: the `webhook-id` of every attempt to deliver it. "msg_" and a ULID unless the application gave its own.
-struct EventId {
-  std::string value{};
-  friend bool operator==(const EventId&, const EventId&) = default;
-  friend std::strong_ordering operator<=>(const EventId& a, const EventId& b) { return a.value.compare(b.value) <=> 0; }
-};
-
-/// One event on its way to one subscription: "dlv_" and 13 Crockford characters, in the order of appending.
-struct DeliveryId {
-  std::string value{};
-  friend bool operator==(const DeliveryId&, const DeliveryId&) = default;
-  friend std::strong_ordering operator<=>(const DeliveryId& a, const DeliveryId& b) {
-    return a.value.compare(b.value) <=> 0;
-  }
-};
-
-/// A registered endpoint. "sub_" and a ULID unless the application gave its own ([A-Za-z0-9_-]{1,64}).
-struct SubscriptionId {
-  std::string value{};
-  friend bool operator==(const SubscriptionId&, const SubscriptionId&) = default;
-  friend std::strong_ordering operator<=>(const SubscriptionId& a, const SubscriptionId& b) {
-    return a.value.compare(b.value) <=> 0;
-  }
-};
-
-/// True for an id that an application may choose: [A-Za-z0-9_-]{1,64}. A dot would make the signed content ambiguous.
-FLYHOOK_DECL bool is_id(std::string_view text);
-
-namespace detail {
-
-/// One of [A-Za-z0-9_-]: what ids and the segments of event types are made of.
-FLYHOOK_DECL bool is_identifier_char(char c);
-
-/// 128 bits, most significant byte first: 48 of Unix milliseconds, 80 of randomness (the ULID specification).
-using Ulid = std::array<std::uint8_t, 16>;
-
-/// `prefix` and the 26 Crockford base-32 characters of a ULID.
-FLYHOOK_DECL std::string ulid_text(std::string_view prefix, const Ulid& ulid);
-
-/// A DeliveryId's text for an append sequence, and back; nullopt: not such an id.
-FLYHOOK_DECL std::string delivery_text(std::uint64_t sequence);
-FLYHOOK_DECL std::optional<std::uint64_t> delivery_sequence(std::string_view text);
-
-/// 64 bits of FNV-1a, going on from `state`. Fixed for ever: slots and content hashes are stored.
-FLYHOOK_DECL std::uint64_t fnv1a(std::string_view bytes, std::uint64_t state = 0xcbf29ce484222325u);
-
-/// Strictly increasing ULIDs: a new millisecond draws new randomness, within one the last id is counted up, and a wall
-/// clock that goes back is ignored. Not thread-safe: its owner calls it under its own lock.
-class UlidSequence {
- public:
-  /// `seed`: 32 bytes of the application's random source; everything drawn later derives from it.
-  FLYHOOK_DECL explicit UlidSequence(const std::array<std::uint64_t, 4>& seed);
-  FLYHOOK_DECL Ulid next(TimePoint now);
-
- private:
-  FLYHOOK_DECL std::uint64_t draw();
-
-  std::array<std::uint64_t, 4> state_;  // xoshiro256**
-  std::uint64_t milliseconds_ = 0;
-  std::uint16_t high_ = 0;
-  std::uint64_t low_ = 0;
-};
-
-}  // namespace detail
-}  // namespace flyhook
-
-template <>
-struct std::hash<flyhook::EventId> {
-  std::size_t operator()(const flyhook::EventId& id) const noexcept { return std::hash<std::string>{}(id.value); }
-};
-template <>
-struct std::hash<flyhook::DeliveryId> {
-  std::size_t operator()(const flyhook::DeliveryId& id) const noexcept { return std::hash<std::string>{}(id.value); }
-};
-template <>
-struct std::hash<flyhook::SubscriptionId> {
-  std::size_t operator()(const flyhook::SubscriptionId& id) const noexcept { return std::hash<std::string>{}(id.value); }
-};
-
-#if defined(FLYHOOK_HEADER_ONLY)
-
-#ifndef FLYHOOK_IMPL_ID_IPP
-#define FLYHOOK_IMPL_ID_IPP
-
-#include <algorithm>
-
-namespace flyhook {
-
-namespace detail {
-
-inline constexpr std::string_view crockford_digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-
-bool is_identifier_char(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
-}
-
-std::string ulid_text(std::string_view prefix, const Ulid& ulid) {
-  std::string text;
-  text.reserve(prefix.size() + 26);
-  text.append(prefix);
-  // 26 digits hold 130 bits: two zero bits stand before the first byte.
-  unsigned pending = 0;
-  int bits = 2;
-  for (const auto byte : ulid) {
-    pending = (pending << 8) | byte;
-    bits += 8;
-    while (bits >= 5) {
-      bits -= 5;
-      text.push_back(crockford_digits[(pending >> bits) & 31u]);
-    }
-    pending &= 0xFFu;
-  }
-  return text;
-}
-
-std::string delivery_text(std::uint64_t sequence) {
-  std::string text = "dlv_0000000000000";
-  for (std::size_t at = text.size(); at-- > 4; sequence >>= 5) text[at] = crockford_digits[sequence & 31u];
-  return text;
-}
-
-std::optional<std::uint64_t> delivery_sequence(std::string_view text) {
-  if (text.size() != 17 || text.substr(0, 4) != "dlv_") return std::nullopt;
-  std::uint64_t sequence = 0;
-  for (const char c : text.substr(4)) {
-    const auto digit = crockford_digits.find(c);
-    if (digit == crockford_digits.npos || (sequence >> 59) != 0) return std::nullopt;
-    sequence = (sequence << 5) | digit;
-  }
-  return sequence;
-}
-
-std::uint64_t fnv1a(std::string_view bytes, std::uint64_t state) {
-  for (const char c : bytes) state = (state ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-  return state;
-}
-
-UlidSequence::UlidSequence(const std::array<std::uint64_t, 4>& seed) : state_(seed) {
-  if (std::all_of(state_.begin(), state_.end(), [](std::uint64_t word) { return word == 0; })) state_[0] = 1;
-}
-
-std::uint64_t UlidSequence::draw() {
-  const auto rotate = [](std::uint64_t value, int by) { return (value << by) | (value >> (64 - by)); };
-  const std::uint64_t result = rotate(state_[1] * 5, 7) * 9;
-  const std::uint64_t shifted = state_[1] << 17;
-  state_[2] ^= state_[0];
-  state_[3] ^= state_[1];
-  state_[1] ^= state_[2];
-  state_[0] ^= state_[3];
-  state_[2] ^= shifted;
-  state_[3] = rotate(state_[3], 45);
-  return result;
-}
-
-Ulid UlidSequence::next(TimePoint now) {
-  const auto since = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
-  const auto milliseconds = static_cast<std::uint64_t>(std::max<decltype(since)>(since, 0));
-  if (milliseconds > milliseconds_) {
-    milliseconds_ = milliseconds;
-    // The top bit stays clear, so that counting up within a millisecond cannot overflow.
-    high_ = static_cast<std::uint16_t>(draw() & 0x7FFFu);
-    low_ = draw();
-  } else if (++low_ == 0) {
-    ++high_;
-  }
-  Ulid ulid{};
-  for (std::size_t i = 0; i < 6; ++i) ulid[i] = static_cast<std::uint8_t>(milliseconds_ >> (40 - 8 * i));
-  ulid[6] = static_cast<std::uint8_t>(high_ >> 8);
-  ulid[7] = static_cast<std::uint8_t>(high_ & 0xFFu);
-  for (std::size_t i = 0; i < 8; ++i) ulid[8 + i] = static_cast<std::uint8_t>(low_ >> (56 - 8 * i));
-  return ulid;
-}
-
-}  // namespace detail
-
-bool is_id(std::string_view text) {
-  return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), detail::is_identifier_char);
-}
-
-}  // namespace flyhook
-
-#endif
-#endif
-
-#endif
-
-#include <chrono>
-#include <cstddef>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <vector>
-
-// The delivery log: what became of one event on its way to one subscription.
-
-namespace flyhook {
-
-/// Where a delivery stands. `delivered`, `dead`, `expired` and `cancelled` are final.
-enum class DeliveryStatus { pending, in_flight, delivered, dead, expired, cancelled };
-
-/// The status as its name in C++.
-FLYHOOK_DECL std::string_view to_string(DeliveryStatus status);
-
-/// False for `pending` and `in_flight`.
-FLYHOOK_DECL bool is_final(DeliveryStatus status);
-
-/// Why an attempt was made. `replay`: the first one after a replay. `probe`: to see whether an endpoint whose breaker is
-/// open has recovered; it spends a step of the schedule like any other.
-enum class AttemptTrigger { schedule, replay, test, probe };
-
-/// One HTTP exchange.
-struct Attempt {
-  TimePoint at{};
-  int status = 0;                         ///< of the HTTP answer; 0: there was none, `error` says why
-  std::string error{};                    ///< a class word of HttpResponse::error and the cause
-  std::chrono::microseconds duration{0};  ///< from sending to the end of the answer
-  std::string response_body{};            ///< its first 4 KiB
-  std::string url{};
-  AttemptTrigger trigger{};
-};
-
-/// A delivery with what happened to it.
-struct DeliveryRecord {
-  DeliveryId id{};
-  EventId event_id{};
-  SubscriptionId subscription_id{};  ///< empty: it was sent to a Target
-  std::string event_type{};
-  DeliveryStatus status{};
-  std::vector<Attempt> attempts{};  ///< oldest first
-  TimePoint created_at{};
-  std::optional<TimePoint> next_attempt_at{};  ///< not before then, nor before its endpoint's hold or cool-down ends
-  std::string reason{};                        ///< why it is dead, expired or cancelled
-  std::size_t attempt_count = 0;               ///< all that were made, where `attempts` shows only the last one, too
-};
-
-/// Why one subscription did, did not or does not yet get one event.
-struct Explanation {
-  SubscriptionId subscription_id{};  ///< empty: the event was sent to a Target
-  bool matched = false;              ///< there is a delivery, or the subscription as it is now asks for such events
-  std::string reason{};              ///< a sentence for people
-  std::optional<DeliveryId> delivery_id{};
-  std::optional<TimePoint> next_attempt_at{};  ///< of a delivery that waits for a time
-};
-
-/// Which deliveries to list: all given members must hold.
-struct DeliveryQuery {
-  std::optional<SubscriptionId> subscription_id{};
-  std::optional<EventId> event_id{};
-  std::optional<DeliveryStatus> status{};
-  std::string tenant{};     ///< empty: every tenant's
-  std::size_t limit = 100;  ///< 1 to 1,000 rows
-  std::string cursor{};     ///< the id of the previous page's last row; empty: the first page
-};
-
-}  // namespace flyhook
-
-#if defined(FLYHOOK_HEADER_ONLY)
-
-#ifndef FLYHOOK_IMPL_DELIVERY_IPP
-#define FLYHOOK_IMPL_DELIVERY_IPP
-
-namespace flyhook {
-
-std::string_view to_string(DeliveryStatus status) {
-  switch (status) {
-    case DeliveryStatus::pending: return "pending";
-    case DeliveryStatus::in_flight: return "in_flight";
-    case DeliveryStatus::delivered: return "delivered";
-    case DeliveryStatus::dead: return "dead";
-    case DeliveryStatus::expired: return "expired";
-    case DeliveryStatus::cancelled: return "cancelled";
-  }
-  return "unknown";
-}
-
-bool is_final(DeliveryStatus status) {
-  return status != DeliveryStatus::pending && status != DeliveryStatus::in_flight;
-}
-
-}  // namespace flyhook
-
-#endif
-#endif
-
-#endif
-
-#ifndef FLYHOOK_DETAIL_RUN_INTAKE_HPP
-#define FLYHOOK_DETAIL_RUN_INTAKE_HPP
-
-#ifndef FLYHOOK_MESSAGE_HPP
-#define FLYHOOK_MESSAGE_HPP
+#ifndef FLYHOOK_DETAIL_SERVE_EXCHANGE_HPP
+#define FLYHOOK_DETAIL_SERVE_EXCHANGE_HPP
 
 #ifndef FLYHOOK_HTTP_HPP
 #define FLYHOOK_HTTP_HPP
@@ -577,1639 +181,399 @@ bool is_header_value(std::string_view value) {
 
 #endif
 
-#ifndef FLYHOOK_RETRY_POLICY_HPP
-#define FLYHOOK_RETRY_POLICY_HPP
-
-#include <chrono>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
-// When a failed delivery is tried again: the policy as data, and what an endpoint's Retry-After asks for.
-
-namespace flyhook {
-
-/// When a delivery is tried again after an attempt that was answered by anything but 2xx, or not at all. A redirect is not
-/// followed, and counts as a failure. Out of attempts it is dead. 410 ends it whatever the policy, and disables the
-/// subscription. The default spreads ten attempts over about three days.
-///
-/// Retry-After, seconds or a date, makes the wait longer and never shorter. On 429 and 503 it holds the whole subscription:
-/// nothing is sent to it before then, and the delivery spends no step of its schedule, six times at most.
-struct RetryPolicy {
-  /// schedule[i] is the wait before attempt i+1, so the first is usually 0. 1 to 1,000 of them, each 0 to a year.
-  std::vector<std::chrono::milliseconds> schedule = default_schedule();
-  /// Each wait is spread by this share to both sides, a Retry-After upwards only; 0 to 1. 0: as the schedule says.
-  double jitter = 0.2;
-  /// A delivery whose next attempt would come later than this after `publish` is dead at once, its reason begins with
-  /// "max_age"; 0: no limit. It counts while paused, and against a replay too.
-  std::chrono::seconds max_age{0};
-  std::vector<int> stop_on{};                  ///< statuses after which it is dead at once, as {400, 422}; 100 to 599
-  std::chrono::seconds retry_after_cap{3600};  ///< a longer Retry-After counts as this; 0: none is heeded
-
-  /// At once, 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h.
-  FLYHOOK_DECL static std::vector<std::chrono::milliseconds> default_schedule();
-
-  /// One attempt, at once.
-  FLYHOOK_DECL static RetryPolicy none();
-
-  /// {0, first, first × factor, first × factor², … ≤ cap}: so many attempts in all, each wait rounded to milliseconds and
-  /// none above the cap. Throws Error (`invalid`) naming the argument: `first` below 0, `factor` below 1 or not finite,
-  /// `cap` below `first`, `attempts` 0 or above 1,000.
-  FLYHOOK_DECL static RetryPolicy exponential(std::chrono::milliseconds first, double factor, std::chrono::milliseconds cap,
-                                              unsigned attempts);
-
-  friend bool operator==(const RetryPolicy&, const RetryPolicy&) = default;
-};
-
-/// How long a Retry-After field of this value asks to wait (RFC 9110, 10.2.3; rules R1 to R8 of tests/vectors/README.md):
-/// seconds, or a date in one of the three forms of RFC 9110, 5.6.7; nullopt: it is neither, as if the field were absent.
-/// From 0 to 10^12 seconds, which more seconds count as. That fits microseconds and not nanoseconds: bound it
-/// (`RetryPolicy::retry_after_cap`) before adding it to a time. A date is rounded up to whole seconds, so that the wait
-/// never ends before it. Does not throw, whatever the value.
-FLYHOOK_DECL std::optional<std::chrono::seconds> parse_retry_after(std::string_view value, TimePoint now);
-
-}  // namespace flyhook
-
-#if defined(FLYHOOK_HEADER_ONLY)
-
-#ifndef FLYHOOK_IMPL_RETRY_POLICY_IPP
-#define FLYHOOK_IMPL_RETRY_POLICY_IPP
-
-#ifndef FLYHOOK_ERROR_HPP
-#define FLYHOOK_ERROR_HPP
-
-#include <stdexcept>
-#include <string>
-#include <string_view>
-
-// The one exception of the library: misuse and refused input. Background failures are never thrown; they are an
-// outcome in the delivery log, an observer call and a counter.
-
-namespace flyhook {
-
-/// What kind of refusal an Error is. `unavailable` may pass by itself; the others need another input or call.
-enum class ErrorCode { invalid, too_large, queue_full, stopped, not_found, conflict, unavailable, unsupported };
-
-/// A refused call. `what()` is one sentence: the field, its value (never a secret), the reason and, where there is one,
-/// the remedy. Nothing was changed by the call that threw.
-class Error : public std::runtime_error {
- public:
-  FLYHOOK_DECL Error(ErrorCode code, std::string field, const std::string& reason);
-
-  ErrorCode code() const noexcept { return code_; }
-  /// The member or argument that was refused, named as in C++ ("url", "headers", "events"); empty: the call as a whole.
-  const std::string& field() const noexcept { return field_; }
-
- private:
-  ErrorCode code_;
-  std::string field_;
-};
-
-namespace detail {
-
-/// What strangers wrote, fit for a line of an error: at most 100 bytes of it, each printable ASCII or '?'.
-FLYHOOK_DECL std::string printable(std::string_view text);
-
-}  // namespace detail
-}  // namespace flyhook
-
-#if defined(FLYHOOK_HEADER_ONLY)
-
-#ifndef FLYHOOK_IMPL_ERROR_IPP
-#define FLYHOOK_IMPL_ERROR_IPP
-
-#include <algorithm>
-#include <utility>
-
-namespace flyhook {
-
-Error::Error(ErrorCode code, std::string field, const std::string& reason)
-    : std::runtime_error(field.empty() ? reason : field + ": " + reason), code_(code), field_(std::move(field)) {}
-
-namespace detail {
-
-std::string printable(std::string_view text) {
-  std::string shown{text.substr(0, 100)};
-  std::replace_if(
-      shown.begin(), shown.end(), [](char c) { return c < 0x20 || c > 0x7E; }, '?');
-  return text.size() > shown.size() ? shown + "..." : shown;
-}
-
-}  // namespace detail
-}  // namespace flyhook
-
-#endif
-#endif
-
-#endif
-
-#ifndef FLYHOOK_IMPL_RETRY_POLICY_RETRY_AFTER_IPP
-#define FLYHOOK_IMPL_RETRY_POLICY_RETRY_AFTER_IPP
-
-#include <algorithm>
-#include <array>
-#include <cstddef>
-#include <cstdint>
-
-// Retry-After: delta-seconds, and the three forms of HTTP-date (RFC 9110, 5.6.7). Each form is read from left to right
-// without a step back; what does not fit exactly is no date.
-
-namespace flyhook {
-
-namespace detail {
-
-/// A date as it stands in a field, not yet known to exist.
-struct HttpDate {
-  unsigned weekday = 0;  // 0 is Sunday
-  int year = 0;
-  unsigned month = 0, day = 0;
-  unsigned hour = 0, minute = 0, second = 0;
-};
-
-/// Takes what it is asked for off the front of a text. After the first thing that is not there, nothing is.
-class DateText {
- public:
-  explicit DateText(std::string_view text) : rest_(text) {}
-
-  FLYHOOK_DECL void literal(std::string_view expected);
-  /// Exactly so many digits.
-  FLYHOOK_DECL unsigned number(std::size_t width);
-  FLYHOOK_DECL void time_of_day(HttpDate& date);
-  /// Which of `names` it starts with.
-  template <std::size_t Count>
-  unsigned name(const std::array<std::string_view, Count>& names) {
-    for (unsigned i = 0; i < Count; ++i)
-      if (rest_.starts_with(names[i])) {
-        rest_.remove_prefix(names[i].size());
-        return i;
-      }
-    is_good_ = false;
-    return 0;
-  }
-
-  bool starts_with(char c) const noexcept { return rest_.starts_with(c); }
-  /// All of it was there, and nothing else.
-  bool is_done() const noexcept { return is_good_ && rest_.empty(); }
-
- private:
-  std::string_view rest_;
-  bool is_good_ = true;
-};
-
-FLYHOOK_DECL std::optional<HttpDate> read_imf_fixdate(std::string_view text);
-FLYHOOK_DECL std::optional<HttpDate> read_rfc850_date(std::string_view text, TimePoint now);
-FLYHOOK_DECL std::optional<HttpDate> read_asctime_date(std::string_view text);
-FLYHOOK_DECL int rfc850_year(const HttpDate& date, TimePoint now);
-FLYHOOK_DECL std::chrono::sys_seconds instant_of(const HttpDate& date);
-FLYHOOK_DECL bool date_exists(const HttpDate& date);
-
-inline constexpr std::array<std::string_view, 7> http_short_days{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-inline constexpr std::array<std::string_view, 7> http_long_days{"Sunday",   "Monday", "Tuesday", "Wednesday",
-                                                                "Thursday", "Friday", "Saturday"};
-inline constexpr std::array<std::string_view, 12> http_months{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                                              "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-
-void DateText::literal(std::string_view expected) {
-  is_good_ = is_good_ && rest_.starts_with(expected);
-  if (is_good_) rest_.remove_prefix(expected.size());
-}
-
-unsigned DateText::number(std::size_t width) {
-  unsigned value = 0;
-  for (std::size_t i = 0; i < width; ++i) {
-    is_good_ = is_good_ && !rest_.empty() && rest_.front() >= '0' && rest_.front() <= '9';
-    if (!is_good_) return 0;
-    value = value * 10 + static_cast<unsigned>(rest_.front() - '0');
-    rest_.remove_prefix(1);
-  }
-  return value;
-}
-
-void DateText::time_of_day(HttpDate& date) {
-  date.hour = number(2);
-  literal(":");
-  date.minute = number(2);
-  literal(":");
-  date.second = number(2);
-}
-
-/// Sun, 06 Nov 1994 08:49:37 GMT
-std::optional<HttpDate> read_imf_fixdate(std::string_view text) {
-  DateText from{text};
-  HttpDate date;
-  date.weekday = from.name(http_short_days);
-  from.literal(", ");
-  date.day = from.number(2);
-  from.literal(" ");
-  date.month = from.name(http_months) + 1;
-  from.literal(" ");
-  date.year = static_cast<int>(from.number(4));
-  from.literal(" ");
-  from.time_of_day(date);
-  from.literal(" GMT");
-  return from.is_done() ? std::optional{date} : std::nullopt;
-}
-
-/// Sunday, 06-Nov-94 08:49:37 GMT
-std::optional<HttpDate> read_rfc850_date(std::string_view text, TimePoint now) {
-  DateText from{text};
-  HttpDate date;
-  date.weekday = from.name(http_long_days);
-  from.literal(", ");
-  date.day = from.number(2);
-  from.literal("-");
-  date.month = from.name(http_months) + 1;
-  from.literal("-");
-  date.year = static_cast<int>(from.number(2));
-  from.literal(" ");
-  from.time_of_day(date);
-  from.literal(" GMT");
-  if (!from.is_done()) return std::nullopt;
-  date.year = rfc850_year(date, now);
-  return date;
-}
-
-/// Sun Nov  6 08:49:37 1994
-std::optional<HttpDate> read_asctime_date(std::string_view text) {
-  DateText from{text};
-  HttpDate date;
-  date.weekday = from.name(http_short_days);
-  from.literal(" ");
-  date.month = from.name(http_months) + 1;
-  from.literal(" ");
-  if (from.starts_with(' ')) {
-    from.literal(" ");
-    date.day = from.number(1);
-  } else {
-    date.day = from.number(2);
-  }
-  from.literal(" ");
-  from.time_of_day(date);
-  from.literal(" ");
-  date.year = static_cast<int>(from.number(4));
-  return from.is_done() ? std::optional{date} : std::nullopt;
-}
-
-/// The latest year of these two digits that is at most 50 years ahead (R6). In the fiftieth year itself R6, which counts
-/// years, and RFC 9110, which counts time, may differ by a century; the weekday then tells which of the two is meant.
-int rfc850_year(const HttpDate& date, TimePoint now) {
-  const auto this_second = std::chrono::floor<std::chrono::seconds>(now);
-  const std::chrono::year_month_day today{std::chrono::floor<std::chrono::days>(this_second)};
-  const int latest = static_cast<int>(today.year()) + 50;
-  HttpDate meant = date;
-  meant.year = latest - (latest - date.year) % 100;
-  if (meant.year < latest) return meant.year;
-
-  const std::chrono::sys_days same_day_ahead{today + std::chrono::years{50}};
-  const auto in_day = this_second - std::chrono::floor<std::chrono::days>(this_second);
-  const bool is_beyond = instant_of(meant) > same_day_ahead + in_day;
-  const std::chrono::weekday weekday{std::chrono::floor<std::chrono::days>(instant_of(meant))};
-  return is_beyond && weekday.c_encoding() != date.weekday ? meant.year - 100 : meant.year;
-}
-
-std::chrono::sys_seconds instant_of(const HttpDate& date) {
-  const std::chrono::sys_days day{std::chrono::year{date.year} / static_cast<int>(date.month) / static_cast<int>(date.day)};
-  return day + std::chrono::hours{date.hour} + std::chrono::minutes{date.minute} + std::chrono::seconds{date.second};
-}
-
-/// The weekday may be wrong: that the server cannot count days says nothing about when it wants to be asked again.
-bool date_exists(const HttpDate& date) {
-  const std::chrono::year_month_day day{std::chrono::year{date.year}, std::chrono::month{date.month},
-                                        std::chrono::day{date.day}};
-  if (!day.ok() || date.hour > 23 || date.minute > 59) return false;
-  if (date.second < 60) return true;
-  // A leap second: RFC 9110 has it in its grammar, and UTC at the end of these two months.
-  const bool is_end_of_half = (date.month == 6 && date.day == 30) || (date.month == 12 && date.day == 31);
-  return date.second == 60 && date.hour == 23 && date.minute == 59 && is_end_of_half;
-}
-
-}  // namespace detail
-
-std::optional<std::chrono::seconds> parse_retry_after(std::string_view value, TimePoint now) {
-  constexpr std::int64_t most = 1'000'000'000'000;
-  const auto first = std::min(value.find_first_not_of(" \t"), value.size());
-  value = value.substr(first, value.find_last_not_of(" \t") + 1 - first);
-
-  if (!value.empty() && std::all_of(value.begin(), value.end(), [](char c) { return c >= '0' && c <= '9'; })) {
-    std::int64_t seconds = 0;
-    for (const char c : value) seconds = std::min(most, seconds * 10 + (c - '0'));
-    return std::chrono::seconds{seconds};
-  }
-  auto date = detail::read_imf_fixdate(value);
-  if (!date) date = detail::read_rfc850_date(value, now);
-  if (!date) date = detail::read_asctime_date(value);
-  if (!date || !detail::date_exists(*date)) return std::nullopt;
-  const auto wait = detail::instant_of(*date) - std::chrono::floor<std::chrono::seconds>(now);
-  return std::max(wait, std::chrono::seconds{0});
-}
-
-}  // namespace flyhook
-
-#endif
-
-#include <cmath>
-#include <string>
-
-namespace flyhook {
-
-std::vector<std::chrono::milliseconds> RetryPolicy::default_schedule() {
-  using namespace std::chrono;
-  return {0s, 5s, 5min, 30min, 2h, 5h, 10h, 14h, 20h, 24h};
-}
-
-RetryPolicy RetryPolicy::none() {
-  RetryPolicy policy;
-  policy.schedule.assign(1, std::chrono::milliseconds{0});
-  return policy;
-}
-
-RetryPolicy RetryPolicy::exponential(std::chrono::milliseconds first, double factor, std::chrono::milliseconds cap,
-                                     unsigned attempts) {
-  using std::chrono::milliseconds;
-  if (first < milliseconds{0}) throw Error{ErrorCode::invalid, "first", std::to_string(first.count()) + " ms is negative"};
-  if (!std::isfinite(factor) || factor < 1)
-    throw Error{ErrorCode::invalid, "factor", std::to_string(factor) + " is not a finite number of at least 1"};
-  if (cap < first) throw Error{ErrorCode::invalid, "cap", std::to_string(cap.count()) + " ms is less than the first wait"};
-  if (attempts == 0 || attempts > 1000)
-    throw Error{ErrorCode::invalid, "attempts", std::to_string(attempts) + " is outside 1 to 1,000"};
-
-  RetryPolicy policy = none();
-  auto exact = static_cast<double>(first.count());
-  for (milliseconds wait = first; policy.schedule.size() < attempts;) {
-    policy.schedule.push_back(wait);
-    exact *= factor;
-    // Compared as double first: beyond the cap, or infinite, it may be no number of milliseconds.
-    wait = exact < static_cast<double>(cap.count()) ? milliseconds{std::llround(exact)} : cap;
-  }
-  return policy;
-}
-
-}  // namespace flyhook
-
-#endif
-#endif
-
-#endif
-
-#include <memory>
-#include <optional>
-#include <string>
-
-// The event as the core carries it: its C++ type is gone, its data is bytes.
-
-namespace flyhook {
-
-/// An endpoint that is in no registry: a callback URL that came with a request, say. What it leaves open follows Options.
-struct Target {
-  std::string url{};                   ///< http or https, absolute, at most 8,000 bytes; judged by Options::url_policy
-  std::string secret{};                ///< as Subscription::secret; empty: its requests are not signed
-  Headers headers{};                   ///< sent with its requests; win over Options::headers
-  std::optional<RetryPolicy> retry{};  ///< empty: Options::retry
-};
-
-/// For whom an event is that was not published to subscriptions.
-struct Recipient {
-  Target target{};          ///< of `send`
-  SubscriptionId tested{};  ///< of `send_test`: not empty, and then `target` is
-};
-
-/// A serialised event. Immutable once made; stores keep it, lanes share it.
-struct Message {
-  EventId id{};
-  std::string type{}, tenant{}, key{};
-  std::string data{};  ///< one JSON value, unless content_type says otherwise
-  TimePoint created_at{};
-  Headers headers{};           ///< of this event's requests, besides the subscription's
-  std::string trace_parent{};  ///< W3C Trace Context, sent as `traceparent`
-  std::optional<TimePoint> deliver_at{}, expires_at{};
-  std::string content_type{};                    ///< empty: application/json
-  std::shared_ptr<const Recipient> recipient{};  ///< null: published. Equal if it is the same one
-
-  friend bool operator==(const Message&, const Message&) = default;
-};
-
-}  // namespace flyhook
-
-#endif
-
-#ifndef FLYHOOK_OPTIONS_HPP
-#define FLYHOOK_OPTIONS_HPP
-
-#ifndef FLYHOOK_BREAKER_HPP
-#define FLYHOOK_BREAKER_HPP
-
-#include <chrono>
-
-// When an endpoint that keeps failing is left alone for a while, as data.
-
-namespace flyhook {
-
-/// The circuit breaker of each subscription. While it is open nothing is sent but one probe at a time, and what waits
-/// spends no attempt. The probe is the earliest delivery that is due after the cool-down, and an attempt of its schedule
-/// like any other (`AttemptTrigger::probe`); with none due there is none. The first success closes it.
-struct BreakerPolicy {
-  /// So many failed attempts in a row open it; at least 1. Cancelled ones do not count, nor do 429 and 503 with a
-  /// Retry-After, which holds the subscription itself.
-  unsigned consecutive_failures = 10;
-  /// From opening to the first probe; 1 ms to 24 h. It doubles with each probe that fails, to 5 min at most, or stays as it
-  /// is if it is longer.
-  std::chrono::milliseconds cool_down{30'000};
-
-  friend bool operator==(const BreakerPolicy&, const BreakerPolicy&) = default;
-};
-
-}  // namespace flyhook
-
-#endif
-
-#ifndef FLYHOOK_ENCODING_HPP
-#define FLYHOOK_ENCODING_HPP
-
-#include <string>
-#include <string_view>
-
-// How a message becomes the body and the headers that no attempt changes. Pure: the same event gives the same bytes for
-// ever, so that a receiver may compare repeats.
-
-namespace flyhook {
-
-/// What a request carries.
-enum class Encoding {
-  standard,                ///< {"type","timestamp","data"} (Standard Webhooks)
-  raw,                     ///< the data alone
-  cloudevents_structured,  ///< CloudEvents 1.0, JSON format
-  cloudevents_binary       ///< CloudEvents 1.0, attributes as ce- headers
-};
-
-/// An encoded message: content-type, webhook-id, traceparent, ce- attributes, then the message's own headers; and the body.
-struct Encoded {
+// One exchange as a server of ours sees it, whatever HTTP library took it: the request as values, its target taken apart,
+// and the one shape of an answer that says what was wrong. Receiver and Admin judge these.
+
+namespace flyhook::detail {
+
+/// A request that a server took.
+struct ServerRequest {
+  std::string method{};
+  std::string target{};  ///< as received: path and query, still percent-encoded
   Headers headers{};
   std::string body{};
+  bool is_too_large = false;  ///< the body was longer than the limit, and is not here
+  std::string peer{};         ///< the client's address as text; empty: unknown
+  int port = 0;               ///< on which the server took it; 0: unknown
 };
 
-/// Encodes `message` (rules E1 to E9 of tests/vectors/README.md). `source` is the application's CloudEvents source
-/// (`Options::source`); the CloudEvents encodings alone use it.
-///
-///     encoding                 content-type                   body
-///     standard                 application/json               {"type","timestamp","data"}
-///     raw                      the message's                  the data
-///     cloudevents_structured   application/cloudevents+json   {"specversion","id","source","type","time",
-///                                                              "datacontenttype","data"}
-///     cloudevents_binary       the message's                  the data; specversion, id, source, type, time as ce- headers
-///
-/// The data's bytes go out as they are. What `EventTraits::serialize` wrote is not checked here: what is no JSON, or no
-/// UTF-8, makes a `standard` or structured body that is none either. Attributes are escaped, whatever bytes they hold.
-/// Throws Error: `unsupported` ("encoding") for `standard` and `cloudevents_structured` where the content type is not
-/// JSON's, `invalid` ("source") for a CloudEvents encoding with an empty source.
-FLYHOOK_DECL Encoded encode(const Message& message, Encoding encoding, std::string_view source);
+/// A request target (RFC 9112, 3.2) in its decoded parts.
+struct RequestTarget {
+  std::string path{};
+  std::vector<std::pair<std::string, std::string>> query{};  ///< in the order of the target; '+' is a space
+};
 
-namespace detail {
+/// Nullopt as of percent_decoded. A fragment is cut off.
+FLYHOOK_DECL std::optional<RequestTarget> parse_target(std::string_view target);
 
-/// UTC as YYYY-MM-DDTHH:MM:SS.ffffffZ (RFC 3339), microseconds truncated.
-FLYHOOK_DECL std::string rfc3339(TimePoint time);
+/// Nullopt: a '%' without two hexadecimal digits behind it, or a NUL.
+FLYHOOK_DECL std::optional<std::string> percent_decoded(std::string_view text, bool plus_is_space);
 
-/// True for the media types of JSON: subtype json or ending in +json, in any case, parameters aside (CloudEvents JSON
-/// format, 3.1); and for the empty text, which means application/json.
-FLYHOOK_DECL bool is_json_type(std::string_view content_type);
+/// The answer for a request that was refused (RFC 9457): `application/problem+json` with title, status and detail, and the
+/// member that was refused as `field`, unless it is empty. What is no UTF-8 in them is replaced.
+FLYHOOK_DECL HttpResponse problem(int status, std::string_view detail, std::string_view field = {});
 
-/// The value of a ce- header (CloudEvents HTTP binding 1.0.2, 3.1.3.2): bytes outside 0x21 to 0x7E, `"` and `%` as %XX.
-FLYHOOK_DECL std::string ce_header_value(std::string_view text);
-
-}  // namespace detail
-}  // namespace flyhook
+}  // namespace flyhook::detail
 
 #if defined(FLYHOOK_HEADER_ONLY)
 
-#ifndef FLYHOOK_IMPL_ENCODING_IPP
-#define FLYHOOK_IMPL_ENCODING_IPP
+#ifndef FLYHOOK_IMPL_DETAIL_SERVE_EXCHANGE_IPP
+#define FLYHOOK_IMPL_DETAIL_SERVE_EXCHANGE_IPP
 
-#include <chrono>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
 #include <cstddef>
-#include <cstdint>
 
-namespace flyhook {
+namespace flyhook::detail {
 
-namespace detail {
+FLYHOOK_DECL int hex_digit(char c);
+FLYHOOK_DECL std::string_view status_title(int status);
 
-FLYHOOK_DECL void append_json(std::string& out, std::string_view text);
-FLYHOOK_DECL void append_member(std::string& out, std::string_view name, std::string_view text);
-FLYHOOK_DECL void require_json(const Message& message, const char* encoding);
-FLYHOOK_DECL std::string standard_body(const Message& message);
-FLYHOOK_DECL std::string structured_body(const Message& message, std::string_view content_type, std::string_view source);
-FLYHOOK_DECL void add_attributes(Headers& headers, const Message& message, std::string_view source);
+/// -1: it is none.
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  const char lower = ascii_lower(c);
+  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
 
-std::string rfc3339(TimePoint time) {
-  using namespace std::chrono;
-  const auto whole = floor<microseconds>(time);
-  const auto day = floor<days>(whole);
-  const year_month_day date{day};
-  const auto in_day = whole - day;
+std::optional<std::string> percent_decoded(std::string_view text, bool plus_is_space) {
+  std::string decoded;
+  decoded.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    char c = text[i];
+    if (c == '%') {
+      const int high = i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
+      const int low = high >= 0 ? hex_digit(text[i + 2]) : -1;
+      if (low < 0) return std::nullopt;
+      c = static_cast<char>(high * 16 + low);
+      i += 2;
+    } else if (c == '+' && plus_is_space) {
+      c = ' ';
+    }
+    if (c == '\0') return std::nullopt;
+    decoded.push_back(c);
+  }
+  return decoded;
+}
 
-  std::string text = "0000-00-00T00:00:00.000000Z";
-  const auto put = [&](std::size_t at, std::size_t width, std::int64_t value) {
-    for (std::size_t i = width; i-- > 0; value /= 10) text[at + i] = static_cast<char>('0' + value % 10);
+std::optional<RequestTarget> parse_target(std::string_view target) {
+  target = target.substr(0, target.find('#'));
+  const auto mark = std::min(target.find('?'), target.size());
+  const auto path = percent_decoded(target.substr(0, mark), false);
+  if (!path) return std::nullopt;
+
+  RequestTarget parsed;
+  parsed.path = *path;
+  for (auto rest = target.substr(std::min(mark + 1, target.size())); !rest.empty();) {
+    const auto pair = rest.substr(0, rest.find('&'));
+    rest.remove_prefix(std::min(pair.size() + 1, rest.size()));
+    if (pair.empty()) continue;
+    const auto equals = std::min(pair.find('='), pair.size());
+    auto name = percent_decoded(pair.substr(0, equals), true);
+    auto value = percent_decoded(pair.substr(std::min(equals + 1, pair.size())), true);
+    if (!name || !value) return std::nullopt;
+    parsed.query.emplace_back(std::move(*name), std::move(*value));
+  }
+  return parsed;
+}
+
+/// The phrases of RFC 9110, 15, as RFC 9457, 4.2.1 asks for where a problem has no type of its own.
+std::string_view status_title(int status) {
+  switch (status) {
+    case 400: return "Bad Request";
+    case 401: return "Unauthorized";
+    case 403: return "Forbidden";
+    case 404: return "Not Found";
+    case 405: return "Method Not Allowed";
+    case 409: return "Conflict";
+    case 413: return "Content Too Large";
+    case 415: return "Unsupported Media Type";
+    case 422: return "Unprocessable Content";
+    case 429: return "Too Many Requests";
+    case 500: return "Internal Server Error";
+    case 503: return "Service Unavailable";
+    default: return status < 500 ? "Refused" : "Failed";
+  }
+}
+
+HttpResponse problem(int status, std::string_view detail, std::string_view field) {
+  nlohmann::json body{{"title", status_title(status)}, {"status", status}, {"detail", detail}};
+  if (!field.empty()) body["field"] = field;
+  HttpResponse response;
+  response.status = status;
+  response.headers.emplace_back("content-type", "application/problem+json");
+  response.body = body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return response;
+}
+
+}  // namespace flyhook::detail
+
+#endif
+#endif
+
+#endif
+
+#ifndef FLYHOOK_DETAIL_SERVE_MOUNT_HPP
+#define FLYHOOK_DETAIL_SERVE_MOUNT_HPP
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <utility>
+
+// Putting a handler of ours on somebody's httplib::Server, or on one with the same members: a template, so that no HTTP
+// library is included here. What cpp-httplib 0.11.4 leaves to its handlers is kept in this one place.
+
+namespace flyhook::detail {
+
+/// A pattern that matches `path` and nothing else: httplib's are std::regex, and newer ones take "/:" for a parameter.
+FLYHOOK_DECL std::string escaped_for_regex(std::string_view path);
+
+/// True for the headers that 0.11.4 adds to a request: they would pass for the client's own.
+FLYHOOK_DECL bool is_made_by_server(std::string_view name);
+
+/// True if the client sent a body, were it an empty one in chunks (RFC 9112, 6.3).
+FLYHOOK_DECL bool has_body(const Headers& headers);
+
+/// True if the length that the headers announce is over `limit`.
+FLYHOOK_DECL bool announces_more_than(const Headers& headers, std::size_t limit);
+
+/// Takes the content-encoding away where the server has decoded the body: of those that every version knows, if it is one.
+/// What it could not decode is no body that was read.
+FLYHOOK_DECL void forget_decoded(Headers& headers);
+
+template <class Request>
+ServerRequest as_server_request(const Request& request) {
+  ServerRequest taken;
+  taken.method = request.method;
+  taken.target = request.target;
+  for (const auto& [name, value] : request.headers)
+    if (!is_made_by_server(name)) taken.headers.emplace_back(name, value);
+  taken.peer = request.remote_addr;
+  taken.port = request.local_port;
+  return taken;
+}
+
+/// Puts the body into `taken`, `limit` bytes of it at most; what is more is read on and thrown away, since it would be
+/// taken for the next request of the connection. False: it broke off or is none, and where the next request begins is
+/// unknown.
+template <class Request, class Reader>
+bool read_body(const Request& request, const Reader& reader, std::size_t limit, ServerRequest& taken) {
+  // Without a length and chunks there is none; 0.11.4 would read until the connection ends.
+  if (!has_body(taken.headers)) return true;
+  // For a form the reader of one argument throws bad_function_call.
+  if (request.is_multipart_form_data())
+    return reader([](const auto&) { return true; }, [](const char*, std::size_t) { return true; });
+  // 0.11.4 reads no body of such a DELETE.
+  if (taken.method == "DELETE" && find_header(taken.headers, "content-length") == nullptr) return false;
+
+  taken.is_too_large = announces_more_than(taken.headers, limit);
+  return reader([&](const char* bytes, std::size_t size) {
+    if (!taken.is_too_large && size > limit - taken.body.size()) {
+      taken.is_too_large = true;
+      taken.body = {};
+    }
+    if (!taken.is_too_large) taken.body.append(bytes, size);
+    return true;
+  });
+}
+
+/// All but the body; answers its content type.
+template <class Response>
+std::string write_head(const HttpResponse& answer, Response& response) {
+  response.status = answer.status;
+  std::string type;
+  for (const auto& [name, value] : answer.headers) {
+    if (equal_without_case(name, "content-type")) {
+      type = value;
+    } else {
+      response.set_header(name, value);
+    }
+  }
+  return type;
+}
+
+template <class Response>
+void write_response(const HttpResponse& answer, Response& response) {
+  const auto type = write_head(answer, response);
+  if (!type.empty()) response.set_content(answer.body, type);
+}
+
+/// As the last answer of its connection. A handler cannot ask for that; a body whose source gives up at its end can.
+template <class Response>
+void write_last_response(const HttpResponse& answer, Response& response) {
+  const auto type = write_head(answer, response);
+  response.set_header("connection", "close");
+  if (answer.body.empty()) return;
+  response.set_content_provider(answer.body.size(), type,
+                                [body = answer.body](std::size_t offset, std::size_t size, auto& sink) -> bool {
+                                  sink.write(body.data() + offset, size);
+                                  return false;
+                                });
+}
+
+template <class Handle>
+HttpResponse answer_of(const Handle& handle, ServerRequest&& taken) {
+  try {
+    return handle(std::move(taken));
+  } catch (...) {
+    return problem(500, "the request could not be served");
+  }
+}
+
+/// Takes every request whose path matches `pattern`, whatever its method. `handle` is an HttpResponse(ServerRequest&&) that
+/// may be called from several threads at once; it is copied into the server. What it throws is a 500.
+template <class Server, class Handle>
+void mount_on(Server& server, const std::string& pattern, std::size_t max_body_bytes, Handle handle) {
+  const auto with_body = [handle, max_body_bytes](const auto& request, auto& response, const auto& reader) -> void {
+    auto taken = as_server_request(request);
+    if (read_body(request, reader, max_body_bytes, taken)) {
+      forget_decoded(taken.headers);
+      write_response(answer_of(handle, std::move(taken)), response);
+    } else {
+      const int status = response.status == 413 || response.status == 415 ? response.status : 400;
+      write_last_response(problem(status, "the body could not be read"), response);
+    }
   };
-  put(0, 4, static_cast<int>(date.year()));
-  put(5, 2, static_cast<unsigned>(date.month()));
-  put(8, 2, static_cast<unsigned>(date.day()));
-  put(11, 2, duration_cast<hours>(in_day).count());
-  put(14, 2, duration_cast<minutes>(in_day).count() % 60);
-  put(17, 2, duration_cast<seconds>(in_day).count() % 60);
-  put(20, 6, in_day.count() % 1'000'000);
-  return text;
-}
-
-bool is_json_type(std::string_view content_type) {
-  if (content_type.empty()) return true;
-  auto type = content_type.substr(0, content_type.find(';'));
-  while (type.ends_with(' ') || type.ends_with('\t')) type.remove_suffix(1);
-  const auto slash = type.find('/');
-  if (slash == type.npos || slash == 0) return false;
-  const auto subtype = type.substr(slash + 1);
-  if (equal_without_case(subtype, "json")) return true;
-  constexpr std::string_view suffix = "+json";
-  return subtype.size() > suffix.size() && equal_without_case(subtype.substr(subtype.size() - suffix.size()), suffix);
-}
-
-std::string ce_header_value(std::string_view text) {
-  return percent_encoded(text,
-                         [](unsigned char byte) { return byte >= 0x21 && byte <= 0x7E && byte != '"' && byte != '%'; });
-}
-
-/// `text` as a JSON string. Bytes from 0x80 on stay what they are.
-void append_json(std::string& out, std::string_view text) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  out.push_back('"');
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20) {
-      out.append({'\\', 'u', '0', '0', digits[byte >> 4], digits[byte & 15u]});
+  const auto without_body = [handle](const auto& request, auto& response) -> void {
+    auto taken = as_server_request(request);
+    const bool is_last = has_body(taken.headers);  // which 0.11.4 leaves unread
+    const auto answer = answer_of(handle, std::move(taken));
+    if (is_last) {
+      write_last_response(answer, response);
     } else {
-      if (c == '"' || c == '\\') out.push_back('\\');
-      out.push_back(c);
+      write_response(answer, response);
     }
-  }
-  out.push_back('"');
+  };
+  server.Get(pattern, without_body);
+  server.Options(pattern, without_body);
+  server.Post(pattern, with_body);
+  server.Put(pattern, with_body);
+  server.Patch(pattern, with_body);
+  server.Delete(pattern, with_body);
 }
 
-/// `"name":"text",`
-void append_member(std::string& out, std::string_view name, std::string_view text) {
-  append_json(out, name);
-  out.push_back(':');
-  append_json(out, text);
-  out.push_back(',');
-}
-
-void require_json(const Message& message, const char* encoding) {
-  if (is_json_type(message.content_type)) return;
-  throw Error{ErrorCode::unsupported, "encoding",
-              std::string{encoding} + " carries JSON only, and this event's content type is " + message.content_type +
-                  "; use raw or cloudevents_binary"};
-}
-
-std::string standard_body(const Message& message) {
-  std::string body;
-  body.reserve(message.data.size() + message.type.size() + 72);
-  body.push_back('{');
-  append_member(body, "type", message.type);
-  append_member(body, "timestamp", rfc3339(message.created_at));
-  body.append(R"("data":)").append(message.data).append("}");
-  return body;
-}
-
-std::string structured_body(const Message& message, std::string_view content_type, std::string_view source) {
-  std::string body;
-  body.reserve(message.data.size() + message.id.value.size() + message.type.size() + source.size() + content_type.size() +
-               160);
-  body.push_back('{');
-  append_member(body, "specversion", "1.0");
-  append_member(body, "id", message.id.value);
-  append_member(body, "source", source);
-  append_member(body, "type", message.type);
-  append_member(body, "time", rfc3339(message.created_at));
-  append_member(body, "datacontenttype", content_type);
-  body.append(R"("data":)").append(message.data).append("}");
-  return body;
-}
-
-void add_attributes(Headers& headers, const Message& message, std::string_view source) {
-  headers.emplace_back("ce-specversion", "1.0");
-  headers.emplace_back("ce-id", ce_header_value(message.id.value));
-  headers.emplace_back("ce-source", ce_header_value(source));
-  headers.emplace_back("ce-type", ce_header_value(message.type));
-  headers.emplace_back("ce-time", ce_header_value(rfc3339(message.created_at)));
-}
-
-}  // namespace detail
-
-Encoded encode(const Message& message, Encoding encoding, std::string_view source) {
-  const bool is_structured = encoding == Encoding::cloudevents_structured;
-  const bool is_binary = encoding == Encoding::cloudevents_binary;
-  if ((is_structured || is_binary) && source.empty())
-    throw Error{ErrorCode::invalid, "source", "is empty; CloudEvents need a URI-reference"};
-  const std::string own_type = message.content_type.empty() ? "application/json" : message.content_type;
-
-  Encoded encoded;
-  auto& headers = encoded.headers;
-  headers.reserve((is_binary ? 8 : 3) + message.headers.size());
-  if (encoding == Encoding::standard) {
-    detail::require_json(message, "standard");
-    encoded.body = detail::standard_body(message);
-    headers.emplace_back("content-type", "application/json");
-  } else if (is_structured) {
-    detail::require_json(message, "cloudevents_structured");
-    encoded.body = detail::structured_body(message, own_type, source);
-    headers.emplace_back("content-type", "application/cloudevents+json");
-  } else {
-    encoded.body = message.data;
-    headers.emplace_back("content-type", own_type);
-  }
-  headers.emplace_back("webhook-id", message.id.value);
-  if (!message.trace_parent.empty()) headers.emplace_back("traceparent", message.trace_parent);
-  if (is_binary) detail::add_attributes(headers, message, source);
-  headers.insert(headers.end(), message.headers.begin(), message.headers.end());
-  return encoded;
-}
-
-}  // namespace flyhook
-
-#endif
-#endif
-
-#endif
-
-#ifndef FLYHOOK_EVENT_TYPE_HPP
-#define FLYHOOK_EVENT_TYPE_HPP
-
-#include <string>
-#include <string_view>
-
-// The grammar of event types and of the patterns that subscriptions choose them by (DESIGN.md section 3).
-
-namespace flyhook {
-
-/// One entry of the event catalogue (`Options::event_types`).
-struct EventType {
-  std::string name{};         ///< the type, in the grammar of is_event_type
-  std::string description{};  ///< one sentence for who subscribes
-  std::string example{};      ///< JSON text of an example's data
-  std::string schema{};       ///< JSON Schema text of the data
-};
-
-/// Dotted identifiers: [A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*, at most 128 bytes.
-FLYHOOK_DECL bool is_event_type(std::string_view text);
-
-/// An event type, an event type followed by ".*", or "*".
-FLYHOOK_DECL bool is_event_pattern(std::string_view text);
-
-/// "order.*" matches what is beneath "order." at any depth, and not "order" itself. Case matters.
-/// Both arguments are taken to be well formed.
-FLYHOOK_DECL bool pattern_matches(std::string_view pattern, std::string_view type);
-
-}  // namespace flyhook
+}  // namespace flyhook::detail
 
 #if defined(FLYHOOK_HEADER_ONLY)
 
-#ifndef FLYHOOK_IMPL_EVENT_TYPE_IPP
-#define FLYHOOK_IMPL_EVENT_TYPE_IPP
-
-namespace flyhook {
-
-bool is_event_type(std::string_view text) {
-  if (text.size() > 128) return false;
-  bool in_segment = false;
-  for (const char c : text) {
-    if (c == '.') {
-      if (!in_segment) return false;
-      in_segment = false;
-    } else if (detail::is_identifier_char(c)) {
-      in_segment = true;
-    } else {
-      return false;
-    }
-  }
-  return in_segment;
-}
-
-bool is_event_pattern(std::string_view text) {
-  if (text == "*") return true;
-  if (text.ends_with(".*")) text.remove_suffix(2);
-  return is_event_type(text);
-}
-
-bool pattern_matches(std::string_view pattern, std::string_view type) {
-  if (!pattern.ends_with('*')) return pattern == type;
-  return type.starts_with(pattern.substr(0, pattern.size() - 1));
-}
-
-}  // namespace flyhook
-
-#endif
-#endif
-
-#endif
-
-#ifndef FLYHOOK_OBSERVER_HPP
-#define FLYHOOK_OBSERVER_HPP
-
-#ifndef FLYHOOK_SUBSCRIPTION_HPP
-#define FLYHOOK_SUBSCRIPTION_HPP
-
-#ifndef FLYHOOK_RATE_LIMIT_HPP
-#define FLYHOOK_RATE_LIMIT_HPP
-
-// How fast one endpoint may be called, as data.
-
-namespace flyhook {
-
-/// A token bucket. An attempt that finds none waits for the next, and spends nothing of its schedule.
-struct RateLimit {
-  double per_second = 0;  ///< attempts a second in the long run, finite; 0: no limit
-  double burst = 1;       ///< attempts that may come at once after a pause; finite, at least 1
-
-  friend bool operator==(const RateLimit&, const RateLimit&) = default;
-};
-
-}  // namespace flyhook
-
-#endif
-
-#include <chrono>
-#include <cstddef>
-#include <map>
-#include <optional>
-#include <string>
-#include <vector>
-
-// A registered callback URL and what it asked for.
-
-namespace flyhook {
-
-/// In which order the deliveries of one subscription are made. Where there is one, a delivery is first sent when the one
-/// before it has ended, with success or without: a retry holds back what is behind it, and so does a `deliver_at`.
-/// Its price: one event that the endpoint cannot take stalls what is behind it for the whole schedule, about three days by
-/// default. A shorter `RetryPolicy::schedule`, and `stop_on` with the statuses that no retry will change, bound that. What
-/// is dead, expired or cancelled holds nothing back; a replay runs out of order. A change of it holds for later events.
-enum class Ordering {
-  none,     ///< any, up to `max_in_flight` at a time
-  per_key,  ///< one at a time of events with the same key, in the order of publish; those without a key in any
-  strict    ///< one at a time of all, in the order of publish
-};
-
-/// An endpoint. Left empty, `timeout`, `max_in_flight`, `encoding` and `retry` follow Options.
-struct Subscription {
-  std::string url{};                     ///< http or https, absolute, at most 8,000 bytes
-  std::vector<std::string> events{"*"};  ///< patterns, any of which suffices: "order.paid", "order.*", "*"
-  std::string tenant{};                  ///< only events of the same tenant match; the empty one is one of its own
-  /// JSON text; empty: no further condition. An object of JSON Pointers, each with a value or with operators, all of which
-  /// must hold: {"/total": {"$gte": 100}, "/country": "DE"}. Pointers lead into the event's data, but for /type, /tenant,
-  /// /key and /data. Operators: $eq $ne $gt $gte $lt $lte $in $nin $exists $prefix $suffix; $and, $or and $not combine
-  /// filters. At most 8 KiB, and 16 objects and arrays deep.
-  std::string filter{};
-  /// "whsec_" and base64 of 24 to 64 bytes, or "whsk_" and base64 of an ed25519 key (signing.hpp says how one is made);
-  /// empty: a whsec_ is generated. Reads back masked.
-  std::string secret{};
-  Headers headers{};  ///< sent with every request; win over Options::headers. Credentials read back masked
-  std::optional<Encoding> encoding{};
-  RateLimit rate_limit{};  ///< of all attempts, retries and replays too: what is too early waits, and nothing is dropped
-  /// Most requests at a time; at least 1. After 429, 502, 503, 504 and time-outs it is half as many, down to one, and one
-  /// more with each success.
-  std::optional<std::size_t> max_in_flight{};
-  Ordering ordering = Ordering::none;
-  std::optional<std::chrono::milliseconds> timeout{};  ///< for a whole exchange; 1 ms to 1 h
-  std::optional<RetryPolicy> retry{};                  ///< a change holds for what waits from its next attempt on
-  std::string description{};
-  std::map<std::string, std::string> metadata{};  ///< the application's own; flyhook only keeps it
-  SubscriptionId id{};                            ///< empty: one is made. Given and known: subscribe updates in place
-  bool enabled = true;                            ///< false: no deliveries are made, and what waits is dead
-  bool paused = false;                            ///< true: deliveries are made and wait; their age and expires_at count
-  std::string disabled_reason{};                  ///< read back only: after a 410, or `Options::disable_after`
-  TimePoint created_at{};                         ///< read back only
-};
-
-/// What to change: members left empty stay as they are. What is optional in Subscription is cleared by an empty inner
-/// optional: `.timeout = std::optional<std::chrono::milliseconds>{}`.
-struct SubscriptionPatch {
-  std::optional<std::string> url{};
-  std::optional<std::vector<std::string>> events{};
-  std::optional<std::string> filter{};
-  std::optional<std::string> secret{};
-  std::optional<Headers> headers{};
-  std::optional<std::optional<Encoding>> encoding{};
-  std::optional<RateLimit> rate_limit{};
-  std::optional<std::optional<std::size_t>> max_in_flight{};
-  std::optional<Ordering> ordering{};
-  std::optional<std::optional<std::chrono::milliseconds>> timeout{};
-  std::optional<std::optional<RetryPolicy>> retry{};
-  std::optional<std::string> description{};
-  std::optional<std::map<std::string, std::string>> metadata{};
-  std::optional<bool> enabled{};
-  std::optional<bool> paused{};
-};
-
-/// Which subscriptions to list, in the order of their ids.
-struct SubscriptionQuery {
-  std::optional<std::string> tenant{};  ///< only this tenant's; empty optional: every tenant's
-  std::string event_type{};             ///< only those that want events of this type; empty: all
-  std::size_t limit = 1000;             ///< 1 to 10,000 rows
-  std::string cursor{};                 ///< the id of the previous page's last row; empty: the first page
-};
-
-}  // namespace flyhook
-
-#endif
-
-#include <functional>
-#include <string_view>
-
-// How an application sees what happens in the background.
-
-namespace flyhook {
-
-/// Called by pool threads, under no lock, possibly by several at once; for one subscription in the order of its outcomes.
-/// A slow call holds up its subscription and its thread only. What it throws is caught and counted
-/// (`Stats::callback_errors`). Every member of the publisher may be called from it, but `drain`, `stop` and `settle`,
-/// which throw `unsupported` there.
-class Observer {
- public:
-  virtual ~Observer() = default;
-
-  /// After each attempt, once its outcome is in the store. The record's `attempts` holds this one alone, here and below:
-  /// `deliveries()` lists all of them.
-  virtual void on_attempt(const DeliveryRecord&, const Attempt&) {}
-  virtual void on_delivered(const DeliveryRecord&) {}
-  /// A delivery that will not be tried again, unless replayed; `reason` says why. Of those that end together because their
-  /// subscription was disabled the first 1,000 are told one by one, the rest only counted (`Stats::dead`).
-  virtual void on_dead(const DeliveryRecord&) {}
-  /// Nothing has succeeded for half of `Options::disable_after`. Told by the failed attempt that finds it so, and once:
-  /// again only after `on_recovered`, `enable` or a new URL.
-  virtual void on_failing(const Subscription&, std::string_view /*reason*/) {}
-  /// It answered 410, or nothing has succeeded for `Options::disable_after`: no deliveries are made until `enable`, and
-  /// what waited is dead. Not told of what the application disables itself.
-  virtual void on_disabled(const Subscription&, std::string_view /*reason*/) {}
-  /// The first success after `on_failing`.
-  virtual void on_recovered(const Subscription&) {}
-  /// An event that publish accepted and that could not be kept: it did not encode, was too large, had to make room
-  /// (`Overflow::drop_oldest`), or was still pending at shutdown.
-  virtual void on_dropped(const EventId&, std::string_view /*reason*/) {}
-  /// The store or user code failed. Sentences for a log; never a secret.
-  virtual void on_error(std::string_view /*what*/) {}
-};
-
-/// Writes one line per attempt and event of note.
-class LogObserver : public Observer {
- public:
-  /// Lines go to stderr, each in one write.
-  FLYHOOK_DECL LogObserver();
-  /// `write` gets each line without a line end; it may be called by several threads at once.
-  FLYHOOK_DECL explicit LogObserver(std::function<void(std::string_view line)> write);
-
-  FLYHOOK_DECL void on_attempt(const DeliveryRecord& delivery, const Attempt& attempt) override;
-  FLYHOOK_DECL void on_dead(const DeliveryRecord& delivery) override;
-  FLYHOOK_DECL void on_failing(const Subscription& subscription, std::string_view reason) override;
-  FLYHOOK_DECL void on_disabled(const Subscription& subscription, std::string_view reason) override;
-  FLYHOOK_DECL void on_recovered(const Subscription& subscription) override;
-  FLYHOOK_DECL void on_dropped(const EventId& event, std::string_view reason) override;
-  FLYHOOK_DECL void on_error(std::string_view what) override;
-
- private:
-  std::function<void(std::string_view)> write_;
-};
-
-}  // namespace flyhook
-
-#if defined(FLYHOOK_HEADER_ONLY)
-
-#ifndef FLYHOOK_IMPL_OBSERVER_IPP
-#define FLYHOOK_IMPL_OBSERVER_IPP
+#ifndef FLYHOOK_IMPL_DETAIL_SERVE_MOUNT_IPP
+#define FLYHOOK_IMPL_DETAIL_SERVE_MOUNT_IPP
 
 #include <algorithm>
-#include <cstdio>
-#include <string>
-#include <utility>
-
-namespace flyhook {
-
-LogObserver::LogObserver()
-    : LogObserver([](std::string_view line) {
-        std::string whole{"flyhook: "};
-        whole.append(line).push_back('\n');
-        std::fwrite(whole.data(), 1, whole.size(), stderr);
-      }) {}
-
-LogObserver::LogObserver(std::function<void(std::string_view)> write) : write_(std::move(write)) {}
-
-void LogObserver::on_attempt(const DeliveryRecord& delivery, const Attempt& attempt) {
-  const auto& to = delivery.subscription_id.value;
-  write_(delivery.event_type + " " + delivery.event_id.value + " to " + to + (to.empty() ? "" : " ") + attempt.url +
-         " attempt " + std::to_string(std::max(delivery.attempt_count, delivery.attempts.size())) + ": " +
-         (attempt.status != 0 ? std::to_string(attempt.status) : attempt.error) + " in " +
-         std::to_string(attempt.duration.count()) + " us, " + std::string{to_string(delivery.status)});
-}
-
-void LogObserver::on_dead(const DeliveryRecord& delivery) {
-  const auto& id = delivery.subscription_id.value;
-  const auto& attempts = delivery.attempts;
-  const std::string to = !id.empty() ? id : attempts.empty() ? "its target" : attempts.back().url;
-  write_(delivery.event_type + " " + delivery.event_id.value + " to " + to + " is dead: " + delivery.reason);
-}
-
-void LogObserver::on_failing(const Subscription& subscription, std::string_view reason) {
-  write_("subscription " + subscription.id.value + " is failing: " + std::string{reason});
-}
-
-void LogObserver::on_disabled(const Subscription& subscription, std::string_view reason) {
-  write_("subscription " + subscription.id.value + " is disabled: " + std::string{reason});
-}
-
-void LogObserver::on_recovered(const Subscription& subscription) {
-  write_("subscription " + subscription.id.value + " has recovered");
-}
-
-void LogObserver::on_dropped(const EventId& event, std::string_view reason) {
-  write_("event " + event.value + " was dropped: " + std::string{reason});
-}
-
-void LogObserver::on_error(std::string_view what) {
-  write_("error: " + std::string{what});
-}
-
-}  // namespace flyhook
-
-#endif
-#endif
-
-#endif
-
-#ifndef FLYHOOK_STORE_HPP
-#define FLYHOOK_STORE_HPP
-
-#include <chrono>
-#include <cstddef>
+#include <charconv>
 #include <cstdint>
-#include <memory>
-#include <optional>
-#include <span>
-#include <string>
-#include <vector>
-
-// The port to where deliveries live. Verbs without SQL notions, in batches; it speaks ids, numbers and bytes.
-//
-//   append ──► waiting ──► handed out (fetch, or append's claim) ──► finish: final, or waiting with a new due time
-//                 ▲                        │
-//                 └──────── give_back ─────┘
-//
-// A *lane* is one subscription's queue, named by the number that the store gave the subscription when it was first put;
-// what is sent to no subscription has lanes of its own (`direct_lane`). Every lane belongs to one of 64 *slots*. An owner
-// sends only for slots it has acquired; each carries an *epoch*, which grows with every change of owner, so that a stalled
-// former owner's `finish` is refused.
-//
-// Calls are synchronous, come from many threads and are made under no lock of flyhook's. An exception means that nothing
-// was done, unless a verb says otherwise; the engine reports it and tries again.
-
-namespace flyhook {
-
-/// Lanes are spread over this many slots, by FNV-1a-64 of the subscription's id. Fixed for ever.
-inline constexpr std::uint32_t slot_count = 64;
-
-/// The slot of a subscription.
-FLYHOOK_DECL std::uint32_t slot_of(const SubscriptionId& id);
-
-/// An event with a recipient of its own (Message::recipient) waits in a lane of no subscription, and the lane's number has
-/// this bit, which no number that `put` gives has. Such a lane is there as soon as something is appended to it, and its
-/// slot is `number % slot_count`; nothing of it need be kept but its deliveries. They are listed with Recipient::tested as
-/// their subscription, so mostly with none.
-inline constexpr std::uint64_t direct_lane = std::uint64_t{1} << 62;
-
-inline constexpr bool is_direct(std::uint64_t lane) {
-  return (lane & direct_lane) != 0;
-}
-
-/// What a store is.
-struct StoreTraits {
-  bool durable = false;  ///< what append accepted survives a crash
-};
-
-/// One slot held by the caller.
-struct Slot {
-  std::uint32_t index = 0;
-  std::uint64_t epoch = 0;
-};
-
-/// A lane of a slot just acquired that has waiting deliveries.
-struct LaneWork {
-  std::uint64_t lane = 0;
-  std::optional<TimePoint> next_due{};  ///< of the earliest waiting delivery; empty: due now
-};
-
-/// What acquire and renew answer.
-struct Ownership {
-  std::vector<Slot> slots{};                         ///< all that the caller holds now
-  std::vector<LaneWork> lanes{};                     ///< of the slots that are new to the caller
-  std::optional<std::chrono::milliseconds> again{};  ///< call again after this; empty: they are held until released
-};
-
-/// One delivery of an event to be appended.
-struct NewDelivery {
-  std::uint64_t lane = 0;
-  std::uint64_t order =
-      0;              ///< not 0: of the lane's deliveries with the same number only the oldest unfinished is handed out
-  bool take = false;  ///< hand it out at once, if the lane's slot is held with `epoch` and it is due at once
-  std::uint64_t epoch = 0;
-  std::optional<TimePoint> due{};  ///< not handed out before; it holds its place all the while: what has the same order
-                                   ///< number waits behind it. The message's `deliver_at` is wall time, and not asked here
-};
-
-/// One event to be appended, with `count` deliveries from `first` on in the batch's list.
-struct NewEvent {
-  std::shared_ptr<const Message> message{};
-  std::uint64_t content_hash = 0;  ///< of tenant, type, key and data: tells a repeat from a conflict
-  std::size_t first = 0, count = 0;
-};
-
-/// Events in the order in which they were published.
-struct AppendBatch {
-  std::vector<NewEvent> events{};
-  std::vector<NewDelivery> deliveries{};
-  /// A delivery beyond it ends its lane's oldest waiting one as `dead`, with the reason "overflow". 0: no limit. One ends
-  /// for one that comes: where the limit was lowered, the lane stays as long as it is.
-  std::size_t max_waiting_per_lane = 0;
-};
-
-enum class AppendStatus {
-  accepted,
-  duplicate,  ///< the id is known with the same content; nothing was made
-  conflict,   ///< the id is known with other content; nothing was made
-  full,       ///< no room now; nothing was made. All later events of the batch are `full` too: order is kept
-  unknown  ///< it may have been made or not (a lost connection in commit), and nothing was handed out: append it again to
-           ///< learn which
-};
-
-enum class AppendedAs {
-  waiting,    ///< to be fetched
-  handed_out  ///< the caller's, as if fetched
-};
-
-struct AppendedDelivery {
-  std::uint64_t sequence = 0;
-  AppendedAs as = AppendedAs::waiting;
-  bool closed = false;  ///< the lane is gone (unsubscribed meanwhile): the delivery was made and is cancelled
-};
-
-/// One status per event, one entry per delivery of the batch (default ones for events that were not accepted).
-struct AppendResult {
-  std::vector<AppendStatus> events{};
-  std::vector<AppendedDelivery> deliveries{};
-  std::vector<DeliveryRecord> overflowed{};  ///< what `max_waiting_per_lane` ended, in that order
-};
-
-/// Names a delivery that was handed out.
-struct Claim {
-  std::uint64_t sequence = 0;
-  std::uint64_t lane = 0;
-  std::uint64_t epoch = 0;
-};
-
-/// A delivery handed out by fetch.
-struct FetchedDelivery {
-  std::uint64_t sequence = 0;
-  std::shared_ptr<const Message> message{};
-  std::uint32_t attempts = 0;  ///< made before
-  std::uint32_t fan_out = 1;   ///< deliveries that the event was appended with: above 1, its encoded body is worth sharing
-  std::uint32_t steps = 0, deferrals = 0;  ///< as its last Outcome said
-};
-
-/// A lane that wants deliveries.
-struct LaneWant {
-  std::uint64_t lane = 0;
-  std::uint64_t epoch = 0;
-  std::size_t room = 0;  ///< at most so many
-};
-
-/// The answer for one LaneWant.
-struct LaneFetched {
-  std::vector<FetchedDelivery> deliveries{};  ///< due ones, oldest first
-  bool more = false;                          ///< further ones are due now
-  std::optional<TimePoint> next_due{};        ///< of the earliest waiting one that is not due yet
-  bool owned = true;                          ///< false: the slot is not held with that epoch; nothing was handed out
-};
-
-/// What became of a delivery that was handed out.
-struct Outcome {
-  Claim claim{};
-  DeliveryStatus status = DeliveryStatus::pending;  ///< final, or pending: it waits until `next_attempt_at`
-  std::optional<TimePoint> next_attempt_at{};
-  std::string reason{};
-  std::optional<Attempt> attempt{};        ///< added to the record
-  std::uint32_t steps = 0, deferrals = 0;  ///< of the retry schedule: the engine's account, kept while it is pending
-};
-
-enum class FinishStatus {
-  done,
-  stale,   ///< the epoch is not the slot's: somebody else sends this delivery; nothing was recorded
-  unknown  ///< it may have been recorded or not; finishing it again is harmless until its lane is fetched from again
-};
-
-/// Ends what waits, not what is handed out.
-struct CloseRequest {
-  std::uint64_t lane = 0;
-  DeliveryStatus status = DeliveryStatus::cancelled;
-  std::string reason{};
-  std::size_t limit = 10'000;
-  EventId event{};    ///< if given, only its deliveries: of the lane, or of every lane if that is 0
-  bool list = false;  ///< answer what was ended
-};
-
-struct Closed {
-  std::size_t count = 0;
-  bool more = false;                      ///< call again
-  std::vector<std::uint64_t> lanes{};     ///< where something ended, ascending: what was held back there may be free
-  std::vector<DeliveryRecord> records{};  ///< if it was asked for, in no particular order
-};
-
-/// A secret that rotation has replaced. Requests are signed with it as well until then.
-struct PreviousSecret {
-  std::string secret{};
-  TimePoint until{};
-};
-
-/// A subscription as stored, secrets in full.
-struct SubscriptionRow {
-  Subscription subscription{};
-  std::uint64_t lane = 0;                          ///< never given twice
-  std::uint64_t version = 0;                       ///< grows with every change of any subscription
-  std::vector<PreviousSecret> previous_secrets{};  ///< the newest first
-};
-
-namespace detail {
-
-/// Overwrites the secrets of a row that is not needed any more.
-FLYHOOK_DECL void wipe_secrets(SubscriptionRow& row) noexcept;
-
-}  // namespace detail
-
-struct PutResult {
-  bool stored = false;  ///< false: the stored version is not the expected one
-  std::uint64_t lane = 0;
-  std::uint64_t version = 0;
-};
-
-enum class ReopenStatus {
-  done,
-  not_found,
-  not_final,
-  no_payload,  ///< erased, or its body had to go
-  gone,        ///< the subscription is removed
-  full         ///< no room now
-};
-
-struct Reopened {
-  ReopenStatus status{};
-  std::uint64_t lane = 0;  ///< of the delivery, if there is one
-};
-
-/// Which `dead` deliveries of a lane to open again: of events created in [since, until).
-struct RecoverQuery {
-  std::uint64_t lane = 0;
-  TimePoint since{};
-  std::optional<TimePoint> until{};
-  bool dry_run = false;     ///< only count them
-  std::uint64_t after = 0;  ///< what the call before answered; 0: from the oldest on
-  std::size_t limit = 1'000;
-};
-
-struct Recovered {
-  std::size_t count = 0;
-  bool more = false;        ///< call again with `after`: there may be further ones, also where `count` is 0
-  std::uint64_t after = 0;  ///< where to go on
-  bool full = false;        ///< it ended for want of room, and `after` is where to go on once there is some
-};
-
-/// Which published events a lane never had a delivery of: the tenant's, created in [since, until), and none that has a
-/// recipient of its own.
-struct MissedQuery {
-  std::uint64_t lane = 0;
-  std::string tenant{};
-  TimePoint since{};
-  std::optional<TimePoint> until{};
-  std::uint64_t after = 0;  ///< what the call before answered; 0: from the oldest on
-  std::size_t limit = 1'000;
-};
-
-struct MissedEvent {
-  std::uint64_t position = 0;  ///< names it for `add`
-  std::shared_ptr<const Message> message{};
-};
-
-struct Missed {
-  std::vector<MissedEvent> events{};
-  bool more = false;        ///< call again with `after`: there may be further ones, also where `events` is empty
-  std::uint64_t after = 0;  ///< where to go on
-};
-
-/// The delivery log, and what is made of it again. An interface of its own, so that it can live elsewhere than the queue.
-///
-/// An exception from a verb that changes something says nothing about whether it was done. All may be repeated.
-class History {
- public:
-  virtual ~History() = default;
-
-  /// One page, newest first: by falling id, from below `query.cursor` on. Handed out ones are `pending` here; whether a
-  /// request is under way is not the store's to know.
-  virtual std::vector<DeliveryRecord> deliveries(const DeliveryQuery& query) = 0;
-
-  /// The newest stored event of that id, without its payload if that is gone. Null: unknown. A store need not keep events
-  /// that were appended without deliveries.
-  virtual std::shared_ptr<const Message> event(const EventId& id) = 0;
-
-  /// Lets a final delivery wait again, whatever its end was: due at once, with order number 0, so that it runs out of
-  /// order, and with a new account of the schedule. Its attempts stay; the reason goes.
-  virtual Reopened reopen(std::uint64_t sequence) = 0;
-
-  /// Reopens dead deliveries whose payload is there, the oldest first, at most `limit`. A call does bounded work.
-  virtual Recovered recover(const RecoverQuery& query) = 0;
-
-  /// Stored events with payload and without any delivery in that lane, past ones included, the oldest first, at most
-  /// `limit`. A call does bounded work. A store need not keep events that were appended without deliveries.
-  virtual Missed missed(const MissedQuery& query) = 0;
-
-  /// Adds one delivery to a stored event, as append would have made it. nullopt: the event or its payload is gone, it has
-  /// such a delivery meanwhile, the lane is gone, or there is no room.
-  virtual std::optional<AppendedDelivery> add(std::uint64_t position, const NewDelivery& delivery) = 0;
-
-  /// Removes the payload of all stored events of that id and the response bodies of their attempts for good. What waits
-  /// ends `cancelled`, with the reason "erased". What is handed out ends by `finish`, and in that way too where it would
-  /// wait again; response bodies that it still brings are not stored. A repeat of the id is recognised as before. False:
-  /// unknown.
-  virtual bool erase(const EventId& id) = 0;
-};
-
-/// The queue and the subscriptions.
-class Store {
- public:
-  Store() = default;
-  Store(const Store&) = delete;
-  Store& operator=(const Store&) = delete;
-  virtual ~Store() = default;
-
-  /// Constant for the store's life.
-  virtual StoreTraits traits() const noexcept = 0;
-
-  // Slots ------------------------------------------------------------------------------------------------------------
-
-  /// Takes free slots for `owner` (a name of one engine, unique in time and space) and prolongs those it holds. Slots that
-  /// are missing from the answer are lost. While others hold all of them the answer is no slot, and when to ask `again`.
-  /// After a crash a lease runs out by itself.
-  virtual Ownership acquire(const std::string& owner, TimePoint now) = 0;
-
-  /// Gives up all slots of `owner`; what was handed out to it waits again.
-  virtual void release(const std::string& owner) = 0;
-
-  // The way of a delivery --------------------------------------------------------------------------------------------
-
-  /// Adds events with their deliveries, in order. What is `accepted` by a durable store survives a crash from then on.
-  /// An exception is taken as `unknown` for every event of the batch.
-  virtual AppendResult append(AppendBatch batch) = 0;
-
-  /// Hands out deliveries that are due, at most `room` per lane: each at most once per epoch, until `finish` gives it a new
-  /// due time or `give_back` returns it. One answer per want, in the same order. At most 64 wants a call.
-  virtual std::vector<LaneFetched> fetch(std::span<const LaneWant> wants, TimePoint now) = 0;
-
-  /// Returns deliveries that were handed out and not sent: they wait again, due as before. Stale claims are ignored.
-  virtual void give_back(std::span<const Claim> claims) = 0;
-
-  /// Records outcomes. One status per outcome, in the same order. Final is final: a later outcome changes nothing. In a
-  /// lane with order numbers it frees the next delivery, which only a later fetch hands out. An exception is taken as
-  /// `unknown` for every outcome.
-  virtual std::vector<FinishStatus> finish(std::span<const Outcome> outcomes) = 0;
-
-  /// Ends waiting deliveries of a lane or an event, at most `limit`, of a lane the oldest first. Those handed out end by
-  /// `finish`. In a lane with order numbers it frees what was held back, as `finish` does.
-  virtual Closed close(const CloseRequest& request) = 0;
-
-  /// Deliveries that are not final, handed out ones included.
-  virtual std::size_t pending() = 0;
-
-  // Subscriptions ----------------------------------------------------------------------------------------------------
-
-  /// All subscriptions.
-  virtual std::vector<SubscriptionRow> subscriptions() = 0;
-
-  /// Writes a subscription and its previous secrets if its stored version is `expected` (0: it must not exist). The lane
-  /// and the version of `row` are the store's to give, and not read.
-  virtual PutResult put(const SubscriptionRow& row, std::uint64_t expected) = 0;
-
-  /// Removes a subscription; its waiting deliveries stay until `close`. The version of the removal, or nullopt: unknown id.
-  virtual std::optional<std::uint64_t> remove(const SubscriptionId& id) = 0;
-
-  virtual History& history() = 0;
-};
-
-}  // namespace flyhook
-
-#if defined(FLYHOOK_HEADER_ONLY)
-
-#ifndef FLYHOOK_IMPL_STORE_IPP
-#define FLYHOOK_IMPL_STORE_IPP
-
-#ifndef FLYHOOK_DETAIL_SECURITY_CRYPTO_HPP
-#define FLYHOOK_DETAIL_SECURITY_CRYPTO_HPP
-
-#include <array>
-#include <cstddef>
-#include <cstdint>
-#include <initializer_list>
-#include <memory>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <utility>
-
-// What flyhook needs of cryptography, all of it OpenSSL's: HMAC-SHA256, base64, random bytes, comparing and wiping.
-// (ed25519: ed25519.hpp.)
+#include <system_error>
 
 namespace flyhook::detail {
 
-/// Bytes of OpenSSL's generator. Throws Error (`unavailable`) if it has none.
-FLYHOOK_DECL void openssl_random(void* buffer, std::size_t size);
-
-/// Standard alphabet with padding (RFC 4648, section 4).
-FLYHOOK_DECL std::string base64(std::string_view bytes);
-
-/// Strict: the standard alphabet, whole groups, padding, no stray bits. Otherwise nullopt.
-FLYHOOK_DECL std::optional<std::string> base64_decode(std::string_view text);
-
-/// Compares in a time that depends on the sizes only.
-FLYHOOK_DECL bool equal_in_constant_time(std::string_view a, std::string_view b);
-
-/// Lower-case hexadecimal digits.
-FLYHOOK_DECL std::string hex(std::string_view bytes);
-
-/// Overwrites with zeros in a way that the optimiser keeps, and empties. What is behind the end is overwritten as well.
-FLYHOOK_DECL void wipe(std::string& secret) noexcept;
-
-/// A copy of a secret: wiped when it goes, however the scope is left. Not to be copied by accident.
-class SecretText {
- public:
-  SecretText() = default;
-  explicit SecretText(std::string its_text) noexcept : text(std::move(its_text)) {}
-  SecretText(SecretText&& other) noexcept : text(std::move(other.text)) { wipe(other.text); }
-  SecretText& operator=(SecretText&& other) noexcept {
-    text.swap(other.text);
-    return *this;
+std::string escaped_for_regex(std::string_view path) {
+  constexpr std::string_view special = R"(^$\.*+?()[]{}|)";
+  std::string escaped;
+  escaped.reserve(path.size());
+  for (const char c : path) {
+    if (c == ':') {
+      escaped.append("[:]");
+      continue;
+    }
+    if (special.find(c) != special.npos) escaped.push_back('\\');
+    escaped.push_back(c);
   }
-  ~SecretText() { wipe(text); }
+  return escaped;
+}
 
+bool is_made_by_server(std::string_view name) {
+  return equal_without_case(name, "REMOTE_ADDR") || equal_without_case(name, "REMOTE_PORT") ||
+         equal_without_case(name, "LOCAL_ADDR") || equal_without_case(name, "LOCAL_PORT");
+}
+
+bool has_body(const Headers& headers) {
+  if (find_header(headers, "transfer-encoding") != nullptr) return true;
+  const auto* length = find_header(headers, "content-length");
+  return length != nullptr && *length != "0";
+}
+
+bool announces_more_than(const Headers& headers, std::size_t limit) {
+  const auto* length = find_header(headers, "content-length");
+  if (length == nullptr || find_header(headers, "transfer-encoding") != nullptr) return false;
+  std::uint64_t bytes = 0;
+  const auto read = std::from_chars(length->data(), length->data() + length->size(), bytes);
+  return read.ec == std::errc::result_out_of_range || (read.ec == std::errc{} && bytes > limit);
+}
+
+void forget_decoded(Headers& headers) {
+  const auto is_encoding = [](const auto& field) { return equal_without_case(field.first, "content-encoding"); };
+  const auto found = std::find_if(headers.begin(), headers.end(), is_encoding);
+  if (found == headers.end() || std::find_if(found + 1, headers.end(), is_encoding) != headers.end()) return;
+  const auto& value = found->second;
+  if (value == "gzip" || value == "deflate" || value == "br") headers.erase(found);
+}
+
+}  // namespace flyhook::detail
+
+#endif
+#endif
+
+#endif
+
+#ifndef FLYHOOK_DETAIL_SERVE_MOUNTS_HPP
+#define FLYHOOK_DETAIL_SERVE_MOUNTS_HPP
+
+#ifndef FLYHOOK_DETAIL_SECURITY_URL_HPP
+#define FLYHOOK_DETAIL_SECURITY_URL_HPP
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+
+// A callback URL taken apart, once, where it comes in: rules U1 to U10 of tests/vectors/README.md. Its host is read as
+// WHATWG URL reads it, so that no spelling of an address passes for a name; what it may lead to is url_policy.hpp's
+// business.
+
+namespace flyhook::detail {
+
+/// A host in the one spelling that is resolved, compared and sent.
+struct Host {
+  /// A name in lower case, with its trailing dot if it has one; or an address as to_text of ip.hpp writes it, without
+  /// brackets: 127.0.0.1 for 0x7f.1.
   std::string text{};
+  bool is_literal = false;  ///< an IP address: it is its own only answer (U12)
 };
 
-/// Wipes somebody else's member at the end of a scope.
-class WipeAtEnd {
- public:
-  explicit WipeAtEnd(std::string& secret) noexcept : secret_(secret) {}
-  WipeAtEnd(const WipeAtEnd&) = delete;
-  WipeAtEnd& operator=(const WipeAtEnd&) = delete;
-  ~WipeAtEnd() { wipe(secret_); }
+///     https :// [2001:db8::1] : 8443 /hooks?x=1 #dropped
+///     is_https     host         port   target
+struct Url {
+  bool is_https = false;
+  std::string host{};  ///< Host::text
+  std::uint16_t port = 0;
+  std::string target{};     ///< path and query as given, non-ASCII percent-encoded, at least "/"; a fragment is never sent
+  bool is_literal = false;  ///< Host::is_literal
 
- private:
-  std::string& secret_;
+  /// The Host header field: brackets for IPv6, the port unless it is the scheme's default.
+  FLYHOOK_DECL std::string authority() const;
 };
 
-/// Sets up OpenSSL before any thread of ours, so that its own exit handlers run after those threads have ended.
-FLYHOOK_DECL void initialise_openssl();
+/// A host as it stands in a URL (U5 to U8), or why it is none, as a predicate: "has a host that ...". `xn--` labels are
+/// taken as they stand (U6 leaves the choice): a malformed one is a name that nobody has.
+FLYHOOK_DECL std::variant<Host, std::string> parse_host(std::string_view text);
 
-/// HMAC-SHA256 under one key. The key is absorbed once; each signature goes on from a copy of that state. Immutable and
-/// thread-safe once made; the state is wiped when it goes.
-class HmacKey {
- public:
-  FLYHOOK_DECL explicit HmacKey(std::string_view key);
-  FLYHOOK_DECL HmacKey(HmacKey&&) noexcept;
-  FLYHOOK_DECL HmacKey& operator=(HmacKey&&) noexcept;
-  FLYHOOK_DECL ~HmacKey();
-
-  /// The 32 bytes of HMAC-SHA256 over the parts, one after the other.
-  FLYHOOK_DECL std::array<unsigned char, 32> sign(std::initializer_list<std::string_view> parts) const;
-
- private:
-  struct State;
-  std::unique_ptr<State> state_;
-};
+/// A parsed URL, or why it is not one that can be called, as a predicate that quotes nothing of it.
+FLYHOOK_DECL std::variant<Url, std::string> parse_url(std::string_view text);
 
 }  // namespace flyhook::detail
 
 #if defined(FLYHOOK_HEADER_ONLY)
 
-#ifndef FLYHOOK_IMPL_DETAIL_SECURITY_CRYPTO_IPP
-#define FLYHOOK_IMPL_DETAIL_SECURITY_CRYPTO_IPP
-
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/rand.h>
-
-#include <algorithm>
-#include <limits>
-
-namespace flyhook::detail {
-
-void openssl_random(void* buffer, std::size_t size) {
-  auto* at = static_cast<unsigned char*>(buffer);
-  while (size > 0) {
-    const auto part = std::min<std::size_t>(size, static_cast<std::size_t>(std::numeric_limits<int>::max()));
-    if (RAND_bytes(at, static_cast<int>(part)) != 1)
-      throw Error{ErrorCode::unavailable, "random", "OpenSSL has no random bytes"};
-    at += part;
-    size -= part;
-  }
-}
-
-std::string base64(std::string_view bytes) {
-  std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');  // EVP_EncodeBlock ends with a NUL
-  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                                   reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
-  text.resize(static_cast<std::size_t>(size));
-  return text;
-}
-
-std::optional<std::string> base64_decode(std::string_view text) {
-  if (text.size() % 4 != 0 || text.size() > (1u << 20)) return std::nullopt;
-  std::string bytes(text.size() / 4 * 3, '\0');
-  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
-                                   reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
-  if (size < 0) {
-    wipe(bytes);
-    return std::nullopt;
-  }
-  std::size_t padding = 0;
-  while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;
-  bytes.resize(static_cast<std::size_t>(size) - padding);
-  // EVP_DecodeBlock passes over white space at the ends and stray bits; encoding again shows both.
-  const SecretText again{base64(bytes)};
-  if (again.text != text) {
-    wipe(bytes);
-    return std::nullopt;
-  }
-  return bytes;
-}
-
-bool equal_in_constant_time(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
-}
-
-std::string hex(std::string_view bytes) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string text;
-  text.reserve(bytes.size() * 2);
-  for (const char byte : bytes) {
-    text.push_back(digits[static_cast<unsigned char>(byte) >> 4]);
-    text.push_back(digits[static_cast<unsigned char>(byte) & 15u]);
-  }
-  return text;
-}
-
-void wipe(std::string& secret) noexcept {
-  secret.resize(secret.capacity());  // never moves; a text that was longer once left its end there
-  OPENSSL_cleanse(secret.data(), secret.size());
-  secret.clear();
-}
-
-void initialise_openssl() {
-  OPENSSL_init_crypto(0, nullptr);
-}
-
-/// RFC 2104: H(key xor opad, H(key xor ipad, text)). Both hashes have absorbed their first block.
-struct HmacKey::State {
-  State() : inner(EVP_MD_CTX_new()), outer(EVP_MD_CTX_new()) {}
-  State(const State&) = delete;
-  State& operator=(const State&) = delete;
-  ~State() {
-    EVP_MD_CTX_free(inner);
-    EVP_MD_CTX_free(outer);
-  }
-
-  EVP_MD_CTX* inner;
-  EVP_MD_CTX* outer;
-};
-
-/// A context of one thread that signatures are computed in: copying into it reuses its memory.
-struct SigningContext {
-  SigningContext() : context(EVP_MD_CTX_new()) {}
-  SigningContext(const SigningContext&) = delete;
-  SigningContext& operator=(const SigningContext&) = delete;
-  ~SigningContext() { EVP_MD_CTX_free(context); }
-
-  EVP_MD_CTX* context;
-};
-
-HmacKey::HmacKey(std::string_view key) : state_(std::make_unique<State>()) {
-  std::array<unsigned char, 64> block{};
-  unsigned int size = 0;
-  bool done = state_->inner != nullptr && state_->outer != nullptr;
-  if (key.size() > block.size()) {
-    done = done && EVP_Digest(key.data(), key.size(), block.data(), &size, EVP_sha256(), nullptr) == 1;
-  } else {
-    std::copy(key.begin(), key.end(), block.begin());
-  }
-  for (auto& byte : block) byte = static_cast<unsigned char>(byte ^ 0x36u);
-  done = done && EVP_DigestInit_ex(state_->inner, EVP_sha256(), nullptr) == 1 &&
-         EVP_DigestUpdate(state_->inner, block.data(), block.size()) == 1;
-  for (auto& byte : block) byte = static_cast<unsigned char>(byte ^ 0x36u ^ 0x5Cu);
-  done = done && EVP_DigestInit_ex(state_->outer, EVP_sha256(), nullptr) == 1 &&
-         EVP_DigestUpdate(state_->outer, block.data(), block.size()) == 1;
-  OPENSSL_cleanse(block.data(), block.size());
-  if (!done) throw Error{ErrorCode::unavailable, "secret", "OpenSSL could not prepare HMAC-SHA256"};
-}
-
-HmacKey::HmacKey(HmacKey&&) noexcept = default;
-HmacKey& HmacKey::operator=(HmacKey&&) noexcept = default;
-HmacKey::~HmacKey() = default;
-
-std::array<unsigned char, 32> HmacKey::sign(std::initializer_list<std::string_view> parts) const {
-  thread_local SigningContext own;
-  EVP_MD_CTX* const context = own.context;
-  std::array<unsigned char, 32> digest{};
-  bool done = context != nullptr && EVP_MD_CTX_copy_ex(context, state_->inner) == 1;
-  for (const auto part : parts) done = done && EVP_DigestUpdate(context, part.data(), part.size()) == 1;
-  done = done && EVP_DigestFinal_ex(context, digest.data(), nullptr) == 1 &&
-         EVP_MD_CTX_copy_ex(context, state_->outer) == 1 && EVP_DigestUpdate(context, digest.data(), digest.size()) == 1 &&
-         EVP_DigestFinal_ex(context, digest.data(), nullptr) == 1;
-  if (!done) throw Error{ErrorCode::unavailable, "secret", "OpenSSL could not sign"};
-  return digest;
-}
-
-}  // namespace flyhook::detail
-
-#endif
-#endif
-
-#endif
-
-namespace flyhook {
-
-std::uint32_t slot_of(const SubscriptionId& id) {
-  return static_cast<std::uint32_t>(detail::fnv1a(id.value) % slot_count);
-}
-
-void detail::wipe_secrets(SubscriptionRow& row) noexcept {
-  wipe(row.subscription.secret);
-  for (auto& previous : row.previous_secrets) wipe(previous.secret);
-}
-
-}  // namespace flyhook
-
-#endif
-#endif
-
-#endif
-
-#ifndef FLYHOOK_TRANSPORT_HPP
-#define FLYHOOK_TRANSPORT_HPP
-
-#include <atomic>
-#include <cstddef>
-
-// The port to the network: one interface, blocking or not.
-
-namespace flyhook {
-
-/// What the engine sizes itself by.
-struct TransportTraits {
-  bool blocking = true;           ///< `send` calls `done` before it returns and so occupies its thread
-  std::size_t max_in_flight = 0;  ///< requests at a time that are of use; 0: no limit of its own
-};
-
-/// Sends requests. Every transport connects only to `HttpRequest::addresses`, keeps `timeout` as a limit on the whole
-/// exchange, bounds status line, headers and body in bytes, and follows no redirect. A transport serves one engine, once:
-/// cancel_all ends it.
-class Transport {
- public:
-  Transport() = default;
-  Transport(const Transport&) = delete;
-  Transport& operator=(const Transport&) = delete;
-  virtual ~Transport() = default;
-
-  /// `done` is called exactly once, before return or later, from any thread. Called from many threads at once, also from
-  /// inside `done`. May throw: then `done` was not called, and the attempt failed.
-  virtual void send(HttpRequest request, Completion done) = 0;
-
-  /// Constant for the transport's life.
-  virtual TransportTraits traits() const noexcept = 0;
-
-  /// Every `done` outstanding is called within 100 ms; `send` afterwards completes at once with `cancelled`.
-  virtual void cancel_all() noexcept = 0;
-
-  /// True for the first caller, for ever: the engine that the transport serves.
-  bool take_for_engine() noexcept { return !taken_.exchange(true); }
-
- private:
-  std::atomic<bool> taken_{false};
-};
-
-}  // namespace flyhook
-
-#endif
-
-#ifndef FLYHOOK_URL_POLICY_HPP
-#define FLYHOOK_URL_POLICY_HPP
+#ifndef FLYHOOK_IMPL_DETAIL_SECURITY_URL_IPP
+#define FLYHOOK_IMPL_DETAIL_SECURITY_URL_IPP
 
 #ifndef FLYHOOK_DETAIL_SECURITY_IP_HPP
 #define FLYHOOK_DETAIL_SECURITY_IP_HPP
@@ -2633,55 +997,6 @@ const IpRange* IpRanges::find(const IpAddress& address) const {
 
 #endif
 
-#ifndef FLYHOOK_DETAIL_SECURITY_URL_HPP
-#define FLYHOOK_DETAIL_SECURITY_URL_HPP
-
-#include <cstdint>
-#include <string>
-#include <string_view>
-#include <variant>
-
-// A callback URL taken apart, once, where it comes in: rules U1 to U10 of tests/vectors/README.md. Its host is read as
-// WHATWG URL reads it, so that no spelling of an address passes for a name; what it may lead to is url_policy.hpp's
-// business.
-
-namespace flyhook::detail {
-
-/// A host in the one spelling that is resolved, compared and sent.
-struct Host {
-  /// A name in lower case, with its trailing dot if it has one; or an address as to_text of ip.hpp writes it, without
-  /// brackets: 127.0.0.1 for 0x7f.1.
-  std::string text{};
-  bool is_literal = false;  ///< an IP address: it is its own only answer (U12)
-};
-
-///     https :// [2001:db8::1] : 8443 /hooks?x=1 #dropped
-///     is_https     host         port   target
-struct Url {
-  bool is_https = false;
-  std::string host{};  ///< Host::text
-  std::uint16_t port = 0;
-  std::string target{};     ///< path and query as given, non-ASCII percent-encoded, at least "/"; a fragment is never sent
-  bool is_literal = false;  ///< Host::is_literal
-
-  /// The Host header field: brackets for IPv6, the port unless it is the scheme's default.
-  FLYHOOK_DECL std::string authority() const;
-};
-
-/// A host as it stands in a URL (U5 to U8), or why it is none, as a predicate: "has a host that ...". `xn--` labels are
-/// taken as they stand (U6 leaves the choice): a malformed one is a name that nobody has.
-FLYHOOK_DECL std::variant<Host, std::string> parse_host(std::string_view text);
-
-/// A parsed URL, or why it is not one that can be called, as a predicate that quotes nothing of it.
-FLYHOOK_DECL std::variant<Url, std::string> parse_url(std::string_view text);
-
-}  // namespace flyhook::detail
-
-#if defined(FLYHOOK_HEADER_ONLY)
-
-#ifndef FLYHOOK_IMPL_DETAIL_SECURITY_URL_IPP
-#define FLYHOOK_IMPL_DETAIL_SECURITY_URL_IPP
-
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -2886,6 +1201,2337 @@ std::variant<Url, std::string> parse_url(std::string_view text) {
 
 #endif
 
+#include <atomic>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+// Where this process answers webhooks and API calls itself, so that the API can refuse a callback URL that leads back to
+// it: an application that sends to its own API, or publishes what it receives from itself, runs in a circle. An Admin must
+// know of a Receiver that it never met, so this list is the process's (with the fork counter the one exception to "no
+// globals"); nothing but that refusal depends on it.
+
+namespace flyhook::detail {
+
+/// One mounted Receiver or Admin. Lives as long as the server's handlers do.
+struct Mount {
+  const void* server = nullptr;  ///< tells servers apart; never followed
+  std::string path{};            ///< without a trailing slash
+  std::atomic<int> port{0};      ///< as the last request told; 0: there was none yet
+
+  void note(const ServerRequest& request) {
+    if (request.port != 0) port.store(request.port, std::memory_order_relaxed);
+  }
+};
+
+FLYHOOK_DECL std::shared_ptr<Mount> add_mount(const void* server, std::string_view path);
+
+/// True if `url` leads to a mount: its port is one that the mount's server was seen to listen on, one of `addresses` (what
+/// its host resolves to) is an address of this machine, and its path is at or beneath the mount's.
+FLYHOOK_DECL bool leads_to_mount(const Url& url, const std::vector<std::string>& addresses);
+
+/// The same by name: `authority` is the Host that a client just used for `server`, whatever stands between it and us.
+FLYHOOK_DECL bool leads_to_mount(const Url& url, std::string_view authority, const void* server);
+
+/// True if the target's path is `path` or beneath it, percent-encoding and dot segments (RFC 3986, 5.2.4) undone.
+FLYHOOK_DECL bool is_beneath(std::string_view target, std::string_view path);
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_DETAIL_SERVE_MOUNTS_IPP
+#define FLYHOOK_IMPL_DETAIL_SERVE_MOUNTS_IPP
+
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <mutex>
+#include <utility>
+#include <variant>
+
+namespace flyhook::detail {
+
+/// The mounts of this process.
+struct MountList {
+  std::mutex mutex{};
+  std::vector<std::weak_ptr<Mount>> mounts{};  // under mutex
+
+  FLYHOOK_DECL std::vector<std::shared_ptr<Mount>> all();
+};
+
+FLYHOOK_DECL MountList& mount_list();
+FLYHOOK_DECL std::vector<std::string> own_addresses();
+FLYHOOK_DECL std::string plain_path(std::string_view path);
+
+MountList& mount_list() {
+  static MountList list;
+  return list;
+}
+
+std::vector<std::shared_ptr<Mount>> MountList::all() {
+  std::vector<std::shared_ptr<Mount>> alive;
+  const std::lock_guard lock{mutex};
+  std::erase_if(mounts, [&](const std::weak_ptr<Mount>& known) {
+    auto mount = known.lock();
+    const bool is_gone = mount == nullptr;
+    if (!is_gone) alive.push_back(std::move(mount));
+    return is_gone;
+  });
+  return alive;
+}
+
+std::shared_ptr<Mount> add_mount(const void* server, std::string_view path) {
+  auto mount = std::make_shared<Mount>();
+  mount->server = server;
+  mount->path = plain_path(path);
+  auto& list = mount_list();
+  const std::lock_guard lock{list.mutex};
+  list.mounts.push_back(mount);
+  return mount;
+}
+
+/// Of every interface, as to_text writes them.
+std::vector<std::string> own_addresses() {
+  std::vector<std::string> addresses;
+  ifaddrs* first = nullptr;
+  if (getifaddrs(&first) != 0) return addresses;
+  for (const auto* each = first; each != nullptr; each = each->ifa_next) {
+    if (each->ifa_addr == nullptr) continue;
+    std::array<char, INET6_ADDRSTRLEN> text{};
+    const void* bytes = nullptr;
+    if (each->ifa_addr->sa_family == AF_INET) {
+      bytes = &reinterpret_cast<const sockaddr_in*>(each->ifa_addr)->sin_addr;
+    } else if (each->ifa_addr->sa_family == AF_INET6) {
+      bytes = &reinterpret_cast<const sockaddr_in6*>(each->ifa_addr)->sin6_addr;
+    } else {
+      continue;
+    }
+    if (inet_ntop(each->ifa_addr->sa_family, bytes, text.data(), text.size()) == nullptr) continue;
+    if (const auto address = parse_ip(text.data())) addresses.push_back(to_text(unmapped(*address)));
+  }
+  freeifaddrs(first);
+  return addresses;
+}
+
+/// With one slash in front and none behind; dot segments removed.
+std::string plain_path(std::string_view path) {
+  std::vector<std::string_view> segments;
+  while (!path.empty()) {
+    const auto slash = std::min(path.find('/'), path.size());
+    const auto segment = path.substr(0, slash);
+    path.remove_prefix(std::min(path.size(), slash + 1));
+    if (segment == "..") {
+      if (!segments.empty()) segments.pop_back();
+    } else if (!segment.empty() && segment != ".") {
+      segments.push_back(segment);
+    }
+  }
+  std::string plain;
+  for (const auto segment : segments) plain.append("/").append(segment);
+  return plain;
+}
+
+bool is_beneath(std::string_view target, std::string_view path) {
+  const auto parsed = parse_target(target);
+  if (!parsed) return false;
+  const auto asked = plain_path(parsed->path);
+  const auto mounted = plain_path(path);
+  return asked.starts_with(mounted) && (asked.size() == mounted.size() || asked[mounted.size()] == '/');
+}
+
+bool leads_to_mount(const Url& url, const std::vector<std::string>& addresses) {
+  const auto mounts = mount_list().all();
+  const auto is_here = [&](const Mount& mount) {
+    return is_beneath(url.target, mount.path) &&
+           std::any_of(mounts.begin(), mounts.end(), [&](const std::shared_ptr<Mount>& other) {
+             return other->server == mount.server && other->port.load(std::memory_order_relaxed) == url.port;
+           });
+  };
+  if (std::none_of(mounts.begin(), mounts.end(), [&](const auto& mount) { return is_here(*mount); })) return false;
+  const auto own = own_addresses();
+  return std::any_of(addresses.begin(), addresses.end(), [&](const std::string& text) {
+    const auto address = parse_ip(text);
+    if (!address) return false;
+    const auto plain = unmapped(*address);
+    // All of 127.0.0.0/8 is this machine, and so is the unspecified address of either family: connecting to it does.
+    return is_loopback(plain) || to_text(plain) == "0.0.0.0" || to_text(plain) == "::" ||
+           std::find(own.begin(), own.end(), to_text(plain)) != own.end();
+  });
+}
+
+bool leads_to_mount(const Url& url, std::string_view authority, const void* server) {
+  const auto parsed = parse_url("http://" + std::string{authority});
+  const auto* const asked = std::get_if<Url>(&parsed);
+  if (asked == nullptr || asked->host != url.host) return false;
+  // No port is either scheme's: what stands before us may have taken TLS off.
+  if (asked->port != url.port && !(asked->port == 80 && url.port == 443)) return false;
+  const auto mounts = mount_list().all();
+  return std::any_of(mounts.begin(), mounts.end(), [&](const std::shared_ptr<Mount>& mount) {
+    return mount->server == server && is_beneath(url.target, mount->path);
+  });
+}
+
+}  // namespace flyhook::detail
+
+#endif
+#endif
+
+#endif
+
+#ifndef FLYHOOK_PUBLISHER_HPP
+#define FLYHOOK_PUBLISHER_HPP
+
+#ifndef FLYHOOK_DELIVERY_HPP
+#define FLYHOOK_DELIVERY_HPP
+
+#ifndef FLYHOOK_CLOCK_HPP
+#define FLYHOOK_CLOCK_HPP
+
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+
+// Time as the engine sees it. Two readings, never mixed: `now()` is the wall clock and is only stamped, stored and
+// compared with stored times; `elapsed()` is monotonic and decides every delay, so a wall clock that jumps moves none.
+
+namespace flyhook {
+
+/// A wall-clock time. Stores keep microseconds, truncated.
+using TimePoint = std::chrono::system_clock::time_point;
+
+/// The source of time. Implementations are thread-safe. `ManualClock` (testing.hpp) is the one for tests.
+class Clock {
+ public:
+  virtual ~Clock() = default;
+
+  /// Wall time, for stamps and stored due times.
+  virtual TimePoint now() const noexcept = 0;
+
+  /// Monotonic time since an arbitrary origin; goes on while the machine is suspended.
+  virtual std::chrono::nanoseconds elapsed() const noexcept = 0;
+
+  /// Waits on `condition` until it is notified or `elapsed()` has reached `deadline`; may wake for no reason.
+  /// The clock owns waiting so that a manual clock can end a wait without any time passing.
+  virtual void wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& condition,
+                          std::chrono::nanoseconds deadline) = 0;
+
+  /// True if time moves only when somebody moves it: waiting for it on the thread that would is in vain.
+  virtual bool is_manual() const noexcept { return false; }
+};
+
+/// The system's clock: `now()` is CLOCK_REALTIME, `elapsed()` CLOCK_BOOTTIME where there is one.
+FLYHOOK_DECL std::shared_ptr<Clock> system_clock();
+
+}  // namespace flyhook
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_CLOCK_IPP
+#define FLYHOOK_IMPL_CLOCK_IPP
+
+#include <algorithm>
+#include <ctime>
+
+namespace flyhook {
+
+namespace detail {
+
+class SystemClock : public Clock {
+ public:
+  TimePoint now() const noexcept override { return std::chrono::system_clock::now(); }
+
+  std::chrono::nanoseconds elapsed() const noexcept override {
+#if defined(CLOCK_BOOTTIME)
+    // Leases and delays go on while a laptop sleeps; CLOCK_MONOTONIC would stand still.
+    timespec at{};
+    if (clock_gettime(CLOCK_BOOTTIME, &at) == 0)
+      return std::chrono::seconds{at.tv_sec} + std::chrono::nanoseconds{at.tv_nsec};
+#endif
+    return std::chrono::steady_clock::now().time_since_epoch();
+  }
+
+  void wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& condition,
+                  std::chrono::nanoseconds deadline) override {
+    // A year at most: far deadlines would overflow the addition inside wait_for.
+    const auto left = std::min<std::chrono::nanoseconds>(deadline - elapsed(), std::chrono::hours{8760});
+    if (left > std::chrono::nanoseconds::zero()) condition.wait_for(lock, left);
+  }
+};
+
+}  // namespace detail
+
+std::shared_ptr<Clock> system_clock() {
+  return std::make_shared<detail::SystemClock>();
+}
+
+}  // namespace flyhook
+
+#endif
+#endif
+
+#endif
+
+#ifndef FLYHOOK_ID_HPP
+#define FLYHOOK_ID_HPP
+
+#include <array>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+// Identifiers: one type each, so that none is taken for another. Events and subscriptions are named by ULIDs (or by the
+// application), deliveries by the store's append sequence.
+
+namespace flyhook {
+
+/// An event: the `webhook-id` of every attempt to deliver it. "msg_" and a ULID unless the application gave its own.
+struct EventId {
+  std::string value{};
+  friend bool operator==(const EventId&, const EventId&) = default;
+  friend std::strong_ordering operator<=>(const EventId& a, const EventId& b) { return a.value.compare(b.value) <=> 0; }
+};
+
+/// One event on its way to one subscription: "dlv_" and 13 Crockford characters, in the order of appending.
+struct DeliveryId {
+  std::string value{};
+  friend bool operator==(const DeliveryId&, const DeliveryId&) = default;
+  friend std::strong_ordering operator<=>(const DeliveryId& a, const DeliveryId& b) {
+    return a.value.compare(b.value) <=> 0;
+  }
+};
+
+/// A registered endpoint. "sub_" and a ULID unless the application gave its own ([A-Za-z0-9_-]{1,64}).
+struct SubscriptionId {
+  std::string value{};
+  friend bool operator==(const SubscriptionId&, const SubscriptionId&) = default;
+  friend std::strong_ordering operator<=>(const SubscriptionId& a, const SubscriptionId& b) {
+    return a.value.compare(b.value) <=> 0;
+  }
+};
+
+/// True for an id that an application may choose: [A-Za-z0-9_-]{1,64}. A dot would make the signed content ambiguous.
+FLYHOOK_DECL bool is_id(std::string_view text);
+
+namespace detail {
+
+/// One of [A-Za-z0-9_-]: what ids and the segments of event types are made of.
+FLYHOOK_DECL bool is_identifier_char(char c);
+
+/// 128 bits, most significant byte first: 48 of Unix milliseconds, 80 of randomness (the ULID specification).
+using Ulid = std::array<std::uint8_t, 16>;
+
+/// `prefix` and the 26 Crockford base-32 characters of a ULID.
+FLYHOOK_DECL std::string ulid_text(std::string_view prefix, const Ulid& ulid);
+
+/// A DeliveryId's text for an append sequence, and back; nullopt: not such an id.
+FLYHOOK_DECL std::string delivery_text(std::uint64_t sequence);
+FLYHOOK_DECL std::optional<std::uint64_t> delivery_sequence(std::string_view text);
+
+/// 64 bits of FNV-1a, going on from `state`. Fixed for ever: slots and content hashes are stored.
+FLYHOOK_DECL std::uint64_t fnv1a(std::string_view bytes, std::uint64_t state = 0xcbf29ce484222325u);
+
+/// Strictly increasing ULIDs: a new millisecond draws new randomness, within one the last id is counted up, and a wall
+/// clock that goes back is ignored. Not thread-safe: its owner calls it under its own lock.
+class UlidSequence {
+ public:
+  /// `seed`: 32 bytes of the application's random source; everything drawn later derives from it.
+  FLYHOOK_DECL explicit UlidSequence(const std::array<std::uint64_t, 4>& seed);
+  FLYHOOK_DECL Ulid next(TimePoint now);
+
+ private:
+  FLYHOOK_DECL std::uint64_t draw();
+
+  std::array<std::uint64_t, 4> state_;  // xoshiro256**
+  std::uint64_t milliseconds_ = 0;
+  std::uint16_t high_ = 0;
+  std::uint64_t low_ = 0;
+};
+
+}  // namespace detail
+}  // namespace flyhook
+
+template <>
+struct std::hash<flyhook::EventId> {
+  std::size_t operator()(const flyhook::EventId& id) const noexcept { return std::hash<std::string>{}(id.value); }
+};
+template <>
+struct std::hash<flyhook::DeliveryId> {
+  std::size_t operator()(const flyhook::DeliveryId& id) const noexcept { return std::hash<std::string>{}(id.value); }
+};
+template <>
+struct std::hash<flyhook::SubscriptionId> {
+  std::size_t operator()(const flyhook::SubscriptionId& id) const noexcept { return std::hash<std::string>{}(id.value); }
+};
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_ID_IPP
+#define FLYHOOK_IMPL_ID_IPP
+
+#include <algorithm>
+
+namespace flyhook {
+
+namespace detail {
+
+inline constexpr std::string_view crockford_digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+bool is_identifier_char(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+}
+
+std::string ulid_text(std::string_view prefix, const Ulid& ulid) {
+  std::string text;
+  text.reserve(prefix.size() + 26);
+  text.append(prefix);
+  // 26 digits hold 130 bits: two zero bits stand before the first byte.
+  unsigned pending = 0;
+  int bits = 2;
+  for (const auto byte : ulid) {
+    pending = (pending << 8) | byte;
+    bits += 8;
+    while (bits >= 5) {
+      bits -= 5;
+      text.push_back(crockford_digits[(pending >> bits) & 31u]);
+    }
+    pending &= 0xFFu;
+  }
+  return text;
+}
+
+std::string delivery_text(std::uint64_t sequence) {
+  std::string text = "dlv_0000000000000";
+  for (std::size_t at = text.size(); at-- > 4; sequence >>= 5) text[at] = crockford_digits[sequence & 31u];
+  return text;
+}
+
+std::optional<std::uint64_t> delivery_sequence(std::string_view text) {
+  if (text.size() != 17 || text.substr(0, 4) != "dlv_") return std::nullopt;
+  std::uint64_t sequence = 0;
+  for (const char c : text.substr(4)) {
+    const auto digit = crockford_digits.find(c);
+    if (digit == crockford_digits.npos || (sequence >> 59) != 0) return std::nullopt;
+    sequence = (sequence << 5) | digit;
+  }
+  return sequence;
+}
+
+std::uint64_t fnv1a(std::string_view bytes, std::uint64_t state) {
+  for (const char c : bytes) state = (state ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+  return state;
+}
+
+UlidSequence::UlidSequence(const std::array<std::uint64_t, 4>& seed) : state_(seed) {
+  if (std::all_of(state_.begin(), state_.end(), [](std::uint64_t word) { return word == 0; })) state_[0] = 1;
+}
+
+std::uint64_t UlidSequence::draw() {
+  const auto rotate = [](std::uint64_t value, int by) { return (value << by) | (value >> (64 - by)); };
+  const std::uint64_t result = rotate(state_[1] * 5, 7) * 9;
+  const std::uint64_t shifted = state_[1] << 17;
+  state_[2] ^= state_[0];
+  state_[3] ^= state_[1];
+  state_[1] ^= state_[2];
+  state_[0] ^= state_[3];
+  state_[2] ^= shifted;
+  state_[3] = rotate(state_[3], 45);
+  return result;
+}
+
+Ulid UlidSequence::next(TimePoint now) {
+  const auto since = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
+  const auto milliseconds = static_cast<std::uint64_t>(std::max<decltype(since)>(since, 0));
+  if (milliseconds > milliseconds_) {
+    milliseconds_ = milliseconds;
+    // The top bit stays clear, so that counting up within a millisecond cannot overflow.
+    high_ = static_cast<std::uint16_t>(draw() & 0x7FFFu);
+    low_ = draw();
+  } else if (++low_ == 0) {
+    ++high_;
+  }
+  Ulid ulid{};
+  for (std::size_t i = 0; i < 6; ++i) ulid[i] = static_cast<std::uint8_t>(milliseconds_ >> (40 - 8 * i));
+  ulid[6] = static_cast<std::uint8_t>(high_ >> 8);
+  ulid[7] = static_cast<std::uint8_t>(high_ & 0xFFu);
+  for (std::size_t i = 0; i < 8; ++i) ulid[8 + i] = static_cast<std::uint8_t>(low_ >> (56 - 8 * i));
+  return ulid;
+}
+
+}  // namespace detail
+
+bool is_id(std::string_view text) {
+  return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), detail::is_identifier_char);
+}
+
+}  // namespace flyhook
+
+#endif
+#endif
+
+#endif
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+// The delivery log: what became of one event on its way to one subscription.
+
+namespace flyhook {
+
+/// Where a delivery stands. `delivered`, `dead`, `expired` and `cancelled` are final.
+enum class DeliveryStatus { pending, in_flight, delivered, dead, expired, cancelled };
+
+/// The status as its name in C++.
+FLYHOOK_DECL std::string_view to_string(DeliveryStatus status);
+
+/// False for `pending` and `in_flight`.
+FLYHOOK_DECL bool is_final(DeliveryStatus status);
+
+/// Why an attempt was made. `replay`: the first one after a replay. `probe`: to see whether an endpoint whose breaker is
+/// open has recovered; it spends a step of the schedule like any other.
+enum class AttemptTrigger { schedule, replay, test, probe };
+
+/// One HTTP exchange.
+struct Attempt {
+  TimePoint at{};
+  int status = 0;                         ///< of the HTTP answer; 0: there was none, `error` says why
+  std::string error{};                    ///< a class word of HttpResponse::error and the cause
+  std::chrono::microseconds duration{0};  ///< from sending to the end of the answer
+  std::string response_body{};            ///< its first 4 KiB
+  std::string url{};
+  AttemptTrigger trigger{};
+};
+
+/// A delivery with what happened to it.
+struct DeliveryRecord {
+  DeliveryId id{};
+  EventId event_id{};
+  SubscriptionId subscription_id{};  ///< empty: it was sent to a Target
+  std::string event_type{};
+  DeliveryStatus status{};
+  std::vector<Attempt> attempts{};  ///< oldest first
+  TimePoint created_at{};
+  std::optional<TimePoint> next_attempt_at{};  ///< not before then, nor before its endpoint's hold or cool-down ends
+  std::string reason{};                        ///< why it is dead, expired or cancelled
+  std::size_t attempt_count = 0;               ///< all that were made, where `attempts` shows only the last one, too
+};
+
+/// Why one subscription did, did not or does not yet get one event.
+struct Explanation {
+  SubscriptionId subscription_id{};  ///< empty: the event was sent to a Target
+  bool matched = false;              ///< there is a delivery, or the subscription as it is now asks for such events
+  std::string reason{};              ///< a sentence for people
+  std::optional<DeliveryId> delivery_id{};
+  std::optional<TimePoint> next_attempt_at{};  ///< of a delivery that waits for a time
+};
+
+/// Which deliveries to list: all given members must hold.
+struct DeliveryQuery {
+  std::optional<SubscriptionId> subscription_id{};
+  std::optional<EventId> event_id{};
+  std::optional<DeliveryStatus> status{};
+  std::string tenant{};         ///< empty: every tenant's
+  std::size_t limit = 100;      ///< 1 to 1,000 rows
+  std::string cursor{};         ///< the id of the previous page's last row; empty: the first page
+  bool without_tenant = false;  ///< only of events without a tenant; not together with `tenant`
+};
+
+}  // namespace flyhook
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_DELIVERY_IPP
+#define FLYHOOK_IMPL_DELIVERY_IPP
+
+namespace flyhook {
+
+std::string_view to_string(DeliveryStatus status) {
+  switch (status) {
+    case DeliveryStatus::pending: return "pending";
+    case DeliveryStatus::in_flight: return "in_flight";
+    case DeliveryStatus::delivered: return "delivered";
+    case DeliveryStatus::dead: return "dead";
+    case DeliveryStatus::expired: return "expired";
+    case DeliveryStatus::cancelled: return "cancelled";
+  }
+  return "unknown";
+}
+
+bool is_final(DeliveryStatus status) {
+  return status != DeliveryStatus::pending && status != DeliveryStatus::in_flight;
+}
+
+}  // namespace flyhook
+
+#endif
+#endif
+
+#endif
+
+#ifndef FLYHOOK_DETAIL_RUN_INTAKE_HPP
+#define FLYHOOK_DETAIL_RUN_INTAKE_HPP
+
+#ifndef FLYHOOK_MESSAGE_HPP
+#define FLYHOOK_MESSAGE_HPP
+
+#ifndef FLYHOOK_RETRY_POLICY_HPP
+#define FLYHOOK_RETRY_POLICY_HPP
+
+#include <chrono>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+// When a failed delivery is tried again: the policy as data, and what an endpoint's Retry-After asks for.
+
+namespace flyhook {
+
+/// When a delivery is tried again after an attempt that was answered by anything but 2xx, or not at all. A redirect is not
+/// followed, and counts as a failure. Out of attempts it is dead. 410 ends it whatever the policy, and disables the
+/// subscription. The default spreads ten attempts over about three days.
+///
+/// Retry-After, seconds or a date, makes the wait longer and never shorter. On 429 and 503 it holds the whole subscription:
+/// nothing is sent to it before then, and the delivery spends no step of its schedule, six times at most.
+struct RetryPolicy {
+  /// schedule[i] is the wait before attempt i+1, so the first is usually 0. 1 to 1,000 of them, each 0 to a year.
+  std::vector<std::chrono::milliseconds> schedule = default_schedule();
+  /// Each wait is spread by this share to both sides, a Retry-After upwards only; 0 to 1. 0: as the schedule says.
+  double jitter = 0.2;
+  /// A delivery whose next attempt would come later than this after `publish` is dead at once, its reason begins with
+  /// "max_age"; 0: no limit. It counts while paused, and against a replay too.
+  std::chrono::seconds max_age{0};
+  std::vector<int> stop_on{};                  ///< statuses after which it is dead at once, as {400, 422}; 100 to 599
+  std::chrono::seconds retry_after_cap{3600};  ///< a longer Retry-After counts as this; 0: none is heeded
+
+  /// At once, 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h.
+  FLYHOOK_DECL static std::vector<std::chrono::milliseconds> default_schedule();
+
+  /// One attempt, at once.
+  FLYHOOK_DECL static RetryPolicy none();
+
+  /// {0, first, first × factor, first × factor², … ≤ cap}: so many attempts in all, each wait rounded to milliseconds and
+  /// none above the cap. Throws Error (`invalid`) naming the argument: `first` below 0, `factor` below 1 or not finite,
+  /// `cap` below `first`, `attempts` 0 or above 1,000.
+  FLYHOOK_DECL static RetryPolicy exponential(std::chrono::milliseconds first, double factor, std::chrono::milliseconds cap,
+                                              unsigned attempts);
+
+  friend bool operator==(const RetryPolicy&, const RetryPolicy&) = default;
+};
+
+/// How long a Retry-After field of this value asks to wait (RFC 9110, 10.2.3; rules R1 to R8 of tests/vectors/README.md):
+/// seconds, or a date in one of the three forms of RFC 9110, 5.6.7; nullopt: it is neither, as if the field were absent.
+/// From 0 to 10^12 seconds, which more seconds count as. That fits microseconds and not nanoseconds: bound it
+/// (`RetryPolicy::retry_after_cap`) before adding it to a time. A date is rounded up to whole seconds, so that the wait
+/// never ends before it. Does not throw, whatever the value.
+FLYHOOK_DECL std::optional<std::chrono::seconds> parse_retry_after(std::string_view value, TimePoint now);
+
+}  // namespace flyhook
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_RETRY_POLICY_IPP
+#define FLYHOOK_IMPL_RETRY_POLICY_IPP
+
+#ifndef FLYHOOK_ERROR_HPP
+#define FLYHOOK_ERROR_HPP
+
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+// The one exception of the library: misuse and refused input. Background failures are never thrown; they are an
+// outcome in the delivery log, an observer call and a counter.
+
+namespace flyhook {
+
+/// What kind of refusal an Error is. `unavailable` may pass by itself; the others need another input or call.
+enum class ErrorCode { invalid, too_large, queue_full, stopped, not_found, conflict, unavailable, unsupported };
+
+/// A refused call. `what()` is one sentence: the field, its value (never a secret), the reason and, where there is one,
+/// the remedy. Nothing was changed by the call that threw.
+class Error : public std::runtime_error {
+ public:
+  FLYHOOK_DECL Error(ErrorCode code, std::string field, const std::string& reason);
+
+  ErrorCode code() const noexcept { return code_; }
+  /// The member or argument that was refused, named as in C++ ("url", "headers", "events"); empty: the call as a whole.
+  const std::string& field() const noexcept { return field_; }
+
+ private:
+  ErrorCode code_;
+  std::string field_;
+};
+
+namespace detail {
+
+/// What strangers wrote, fit for a line of an error: at most 100 bytes of it, each printable ASCII or '?'.
+FLYHOOK_DECL std::string printable(std::string_view text);
+
+}  // namespace detail
+}  // namespace flyhook
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_ERROR_IPP
+#define FLYHOOK_IMPL_ERROR_IPP
+
+#include <algorithm>
+#include <utility>
+
+namespace flyhook {
+
+Error::Error(ErrorCode code, std::string field, const std::string& reason)
+    : std::runtime_error(field.empty() ? reason : field + ": " + reason), code_(code), field_(std::move(field)) {}
+
+namespace detail {
+
+std::string printable(std::string_view text) {
+  std::string shown{text.substr(0, 100)};
+  std::replace_if(
+      shown.begin(), shown.end(), [](char c) { return c < 0x20 || c > 0x7E; }, '?');
+  return text.size() > shown.size() ? shown + "..." : shown;
+}
+
+}  // namespace detail
+}  // namespace flyhook
+
+#endif
+#endif
+
+#endif
+
+#ifndef FLYHOOK_IMPL_RETRY_POLICY_RETRY_AFTER_IPP
+#define FLYHOOK_IMPL_RETRY_POLICY_RETRY_AFTER_IPP
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+// Retry-After: delta-seconds, and the three forms of HTTP-date (RFC 9110, 5.6.7). Each form is read from left to right
+// without a step back; what does not fit exactly is no date.
+
+namespace flyhook {
+
+namespace detail {
+
+/// A date as it stands in a field, not yet known to exist.
+struct HttpDate {
+  unsigned weekday = 0;  // 0 is Sunday
+  int year = 0;
+  unsigned month = 0, day = 0;
+  unsigned hour = 0, minute = 0, second = 0;
+};
+
+/// Takes what it is asked for off the front of a text. After the first thing that is not there, nothing is.
+class DateText {
+ public:
+  explicit DateText(std::string_view text) : rest_(text) {}
+
+  FLYHOOK_DECL void literal(std::string_view expected);
+  /// Exactly so many digits.
+  FLYHOOK_DECL unsigned number(std::size_t width);
+  FLYHOOK_DECL void time_of_day(HttpDate& date);
+  /// Which of `names` it starts with.
+  template <std::size_t Count>
+  unsigned name(const std::array<std::string_view, Count>& names) {
+    for (unsigned i = 0; i < Count; ++i)
+      if (rest_.starts_with(names[i])) {
+        rest_.remove_prefix(names[i].size());
+        return i;
+      }
+    is_good_ = false;
+    return 0;
+  }
+
+  bool starts_with(char c) const noexcept { return rest_.starts_with(c); }
+  /// All of it was there, and nothing else.
+  bool is_done() const noexcept { return is_good_ && rest_.empty(); }
+
+ private:
+  std::string_view rest_;
+  bool is_good_ = true;
+};
+
+FLYHOOK_DECL std::optional<HttpDate> read_imf_fixdate(std::string_view text);
+FLYHOOK_DECL std::optional<HttpDate> read_rfc850_date(std::string_view text, TimePoint now);
+FLYHOOK_DECL std::optional<HttpDate> read_asctime_date(std::string_view text);
+FLYHOOK_DECL int rfc850_year(const HttpDate& date, TimePoint now);
+FLYHOOK_DECL std::chrono::sys_seconds instant_of(const HttpDate& date);
+FLYHOOK_DECL bool date_exists(const HttpDate& date);
+
+inline constexpr std::array<std::string_view, 7> http_short_days{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+inline constexpr std::array<std::string_view, 7> http_long_days{"Sunday",   "Monday", "Tuesday", "Wednesday",
+                                                                "Thursday", "Friday", "Saturday"};
+inline constexpr std::array<std::string_view, 12> http_months{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                              "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+
+void DateText::literal(std::string_view expected) {
+  is_good_ = is_good_ && rest_.starts_with(expected);
+  if (is_good_) rest_.remove_prefix(expected.size());
+}
+
+unsigned DateText::number(std::size_t width) {
+  unsigned value = 0;
+  for (std::size_t i = 0; i < width; ++i) {
+    is_good_ = is_good_ && !rest_.empty() && rest_.front() >= '0' && rest_.front() <= '9';
+    if (!is_good_) return 0;
+    value = value * 10 + static_cast<unsigned>(rest_.front() - '0');
+    rest_.remove_prefix(1);
+  }
+  return value;
+}
+
+void DateText::time_of_day(HttpDate& date) {
+  date.hour = number(2);
+  literal(":");
+  date.minute = number(2);
+  literal(":");
+  date.second = number(2);
+}
+
+/// Sun, 06 Nov 1994 08:49:37 GMT
+std::optional<HttpDate> read_imf_fixdate(std::string_view text) {
+  DateText from{text};
+  HttpDate date;
+  date.weekday = from.name(http_short_days);
+  from.literal(", ");
+  date.day = from.number(2);
+  from.literal(" ");
+  date.month = from.name(http_months) + 1;
+  from.literal(" ");
+  date.year = static_cast<int>(from.number(4));
+  from.literal(" ");
+  from.time_of_day(date);
+  from.literal(" GMT");
+  return from.is_done() ? std::optional{date} : std::nullopt;
+}
+
+/// Sunday, 06-Nov-94 08:49:37 GMT
+std::optional<HttpDate> read_rfc850_date(std::string_view text, TimePoint now) {
+  DateText from{text};
+  HttpDate date;
+  date.weekday = from.name(http_long_days);
+  from.literal(", ");
+  date.day = from.number(2);
+  from.literal("-");
+  date.month = from.name(http_months) + 1;
+  from.literal("-");
+  date.year = static_cast<int>(from.number(2));
+  from.literal(" ");
+  from.time_of_day(date);
+  from.literal(" GMT");
+  if (!from.is_done()) return std::nullopt;
+  date.year = rfc850_year(date, now);
+  return date;
+}
+
+/// Sun Nov  6 08:49:37 1994
+std::optional<HttpDate> read_asctime_date(std::string_view text) {
+  DateText from{text};
+  HttpDate date;
+  date.weekday = from.name(http_short_days);
+  from.literal(" ");
+  date.month = from.name(http_months) + 1;
+  from.literal(" ");
+  if (from.starts_with(' ')) {
+    from.literal(" ");
+    date.day = from.number(1);
+  } else {
+    date.day = from.number(2);
+  }
+  from.literal(" ");
+  from.time_of_day(date);
+  from.literal(" ");
+  date.year = static_cast<int>(from.number(4));
+  return from.is_done() ? std::optional{date} : std::nullopt;
+}
+
+/// The latest year of these two digits that is at most 50 years ahead (R6). In the fiftieth year itself R6, which counts
+/// years, and RFC 9110, which counts time, may differ by a century; the weekday then tells which of the two is meant.
+int rfc850_year(const HttpDate& date, TimePoint now) {
+  const auto this_second = std::chrono::floor<std::chrono::seconds>(now);
+  const std::chrono::year_month_day today{std::chrono::floor<std::chrono::days>(this_second)};
+  const int latest = static_cast<int>(today.year()) + 50;
+  HttpDate meant = date;
+  meant.year = latest - (latest - date.year) % 100;
+  if (meant.year < latest) return meant.year;
+
+  const std::chrono::sys_days same_day_ahead{today + std::chrono::years{50}};
+  const auto in_day = this_second - std::chrono::floor<std::chrono::days>(this_second);
+  const bool is_beyond = instant_of(meant) > same_day_ahead + in_day;
+  const std::chrono::weekday weekday{std::chrono::floor<std::chrono::days>(instant_of(meant))};
+  return is_beyond && weekday.c_encoding() != date.weekday ? meant.year - 100 : meant.year;
+}
+
+std::chrono::sys_seconds instant_of(const HttpDate& date) {
+  const std::chrono::sys_days day{std::chrono::year{date.year} / static_cast<int>(date.month) / static_cast<int>(date.day)};
+  return day + std::chrono::hours{date.hour} + std::chrono::minutes{date.minute} + std::chrono::seconds{date.second};
+}
+
+/// The weekday may be wrong: that the server cannot count days says nothing about when it wants to be asked again.
+bool date_exists(const HttpDate& date) {
+  const std::chrono::year_month_day day{std::chrono::year{date.year}, std::chrono::month{date.month},
+                                        std::chrono::day{date.day}};
+  if (!day.ok() || date.hour > 23 || date.minute > 59) return false;
+  if (date.second < 60) return true;
+  // A leap second: RFC 9110 has it in its grammar, and UTC at the end of these two months.
+  const bool is_end_of_half = (date.month == 6 && date.day == 30) || (date.month == 12 && date.day == 31);
+  return date.second == 60 && date.hour == 23 && date.minute == 59 && is_end_of_half;
+}
+
+}  // namespace detail
+
+std::optional<std::chrono::seconds> parse_retry_after(std::string_view value, TimePoint now) {
+  constexpr std::int64_t most = 1'000'000'000'000;
+  const auto first = std::min(value.find_first_not_of(" \t"), value.size());
+  value = value.substr(first, value.find_last_not_of(" \t") + 1 - first);
+
+  if (!value.empty() && std::all_of(value.begin(), value.end(), [](char c) { return c >= '0' && c <= '9'; })) {
+    std::int64_t seconds = 0;
+    for (const char c : value) seconds = std::min(most, seconds * 10 + (c - '0'));
+    return std::chrono::seconds{seconds};
+  }
+  auto date = detail::read_imf_fixdate(value);
+  if (!date) date = detail::read_rfc850_date(value, now);
+  if (!date) date = detail::read_asctime_date(value);
+  if (!date || !detail::date_exists(*date)) return std::nullopt;
+  const auto wait = detail::instant_of(*date) - std::chrono::floor<std::chrono::seconds>(now);
+  return std::max(wait, std::chrono::seconds{0});
+}
+
+}  // namespace flyhook
+
+#endif
+
+#include <cmath>
+#include <string>
+
+namespace flyhook {
+
+std::vector<std::chrono::milliseconds> RetryPolicy::default_schedule() {
+  using namespace std::chrono;
+  return {0s, 5s, 5min, 30min, 2h, 5h, 10h, 14h, 20h, 24h};
+}
+
+RetryPolicy RetryPolicy::none() {
+  RetryPolicy policy;
+  policy.schedule.assign(1, std::chrono::milliseconds{0});
+  return policy;
+}
+
+RetryPolicy RetryPolicy::exponential(std::chrono::milliseconds first, double factor, std::chrono::milliseconds cap,
+                                     unsigned attempts) {
+  using std::chrono::milliseconds;
+  if (first < milliseconds{0}) throw Error{ErrorCode::invalid, "first", std::to_string(first.count()) + " ms is negative"};
+  if (!std::isfinite(factor) || factor < 1)
+    throw Error{ErrorCode::invalid, "factor", std::to_string(factor) + " is not a finite number of at least 1"};
+  if (cap < first) throw Error{ErrorCode::invalid, "cap", std::to_string(cap.count()) + " ms is less than the first wait"};
+  if (attempts == 0 || attempts > 1000)
+    throw Error{ErrorCode::invalid, "attempts", std::to_string(attempts) + " is outside 1 to 1,000"};
+
+  RetryPolicy policy = none();
+  auto exact = static_cast<double>(first.count());
+  for (milliseconds wait = first; policy.schedule.size() < attempts;) {
+    policy.schedule.push_back(wait);
+    exact *= factor;
+    // Compared as double first: beyond the cap, or infinite, it may be no number of milliseconds.
+    wait = exact < static_cast<double>(cap.count()) ? milliseconds{std::llround(exact)} : cap;
+  }
+  return policy;
+}
+
+}  // namespace flyhook
+
+#endif
+#endif
+
+#endif
+
+#include <memory>
+#include <optional>
+#include <string>
+
+// The event as the core carries it: its C++ type is gone, its data is bytes.
+
+namespace flyhook {
+
+/// An endpoint that is in no registry: a callback URL that came with a request, say. What it leaves open follows Options.
+struct Target {
+  std::string url{};                   ///< http or https, absolute, at most 8,000 bytes; judged by Options::url_policy
+  std::string secret{};                ///< as Subscription::secret; empty: its requests are not signed
+  Headers headers{};                   ///< sent with its requests; win over Options::headers
+  std::optional<RetryPolicy> retry{};  ///< empty: Options::retry
+  bool public_only = false;            ///< as Subscription::public_only: for a URL that came with a stranger's request
+};
+
+/// For whom an event is that was not published to subscriptions.
+struct Recipient {
+  Target target{};          ///< of `send`
+  SubscriptionId tested{};  ///< of `send_test`: not empty, and then `target` is
+};
+
+/// A serialised event. Immutable once made; stores keep it, lanes share it.
+struct Message {
+  EventId id{};
+  std::string type{}, tenant{}, key{};
+  std::string data{};  ///< one JSON value, unless content_type says otherwise
+  TimePoint created_at{};
+  Headers headers{};           ///< of this event's requests, besides the subscription's
+  std::string trace_parent{};  ///< W3C Trace Context, sent as `traceparent`
+  std::optional<TimePoint> deliver_at{}, expires_at{};
+  std::string content_type{};                    ///< empty: application/json
+  std::shared_ptr<const Recipient> recipient{};  ///< null: published. Equal if it is the same one
+
+  friend bool operator==(const Message&, const Message&) = default;
+};
+
+}  // namespace flyhook
+
+#endif
+
+#ifndef FLYHOOK_OPTIONS_HPP
+#define FLYHOOK_OPTIONS_HPP
+
+#ifndef FLYHOOK_BREAKER_HPP
+#define FLYHOOK_BREAKER_HPP
+
+#include <chrono>
+
+// When an endpoint that keeps failing is left alone for a while, as data.
+
+namespace flyhook {
+
+/// The circuit breaker of each subscription. While it is open nothing is sent but one probe at a time, and what waits
+/// spends no attempt. The probe is the earliest delivery that is due after the cool-down, and an attempt of its schedule
+/// like any other (`AttemptTrigger::probe`); with none due there is none. The first success closes it.
+struct BreakerPolicy {
+  /// So many failed attempts in a row open it; at least 1. Cancelled ones do not count, nor do 429 and 503 with a
+  /// Retry-After, which holds the subscription itself.
+  unsigned consecutive_failures = 10;
+  /// From opening to the first probe; 1 ms to 24 h. It doubles with each probe that fails, to 5 min at most, or stays as it
+  /// is if it is longer.
+  std::chrono::milliseconds cool_down{30'000};
+
+  friend bool operator==(const BreakerPolicy&, const BreakerPolicy&) = default;
+};
+
+}  // namespace flyhook
+
+#endif
+
+#ifndef FLYHOOK_ENCODING_HPP
+#define FLYHOOK_ENCODING_HPP
+
+#ifndef FLYHOOK_DETAIL_RFC3339_HPP
+#define FLYHOOK_DETAIL_RFC3339_HPP
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+// Times as text, written and read: the date-time of RFC 3339.
+
+namespace flyhook::detail {
+
+/// UTC as YYYY-MM-DDTHH:MM:SS.ffffffZ, microseconds truncated.
+FLYHOOK_DECL std::string rfc3339(TimePoint time);
+
+/// The time of a date-time of RFC 3339, 5.6, with any offset, digits beyond microseconds cut off; nullopt: it is none, its
+/// day does not exist, or TimePoint cannot hold it. A leap second, which is there only at 23:59 UTC, is the second after
+/// :59. Does not throw, whatever the text.
+FLYHOOK_DECL std::optional<TimePoint> parse_rfc3339(std::string_view text);
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_DETAIL_RFC3339_IPP
+#define FLYHOOK_IMPL_DETAIL_RFC3339_IPP
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace flyhook::detail {
+
+FLYHOOK_DECL bool starts_in_shape(std::string_view text, std::string_view shape);
+FLYHOOK_DECL unsigned two_digits(std::string_view text, std::size_t at);
+FLYHOOK_DECL std::optional<std::chrono::microseconds> take_fraction(std::string_view& text);
+FLYHOOK_DECL std::optional<std::chrono::minutes> utc_offset(std::string_view text);
+
+std::string rfc3339(TimePoint time) {
+  using namespace std::chrono;
+  const auto whole = floor<microseconds>(time);
+  const auto day = floor<days>(whole);
+  const year_month_day date{day};
+  const auto in_day = whole - day;
+
+  std::string text = "0000-00-00T00:00:00.000000Z";
+  const auto put = [&](std::size_t at, std::size_t width, std::int64_t value) {
+    for (std::size_t i = width; i-- > 0; value /= 10) text[at + i] = static_cast<char>('0' + value % 10);
+  };
+  put(0, 4, static_cast<int>(date.year()));
+  put(5, 2, static_cast<unsigned>(date.month()));
+  put(8, 2, static_cast<unsigned>(date.day()));
+  put(11, 2, duration_cast<hours>(in_day).count());
+  put(14, 2, duration_cast<minutes>(in_day).count() % 60);
+  put(17, 2, duration_cast<seconds>(in_day).count() % 60);
+  put(20, 6, in_day.count() % 1'000'000);
+  return text;
+}
+
+std::optional<TimePoint> parse_rfc3339(std::string_view text) {
+  using namespace std::chrono;
+  constexpr std::string_view shape = "0000-00-00T00:00:00";
+  if (!starts_in_shape(text, shape)) return std::nullopt;
+  const year_month_day date{year{static_cast<int>(two_digits(text, 0) * 100 + two_digits(text, 2))},
+                            month{two_digits(text, 5)}, day{two_digits(text, 8)}};
+  const auto hour = two_digits(text, 11);
+  const auto minute = two_digits(text, 14);
+  const auto second = two_digits(text, 17);
+  if (!date.ok() || hour > 23 || minute > 59 || second > 60) return std::nullopt;
+
+  auto rest = text.substr(shape.size());
+  const auto fraction = take_fraction(rest);
+  const auto offset = utc_offset(rest);
+  if (!fraction || !offset) return std::nullopt;
+
+  const auto utc_minute = sys_days{date} + hours{hour} + minutes{minute} - *offset;
+  if (second == 60 && utc_minute - floor<days>(utc_minute) != hours{23} + minutes{59}) return std::nullopt;
+  const auto time = utc_minute.time_since_epoch() + seconds{second} + *fraction;
+  if (time < duration_cast<microseconds>(TimePoint::min().time_since_epoch()) ||
+      time > duration_cast<microseconds>(TimePoint::max().time_since_epoch()))
+    return std::nullopt;
+  return TimePoint{time};
+}
+
+/// In `shape` a 0 stands for any digit and a T for one of either case; everything else for itself.
+bool starts_in_shape(std::string_view text, std::string_view shape) {
+  if (text.size() < shape.size()) return false;
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    const bool fits = shape[i] == '0'   ? text[i] >= '0' && text[i] <= '9'
+                      : shape[i] == 'T' ? text[i] == 'T' || text[i] == 't'
+                                        : text[i] == shape[i];
+    if (!fits) return false;
+  }
+  return true;
+}
+
+unsigned two_digits(std::string_view text, std::size_t at) {
+  return static_cast<unsigned>(text[at] - '0') * 10 + static_cast<unsigned>(text[at + 1] - '0');
+}
+
+/// Takes ".123" off the front, which need not be there; nullopt: a dot without digits.
+std::optional<std::chrono::microseconds> take_fraction(std::string_view& text) {
+  std::int64_t us = 0;
+  if (text.starts_with('.')) {
+    text.remove_prefix(1);
+    const auto digits = text.substr(0, text.find_first_not_of("0123456789"));
+    if (digits.empty()) return std::nullopt;
+    for (std::size_t i = 0; i < 6; ++i) us = us * 10 + (i < digits.size() ? digits[i] - '0' : 0);
+    text.remove_prefix(digits.size());
+  }
+  return std::chrono::microseconds{us};
+}
+
+/// "Z", "+01:00": how far the clock on that wall is ahead of UTC.
+std::optional<std::chrono::minutes> utc_offset(std::string_view text) {
+  if (text == "Z" || text == "z") return std::chrono::minutes{0};
+  const bool is_ahead = starts_in_shape(text, "+00:00");
+  if ((!is_ahead && !starts_in_shape(text, "-00:00")) || text.size() != 6) return std::nullopt;
+  const auto hour = two_digits(text, 1);
+  const auto minute = two_digits(text, 4);
+  if (hour > 23 || minute > 59) return std::nullopt;
+  const std::chrono::minutes offset = std::chrono::hours{hour} + std::chrono::minutes{minute};
+  return is_ahead ? offset : -offset;
+}
+
+}  // namespace flyhook::detail
+
+#endif
+#endif
+
+#endif
+
+#include <string>
+#include <string_view>
+
+// How a message becomes the body and the headers that no attempt changes. Pure: the same event gives the same bytes for
+// ever, so that a receiver may compare repeats.
+
+namespace flyhook {
+
+/// What a request carries.
+enum class Encoding {
+  standard,                ///< {"type","timestamp","data"} (Standard Webhooks)
+  raw,                     ///< the data alone
+  cloudevents_structured,  ///< CloudEvents 1.0, JSON format
+  cloudevents_binary       ///< CloudEvents 1.0, attributes as ce- headers
+};
+
+/// An encoded message: content-type, webhook-id, traceparent, ce- attributes, then the message's own headers; and the body.
+struct Encoded {
+  Headers headers{};
+  std::string body{};
+};
+
+/// Encodes `message` (rules E1 to E9 of tests/vectors/README.md). `source` is the application's CloudEvents source
+/// (`Options::source`); the CloudEvents encodings alone use it.
+///
+///     encoding                 content-type                   body
+///     standard                 application/json               {"type","timestamp","data"}
+///     raw                      the message's                  the data
+///     cloudevents_structured   application/cloudevents+json   {"specversion","id","source","type","time",
+///                                                              "datacontenttype","data"}
+///     cloudevents_binary       the message's                  the data; specversion, id, source, type, time as ce- headers
+///
+/// The data's bytes go out as they are. What `EventTraits::serialize` wrote is not checked here: what is no JSON, or no
+/// UTF-8, makes a `standard` or structured body that is none either. Attributes are escaped, whatever bytes they hold.
+/// Throws Error: `unsupported` ("encoding") for `standard` and `cloudevents_structured` where the content type is not
+/// JSON's, `invalid` ("source") for a CloudEvents encoding with an empty source.
+FLYHOOK_DECL Encoded encode(const Message& message, Encoding encoding, std::string_view source);
+
+namespace detail {
+
+/// True for the media types of JSON: subtype json or ending in +json, in any case, parameters aside (CloudEvents JSON
+/// format, 3.1); and for the empty text, which means application/json.
+FLYHOOK_DECL bool is_json_type(std::string_view content_type);
+
+/// The value of a ce- header (CloudEvents HTTP binding 1.0.2, 3.1.3.2): bytes outside 0x21 to 0x7E, `"` and `%` as %XX.
+FLYHOOK_DECL std::string ce_header_value(std::string_view text);
+
+}  // namespace detail
+}  // namespace flyhook
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_ENCODING_IPP
+#define FLYHOOK_IMPL_ENCODING_IPP
+
+namespace flyhook {
+
+namespace detail {
+
+FLYHOOK_DECL void append_json(std::string& out, std::string_view text);
+FLYHOOK_DECL void append_member(std::string& out, std::string_view name, std::string_view text);
+FLYHOOK_DECL void require_json(const Message& message, const char* encoding);
+FLYHOOK_DECL std::string standard_body(const Message& message);
+FLYHOOK_DECL std::string structured_body(const Message& message, std::string_view content_type, std::string_view source);
+FLYHOOK_DECL void add_attributes(Headers& headers, const Message& message, std::string_view source);
+
+bool is_json_type(std::string_view content_type) {
+  if (content_type.empty()) return true;
+  auto type = content_type.substr(0, content_type.find(';'));
+  while (type.ends_with(' ') || type.ends_with('\t')) type.remove_suffix(1);
+  const auto slash = type.find('/');
+  if (slash == type.npos || slash == 0) return false;
+  const auto subtype = type.substr(slash + 1);
+  if (equal_without_case(subtype, "json")) return true;
+  constexpr std::string_view suffix = "+json";
+  return subtype.size() > suffix.size() && equal_without_case(subtype.substr(subtype.size() - suffix.size()), suffix);
+}
+
+std::string ce_header_value(std::string_view text) {
+  return percent_encoded(text,
+                         [](unsigned char byte) { return byte >= 0x21 && byte <= 0x7E && byte != '"' && byte != '%'; });
+}
+
+/// `text` as a JSON string. Bytes from 0x80 on stay what they are.
+void append_json(std::string& out, std::string_view text) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  out.push_back('"');
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20) {
+      out.append({'\\', 'u', '0', '0', digits[byte >> 4], digits[byte & 15u]});
+    } else {
+      if (c == '"' || c == '\\') out.push_back('\\');
+      out.push_back(c);
+    }
+  }
+  out.push_back('"');
+}
+
+/// `"name":"text",`
+void append_member(std::string& out, std::string_view name, std::string_view text) {
+  append_json(out, name);
+  out.push_back(':');
+  append_json(out, text);
+  out.push_back(',');
+}
+
+void require_json(const Message& message, const char* encoding) {
+  if (is_json_type(message.content_type)) return;
+  throw Error{ErrorCode::unsupported, "encoding",
+              std::string{encoding} + " carries JSON only, and this event's content type is " + message.content_type +
+                  "; use raw or cloudevents_binary"};
+}
+
+std::string standard_body(const Message& message) {
+  std::string body;
+  body.reserve(message.data.size() + message.type.size() + 72);
+  body.push_back('{');
+  append_member(body, "type", message.type);
+  append_member(body, "timestamp", rfc3339(message.created_at));
+  body.append(R"("data":)").append(message.data).append("}");
+  return body;
+}
+
+std::string structured_body(const Message& message, std::string_view content_type, std::string_view source) {
+  std::string body;
+  body.reserve(message.data.size() + message.id.value.size() + message.type.size() + source.size() + content_type.size() +
+               160);
+  body.push_back('{');
+  append_member(body, "specversion", "1.0");
+  append_member(body, "id", message.id.value);
+  append_member(body, "source", source);
+  append_member(body, "type", message.type);
+  append_member(body, "time", rfc3339(message.created_at));
+  append_member(body, "datacontenttype", content_type);
+  body.append(R"("data":)").append(message.data).append("}");
+  return body;
+}
+
+void add_attributes(Headers& headers, const Message& message, std::string_view source) {
+  headers.emplace_back("ce-specversion", "1.0");
+  headers.emplace_back("ce-id", ce_header_value(message.id.value));
+  headers.emplace_back("ce-source", ce_header_value(source));
+  headers.emplace_back("ce-type", ce_header_value(message.type));
+  headers.emplace_back("ce-time", ce_header_value(rfc3339(message.created_at)));
+}
+
+}  // namespace detail
+
+Encoded encode(const Message& message, Encoding encoding, std::string_view source) {
+  const bool is_structured = encoding == Encoding::cloudevents_structured;
+  const bool is_binary = encoding == Encoding::cloudevents_binary;
+  if ((is_structured || is_binary) && source.empty())
+    throw Error{ErrorCode::invalid, "source", "is empty; CloudEvents need a URI-reference"};
+  const std::string own_type = message.content_type.empty() ? "application/json" : message.content_type;
+
+  Encoded encoded;
+  auto& headers = encoded.headers;
+  headers.reserve((is_binary ? 8 : 3) + message.headers.size());
+  if (encoding == Encoding::standard) {
+    detail::require_json(message, "standard");
+    encoded.body = detail::standard_body(message);
+    headers.emplace_back("content-type", "application/json");
+  } else if (is_structured) {
+    detail::require_json(message, "cloudevents_structured");
+    encoded.body = detail::structured_body(message, own_type, source);
+    headers.emplace_back("content-type", "application/cloudevents+json");
+  } else {
+    encoded.body = message.data;
+    headers.emplace_back("content-type", own_type);
+  }
+  headers.emplace_back("webhook-id", message.id.value);
+  if (!message.trace_parent.empty()) headers.emplace_back("traceparent", message.trace_parent);
+  if (is_binary) detail::add_attributes(headers, message, source);
+  headers.insert(headers.end(), message.headers.begin(), message.headers.end());
+  return encoded;
+}
+
+}  // namespace flyhook
+
+#endif
+#endif
+
+#endif
+
+#ifndef FLYHOOK_EVENT_TYPE_HPP
+#define FLYHOOK_EVENT_TYPE_HPP
+
+#include <string>
+#include <string_view>
+
+// The grammar of event types and of the patterns that subscriptions choose them by (DESIGN.md section 3).
+
+namespace flyhook {
+
+/// One entry of the event catalogue (`Options::event_types`).
+struct EventType {
+  std::string name{};         ///< the type, in the grammar of is_event_type
+  std::string description{};  ///< one sentence for who subscribes
+  std::string example{};      ///< JSON text of an example's data
+  std::string schema{};       ///< JSON Schema text of the data
+};
+
+/// Dotted identifiers: [A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*, at most 128 bytes.
+FLYHOOK_DECL bool is_event_type(std::string_view text);
+
+/// An event type, an event type followed by ".*", or "*".
+FLYHOOK_DECL bool is_event_pattern(std::string_view text);
+
+/// "order.*" matches what is beneath "order." at any depth, and not "order" itself. Case matters.
+/// Both arguments are taken to be well formed.
+FLYHOOK_DECL bool pattern_matches(std::string_view pattern, std::string_view type);
+
+}  // namespace flyhook
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_EVENT_TYPE_IPP
+#define FLYHOOK_IMPL_EVENT_TYPE_IPP
+
+namespace flyhook {
+
+bool is_event_type(std::string_view text) {
+  if (text.size() > 128) return false;
+  bool in_segment = false;
+  for (const char c : text) {
+    if (c == '.') {
+      if (!in_segment) return false;
+      in_segment = false;
+    } else if (detail::is_identifier_char(c)) {
+      in_segment = true;
+    } else {
+      return false;
+    }
+  }
+  return in_segment;
+}
+
+bool is_event_pattern(std::string_view text) {
+  if (text == "*") return true;
+  if (text.ends_with(".*")) text.remove_suffix(2);
+  return is_event_type(text);
+}
+
+bool pattern_matches(std::string_view pattern, std::string_view type) {
+  if (!pattern.ends_with('*')) return pattern == type;
+  return type.starts_with(pattern.substr(0, pattern.size() - 1));
+}
+
+}  // namespace flyhook
+
+#endif
+#endif
+
+#endif
+
+#ifndef FLYHOOK_OBSERVER_HPP
+#define FLYHOOK_OBSERVER_HPP
+
+#ifndef FLYHOOK_SUBSCRIPTION_HPP
+#define FLYHOOK_SUBSCRIPTION_HPP
+
+#ifndef FLYHOOK_RATE_LIMIT_HPP
+#define FLYHOOK_RATE_LIMIT_HPP
+
+// How fast one endpoint may be called, as data.
+
+namespace flyhook {
+
+/// A token bucket. An attempt that finds none waits for the next, and spends nothing of its schedule.
+struct RateLimit {
+  double per_second = 0;  ///< attempts a second in the long run, finite; 0: no limit
+  double burst = 1;       ///< attempts that may come at once after a pause; finite, at least 1
+
+  friend bool operator==(const RateLimit&, const RateLimit&) = default;
+};
+
+}  // namespace flyhook
+
+#endif
+
+#include <chrono>
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+// A registered callback URL and what it asked for.
+
+namespace flyhook {
+
+/// In which order the deliveries of one subscription are made. Where there is one, a delivery is first sent when the one
+/// before it has ended, with success or without: a retry holds back what is behind it, and so does a `deliver_at`.
+/// Its price: one event that the endpoint cannot take stalls what is behind it for the whole schedule, about three days by
+/// default. A shorter `RetryPolicy::schedule`, and `stop_on` with the statuses that no retry will change, bound that. What
+/// is dead, expired or cancelled holds nothing back; a replay runs out of order. A change of it holds for later events.
+enum class Ordering {
+  none,     ///< any, up to `max_in_flight` at a time
+  per_key,  ///< one at a time of events with the same key, in the order of publish; those without a key in any
+  strict    ///< one at a time of all, in the order of publish
+};
+
+/// An endpoint. Left empty, `timeout`, `max_in_flight`, `encoding` and `retry` follow Options.
+struct Subscription {
+  std::string url{};                     ///< http or https, absolute, at most 8,000 bytes
+  std::vector<std::string> events{"*"};  ///< patterns, any of which suffices: "order.paid", "order.*", "*"
+  std::string tenant{};                  ///< only events of the same tenant match; the empty one is one of its own
+  /// JSON text; empty: no further condition. An object of JSON Pointers, each with a value or with operators, all of which
+  /// must hold: {"/total": {"$gte": 100}, "/country": "DE"}. Pointers lead into the event's data, but for /type, /tenant,
+  /// /key and /data. Operators: $eq $ne $gt $gte $lt $lte $in $nin $exists $prefix $suffix; $and, $or and $not combine
+  /// filters. At most 8 KiB, and 16 objects and arrays deep.
+  std::string filter{};
+  /// "whsec_" and base64 of 24 to 64 bytes, or "whsk_" and base64 of an ed25519 key (signing.hpp says how one is made);
+  /// empty: a whsec_ is generated. Reads back masked.
+  std::string secret{};
+  Headers headers{};  ///< sent with every request; win over Options::headers. Credentials read back masked
+  std::optional<Encoding> encoding{};
+  RateLimit rate_limit{};  ///< of all attempts, retries and replays too: what is too early waits, and nothing is dropped
+  /// Most requests at a time; at least 1. After 429, 502, 503, 504 and time-outs it is half as many, down to one, and one
+  /// more with each success.
+  std::optional<std::size_t> max_in_flight{};
+  Ordering ordering = Ordering::none;
+  std::optional<std::chrono::milliseconds> timeout{};  ///< for a whole exchange; 1 ms to 1 h
+  std::optional<RetryPolicy> retry{};                  ///< a change holds for what waits from its next attempt on
+  std::string description{};
+  std::map<std::string, std::string> metadata{};  ///< the application's own; flyhook only keeps it
+  SubscriptionId id{};                            ///< empty: one is made. Given and known: subscribe updates in place
+  bool enabled = true;                            ///< false: no deliveries are made, and what waits is dead
+  bool paused = false;                            ///< true: deliveries are made and wait; their age and expires_at count
+  std::string disabled_reason{};                  ///< read back only: after a 410, or `Options::disable_after`
+  TimePoint created_at{};                         ///< read back only
+  /// Only public addresses, whatever `Options::url_policy.allow` says: for URLs that come from strangers, such as a
+  /// tenant's registration. `deny` and `https_only` hold as ever, and a refusal does not tell what a name resolves to.
+  bool public_only = false;
+};
+
+/// What to change: members left empty stay as they are. What is optional in Subscription is cleared by an empty inner
+/// optional: `.timeout = std::optional<std::chrono::milliseconds>{}`.
+struct SubscriptionPatch {
+  std::optional<std::string> url{};
+  std::optional<std::vector<std::string>> events{};
+  std::optional<std::string> filter{};
+  std::optional<std::string> secret{};
+  std::optional<Headers> headers{};
+  std::optional<std::optional<Encoding>> encoding{};
+  std::optional<RateLimit> rate_limit{};
+  std::optional<std::optional<std::size_t>> max_in_flight{};
+  std::optional<Ordering> ordering{};
+  std::optional<std::optional<std::chrono::milliseconds>> timeout{};
+  std::optional<std::optional<RetryPolicy>> retry{};
+  std::optional<std::string> description{};
+  std::optional<std::map<std::string, std::string>> metadata{};
+  std::optional<bool> enabled{};
+  std::optional<bool> paused{};
+  std::optional<bool> public_only{};
+};
+
+/// Which subscriptions to list, in the order of their ids.
+struct SubscriptionQuery {
+  std::optional<std::string> tenant{};  ///< only this tenant's; empty optional: every tenant's
+  std::string event_type{};             ///< only those that want events of this type; empty: all
+  std::size_t limit = 1000;             ///< 1 to 10,000 rows
+  std::string cursor{};                 ///< the id of the previous page's last row; empty: the first page
+};
+
+}  // namespace flyhook
+
+#endif
+
+#include <functional>
+#include <string_view>
+
+// How an application sees what happens in the background.
+
+namespace flyhook {
+
+/// Called by pool threads, under no lock, possibly by several at once; for one subscription in the order of its outcomes.
+/// A slow call holds up its subscription and its thread only. What it throws is caught and counted
+/// (`Stats::callback_errors`). Every member of the publisher may be called from it, but `drain`, `stop` and `settle`,
+/// which throw `unsupported` there.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+
+  /// After each attempt, once its outcome is in the store. The record's `attempts` holds this one alone, here and below:
+  /// `deliveries()` lists all of them.
+  virtual void on_attempt(const DeliveryRecord&, const Attempt&) {}
+  virtual void on_delivered(const DeliveryRecord&) {}
+  /// A delivery that will not be tried again, unless replayed; `reason` says why. Of those that end together because their
+  /// subscription was disabled the first 1,000 are told one by one, the rest only counted (`Stats::dead`).
+  virtual void on_dead(const DeliveryRecord&) {}
+  /// Nothing has succeeded for half of `Options::disable_after`. Told by the failed attempt that finds it so, and once:
+  /// again only after `on_recovered`, `enable` or a new URL.
+  virtual void on_failing(const Subscription&, std::string_view /*reason*/) {}
+  /// It answered 410, or nothing has succeeded for `Options::disable_after`: no deliveries are made until `enable`, and
+  /// what waited is dead. Not told of what the application disables itself.
+  virtual void on_disabled(const Subscription&, std::string_view /*reason*/) {}
+  /// The first success after `on_failing`.
+  virtual void on_recovered(const Subscription&) {}
+  /// An event that publish accepted and that could not be kept: it did not encode, was too large, had to make room
+  /// (`Overflow::drop_oldest`), or was still pending at shutdown.
+  virtual void on_dropped(const EventId&, std::string_view /*reason*/) {}
+  /// The store or user code failed. Sentences for a log; never a secret.
+  virtual void on_error(std::string_view /*what*/) {}
+};
+
+/// Writes one line per attempt and event of note.
+class LogObserver : public Observer {
+ public:
+  /// Lines go to stderr, each in one write.
+  FLYHOOK_DECL LogObserver();
+  /// `write` gets each line without a line end; it may be called by several threads at once.
+  FLYHOOK_DECL explicit LogObserver(std::function<void(std::string_view line)> write);
+
+  FLYHOOK_DECL void on_attempt(const DeliveryRecord& delivery, const Attempt& attempt) override;
+  FLYHOOK_DECL void on_dead(const DeliveryRecord& delivery) override;
+  FLYHOOK_DECL void on_failing(const Subscription& subscription, std::string_view reason) override;
+  FLYHOOK_DECL void on_disabled(const Subscription& subscription, std::string_view reason) override;
+  FLYHOOK_DECL void on_recovered(const Subscription& subscription) override;
+  FLYHOOK_DECL void on_dropped(const EventId& event, std::string_view reason) override;
+  FLYHOOK_DECL void on_error(std::string_view what) override;
+
+ private:
+  std::function<void(std::string_view)> write_;
+};
+
+}  // namespace flyhook
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_OBSERVER_IPP
+#define FLYHOOK_IMPL_OBSERVER_IPP
+
+#include <algorithm>
+#include <cstdio>
+#include <string>
+#include <utility>
+
+namespace flyhook {
+
+LogObserver::LogObserver()
+    : LogObserver([](std::string_view line) {
+        std::string whole{"flyhook: "};
+        whole.append(line).push_back('\n');
+        std::fwrite(whole.data(), 1, whole.size(), stderr);
+      }) {}
+
+LogObserver::LogObserver(std::function<void(std::string_view)> write) : write_(std::move(write)) {}
+
+void LogObserver::on_attempt(const DeliveryRecord& delivery, const Attempt& attempt) {
+  const auto& to = delivery.subscription_id.value;
+  write_(delivery.event_type + " " + delivery.event_id.value + " to " + to + (to.empty() ? "" : " ") + attempt.url +
+         " attempt " + std::to_string(std::max(delivery.attempt_count, delivery.attempts.size())) + ": " +
+         (attempt.status != 0 ? std::to_string(attempt.status) : attempt.error) + " in " +
+         std::to_string(attempt.duration.count()) + " us, " + std::string{to_string(delivery.status)});
+}
+
+void LogObserver::on_dead(const DeliveryRecord& delivery) {
+  const auto& id = delivery.subscription_id.value;
+  const auto& attempts = delivery.attempts;
+  const std::string to = !id.empty() ? id : attempts.empty() ? "its target" : attempts.back().url;
+  write_(delivery.event_type + " " + delivery.event_id.value + " to " + to + " is dead: " + delivery.reason);
+}
+
+void LogObserver::on_failing(const Subscription& subscription, std::string_view reason) {
+  write_("subscription " + subscription.id.value + " is failing: " + std::string{reason});
+}
+
+void LogObserver::on_disabled(const Subscription& subscription, std::string_view reason) {
+  write_("subscription " + subscription.id.value + " is disabled: " + std::string{reason});
+}
+
+void LogObserver::on_recovered(const Subscription& subscription) {
+  write_("subscription " + subscription.id.value + " has recovered");
+}
+
+void LogObserver::on_dropped(const EventId& event, std::string_view reason) {
+  write_("event " + event.value + " was dropped: " + std::string{reason});
+}
+
+void LogObserver::on_error(std::string_view what) {
+  write_("error: " + std::string{what});
+}
+
+}  // namespace flyhook
+
+#endif
+#endif
+
+#endif
+
+#ifndef FLYHOOK_STORE_HPP
+#define FLYHOOK_STORE_HPP
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+// The port to where deliveries live. Verbs without SQL notions, in batches; it speaks ids, numbers and bytes.
+//
+//   append ──► waiting ──► handed out (fetch, or append's claim) ──► finish: final, or waiting with a new due time
+//                 ▲                        │
+//                 └──────── give_back ─────┘
+//
+// A *lane* is one subscription's queue, named by the number that the store gave the subscription when it was first put;
+// what is sent to no subscription has lanes of its own (`direct_lane`). Every lane belongs to one of 64 *slots*. An owner
+// sends only for slots it has acquired; each carries an *epoch*, which grows with every change of owner, so that a stalled
+// former owner's `finish` is refused.
+//
+// Calls are synchronous, come from many threads and are made under no lock of flyhook's. An exception means that nothing
+// was done, unless a verb says otherwise; the engine reports it and tries again.
+
+namespace flyhook {
+
+/// Lanes are spread over this many slots, by FNV-1a-64 of the subscription's id. Fixed for ever.
+inline constexpr std::uint32_t slot_count = 64;
+
+/// The slot of a subscription.
+FLYHOOK_DECL std::uint32_t slot_of(const SubscriptionId& id);
+
+/// An event with a recipient of its own (Message::recipient) waits in a lane of no subscription, and the lane's number has
+/// this bit, which no number that `put` gives has. Such a lane is there as soon as something is appended to it, and its
+/// slot is `number % slot_count`; nothing of it need be kept but its deliveries. They are listed with Recipient::tested as
+/// their subscription, so mostly with none.
+inline constexpr std::uint64_t direct_lane = std::uint64_t{1} << 62;
+
+inline constexpr bool is_direct(std::uint64_t lane) {
+  return (lane & direct_lane) != 0;
+}
+
+/// What a store is.
+struct StoreTraits {
+  bool durable = false;  ///< what append accepted survives a crash
+};
+
+/// One slot held by the caller.
+struct Slot {
+  std::uint32_t index = 0;
+  std::uint64_t epoch = 0;
+};
+
+/// A lane of a slot just acquired that has waiting deliveries.
+struct LaneWork {
+  std::uint64_t lane = 0;
+  std::optional<TimePoint> next_due{};  ///< of the earliest waiting delivery; empty: due now
+};
+
+/// What acquire and renew answer.
+struct Ownership {
+  std::vector<Slot> slots{};                         ///< all that the caller holds now
+  std::vector<LaneWork> lanes{};                     ///< of the slots that are new to the caller
+  std::optional<std::chrono::milliseconds> again{};  ///< call again after this; empty: they are held until released
+};
+
+/// One delivery of an event to be appended.
+struct NewDelivery {
+  std::uint64_t lane = 0;
+  std::uint64_t order =
+      0;              ///< not 0: of the lane's deliveries with the same number only the oldest unfinished is handed out
+  bool take = false;  ///< hand it out at once, if the lane's slot is held with `epoch` and it is due at once
+  std::uint64_t epoch = 0;
+  std::optional<TimePoint> due{};  ///< not handed out before; it holds its place all the while: what has the same order
+                                   ///< number waits behind it. The message's `deliver_at` is wall time, and not asked here
+};
+
+/// One event to be appended, with `count` deliveries from `first` on in the batch's list.
+struct NewEvent {
+  std::shared_ptr<const Message> message{};
+  std::uint64_t content_hash = 0;  ///< of tenant, type, key and data: tells a repeat from a conflict
+  std::size_t first = 0, count = 0;
+};
+
+/// Events in the order in which they were published.
+struct AppendBatch {
+  std::vector<NewEvent> events{};
+  std::vector<NewDelivery> deliveries{};
+  /// A delivery beyond it ends its lane's oldest waiting one as `dead`, with the reason "overflow". 0: no limit. One ends
+  /// for one that comes: where the limit was lowered, the lane stays as long as it is.
+  std::size_t max_waiting_per_lane = 0;
+};
+
+enum class AppendStatus {
+  accepted,
+  duplicate,  ///< the id is known with the same content; nothing was made
+  conflict,   ///< the id is known with other content; nothing was made
+  full,       ///< no room now; nothing was made. All later events of the batch are `full` too: order is kept
+  unknown  ///< it may have been made or not (a lost connection in commit), and nothing was handed out: append it again to
+           ///< learn which
+};
+
+enum class AppendedAs {
+  waiting,    ///< to be fetched
+  handed_out  ///< the caller's, as if fetched
+};
+
+struct AppendedDelivery {
+  std::uint64_t sequence = 0;
+  AppendedAs as = AppendedAs::waiting;
+  bool closed = false;  ///< the lane is gone (unsubscribed meanwhile): the delivery was made and is cancelled
+};
+
+/// One status per event, one entry per delivery of the batch (default ones for events that were not accepted).
+struct AppendResult {
+  std::vector<AppendStatus> events{};
+  std::vector<AppendedDelivery> deliveries{};
+  std::vector<DeliveryRecord> overflowed{};  ///< what `max_waiting_per_lane` ended, in that order
+};
+
+/// Names a delivery that was handed out.
+struct Claim {
+  std::uint64_t sequence = 0;
+  std::uint64_t lane = 0;
+  std::uint64_t epoch = 0;
+};
+
+/// A delivery handed out by fetch.
+struct FetchedDelivery {
+  std::uint64_t sequence = 0;
+  std::shared_ptr<const Message> message{};
+  std::uint32_t attempts = 0;  ///< made before
+  std::uint32_t fan_out = 1;   ///< deliveries that the event was appended with: above 1, its encoded body is worth sharing
+  std::uint32_t steps = 0, deferrals = 0;  ///< as its last Outcome said
+};
+
+/// A lane that wants deliveries.
+struct LaneWant {
+  std::uint64_t lane = 0;
+  std::uint64_t epoch = 0;
+  std::size_t room = 0;  ///< at most so many
+};
+
+/// The answer for one LaneWant.
+struct LaneFetched {
+  std::vector<FetchedDelivery> deliveries{};  ///< due ones, oldest first
+  bool more = false;                          ///< further ones are due now
+  std::optional<TimePoint> next_due{};        ///< of the earliest waiting one that is not due yet
+  bool owned = true;                          ///< false: the slot is not held with that epoch; nothing was handed out
+};
+
+/// What became of a delivery that was handed out.
+struct Outcome {
+  Claim claim{};
+  DeliveryStatus status = DeliveryStatus::pending;  ///< final, or pending: it waits until `next_attempt_at`
+  std::optional<TimePoint> next_attempt_at{};
+  std::string reason{};
+  std::optional<Attempt> attempt{};        ///< added to the record
+  std::uint32_t steps = 0, deferrals = 0;  ///< of the retry schedule: the engine's account, kept while it is pending
+};
+
+enum class FinishStatus {
+  done,
+  stale,   ///< the epoch is not the slot's: somebody else sends this delivery; nothing was recorded
+  unknown  ///< it may have been recorded or not; finishing it again is harmless until its lane is fetched from again
+};
+
+/// Ends what waits, not what is handed out.
+struct CloseRequest {
+  std::uint64_t lane = 0;
+  DeliveryStatus status = DeliveryStatus::cancelled;
+  std::string reason{};
+  std::size_t limit = 10'000;
+  EventId event{};    ///< if given, only its deliveries: of the lane, or of every lane if that is 0
+  bool list = false;  ///< answer what was ended
+};
+
+struct Closed {
+  std::size_t count = 0;
+  bool more = false;                      ///< call again
+  std::vector<std::uint64_t> lanes{};     ///< where something ended, ascending: what was held back there may be free
+  std::vector<DeliveryRecord> records{};  ///< if it was asked for, in no particular order
+};
+
+/// A secret that rotation has replaced. Requests are signed with it as well until then.
+struct PreviousSecret {
+  std::string secret{};
+  TimePoint until{};
+};
+
+/// A subscription as stored, secrets in full.
+struct SubscriptionRow {
+  Subscription subscription{};
+  std::uint64_t lane = 0;                          ///< never given twice
+  std::uint64_t version = 0;                       ///< grows with every change of any subscription
+  std::vector<PreviousSecret> previous_secrets{};  ///< the newest first
+};
+
+namespace detail {
+
+/// Overwrites the secrets of a row that is not needed any more.
+FLYHOOK_DECL void wipe_secrets(SubscriptionRow& row) noexcept;
+
+}  // namespace detail
+
+struct PutResult {
+  bool stored = false;  ///< false: the stored version is not the expected one
+  std::uint64_t lane = 0;
+  std::uint64_t version = 0;
+};
+
+enum class ReopenStatus {
+  done,
+  not_found,
+  not_final,
+  no_payload,  ///< erased, or its body had to go
+  gone,        ///< the subscription is removed
+  full         ///< no room now
+};
+
+struct Reopened {
+  ReopenStatus status{};
+  std::uint64_t lane = 0;  ///< of the delivery, if there is one
+};
+
+/// Which `dead` deliveries of a lane to open again: of events created in [since, until).
+struct RecoverQuery {
+  std::uint64_t lane = 0;
+  TimePoint since{};
+  std::optional<TimePoint> until{};
+  bool dry_run = false;     ///< only count them
+  std::uint64_t after = 0;  ///< what the call before answered; 0: from the oldest on
+  std::size_t limit = 1'000;
+};
+
+struct Recovered {
+  std::size_t count = 0;
+  bool more = false;        ///< call again with `after`: there may be further ones, also where `count` is 0
+  std::uint64_t after = 0;  ///< where to go on
+  bool full = false;        ///< it ended for want of room, and `after` is where to go on once there is some
+};
+
+/// Which published events a lane never had a delivery of: the tenant's, created in [since, until), and none that has a
+/// recipient of its own.
+struct MissedQuery {
+  std::uint64_t lane = 0;
+  std::string tenant{};
+  TimePoint since{};
+  std::optional<TimePoint> until{};
+  std::uint64_t after = 0;  ///< what the call before answered; 0: from the oldest on
+  std::size_t limit = 1'000;
+};
+
+struct MissedEvent {
+  std::uint64_t position = 0;  ///< names it for `add`
+  std::shared_ptr<const Message> message{};
+};
+
+struct Missed {
+  std::vector<MissedEvent> events{};
+  bool more = false;        ///< call again with `after`: there may be further ones, also where `events` is empty
+  std::uint64_t after = 0;  ///< where to go on
+};
+
+/// The delivery log, and what is made of it again. An interface of its own, so that it can live elsewhere than the queue.
+///
+/// An exception from a verb that changes something says nothing about whether it was done. All may be repeated.
+class History {
+ public:
+  virtual ~History() = default;
+
+  /// One page, newest first: by falling id, from below `query.cursor` on. There need be no delivery at the cursor; one that
+  /// is no id, or is more than one above the newest delivery that ever was, is refused (Error, "cursor"). Handed out ones
+  /// are `pending` here; whether a request is under way is not the store's to know.
+  virtual std::vector<DeliveryRecord> deliveries(const DeliveryQuery& query) = 0;
+
+  /// The newest stored event of that id, without its payload if that is gone. Null: unknown. A store need not keep events
+  /// that were appended without deliveries.
+  virtual std::shared_ptr<const Message> event(const EventId& id) = 0;
+
+  /// Lets a final delivery wait again, whatever its end was: due at once, with order number 0, so that it runs out of
+  /// order, and with a new account of the schedule. Its attempts stay; the reason goes.
+  virtual Reopened reopen(std::uint64_t sequence) = 0;
+
+  /// Reopens dead deliveries whose payload is there, the oldest first, at most `limit`. A call does bounded work.
+  virtual Recovered recover(const RecoverQuery& query) = 0;
+
+  /// Stored events with payload and without any delivery in that lane, past ones included, the oldest first, at most
+  /// `limit`. A call does bounded work. A store need not keep events that were appended without deliveries.
+  virtual Missed missed(const MissedQuery& query) = 0;
+
+  /// Adds one delivery to a stored event, as append would have made it. nullopt: the event or its payload is gone, it has
+  /// such a delivery meanwhile, the lane is gone, or there is no room.
+  virtual std::optional<AppendedDelivery> add(std::uint64_t position, const NewDelivery& delivery) = 0;
+
+  /// Removes the payload of all stored events of that id and the response bodies of their attempts for good. What waits
+  /// ends `cancelled`, with the reason "erased". What is handed out ends by `finish`, and in that way too where it would
+  /// wait again; response bodies that it still brings are not stored. A repeat of the id is recognised as before. False:
+  /// unknown.
+  virtual bool erase(const EventId& id) = 0;
+};
+
+/// The queue and the subscriptions.
+class Store {
+ public:
+  Store() = default;
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+  virtual ~Store() = default;
+
+  /// Constant for the store's life.
+  virtual StoreTraits traits() const noexcept = 0;
+
+  // Slots ------------------------------------------------------------------------------------------------------------
+
+  /// Takes free slots for `owner` (a name of one engine, unique in time and space) and prolongs those it holds. Slots that
+  /// are missing from the answer are lost. While others hold all of them the answer is no slot, and when to ask `again`.
+  /// After a crash a lease runs out by itself.
+  virtual Ownership acquire(const std::string& owner, TimePoint now) = 0;
+
+  /// Gives up all slots of `owner`; what was handed out to it waits again.
+  virtual void release(const std::string& owner) = 0;
+
+  // The way of a delivery --------------------------------------------------------------------------------------------
+
+  /// Adds events with their deliveries, in order. What is `accepted` by a durable store survives a crash from then on.
+  /// An exception is taken as `unknown` for every event of the batch.
+  virtual AppendResult append(AppendBatch batch) = 0;
+
+  /// Hands out deliveries that are due, at most `room` per lane: each at most once per epoch, until `finish` gives it a new
+  /// due time or `give_back` returns it. One answer per want, in the same order. At most 64 wants a call.
+  virtual std::vector<LaneFetched> fetch(std::span<const LaneWant> wants, TimePoint now) = 0;
+
+  /// Returns deliveries that were handed out and not sent: they wait again, due as before. Stale claims are ignored.
+  virtual void give_back(std::span<const Claim> claims) = 0;
+
+  /// Records outcomes. One status per outcome, in the same order. Final is final: a later outcome changes nothing. In a
+  /// lane with order numbers it frees the next delivery, which only a later fetch hands out. An exception is taken as
+  /// `unknown` for every outcome.
+  virtual std::vector<FinishStatus> finish(std::span<const Outcome> outcomes) = 0;
+
+  /// Ends waiting deliveries of a lane or an event, at most `limit`, of a lane the oldest first. Those handed out end by
+  /// `finish`. In a lane with order numbers it frees what was held back, as `finish` does.
+  virtual Closed close(const CloseRequest& request) = 0;
+
+  /// Deliveries that are not final, handed out ones included.
+  virtual std::size_t pending() = 0;
+
+  // Subscriptions ----------------------------------------------------------------------------------------------------
+
+  /// All subscriptions.
+  virtual std::vector<SubscriptionRow> subscriptions() = 0;
+
+  /// Writes a subscription and its previous secrets if its stored version is `expected` (0: it must not exist). The lane
+  /// and the version of `row` are the store's to give, and not read.
+  virtual PutResult put(const SubscriptionRow& row, std::uint64_t expected) = 0;
+
+  /// Removes a subscription; its waiting deliveries stay until `close`. The version of the removal, or nullopt: unknown id.
+  virtual std::optional<std::uint64_t> remove(const SubscriptionId& id) = 0;
+
+  virtual History& history() = 0;
+};
+
+}  // namespace flyhook
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_STORE_IPP
+#define FLYHOOK_IMPL_STORE_IPP
+
+#ifndef FLYHOOK_DETAIL_SECURITY_CRYPTO_HPP
+#define FLYHOOK_DETAIL_SECURITY_CRYPTO_HPP
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+// What flyhook needs of cryptography, all of it OpenSSL's: HMAC-SHA256, base64, random bytes, comparing and wiping.
+// (ed25519: ed25519.hpp.)
+
+namespace flyhook::detail {
+
+/// Bytes of OpenSSL's generator. Throws Error (`unavailable`) if it has none.
+FLYHOOK_DECL void openssl_random(void* buffer, std::size_t size);
+
+/// Standard alphabet with padding (RFC 4648, section 4).
+FLYHOOK_DECL std::string base64(std::string_view bytes);
+
+/// Strict: the standard alphabet, whole groups, padding, no stray bits. Otherwise nullopt.
+FLYHOOK_DECL std::optional<std::string> base64_decode(std::string_view text);
+
+/// Compares in a time that depends on the sizes only.
+FLYHOOK_DECL bool equal_in_constant_time(std::string_view a, std::string_view b);
+
+/// Lower-case hexadecimal digits.
+FLYHOOK_DECL std::string hex(std::string_view bytes);
+
+/// Overwrites with zeros in a way that the optimiser keeps, and empties. What is behind the end is overwritten as well.
+FLYHOOK_DECL void wipe(std::string& secret) noexcept;
+
+/// A copy of a secret: wiped when it goes, however the scope is left. Not to be copied by accident.
+class SecretText {
+ public:
+  SecretText() = default;
+  explicit SecretText(std::string its_text) noexcept : text(std::move(its_text)) {}
+  SecretText(SecretText&& other) noexcept : text(std::move(other.text)) { wipe(other.text); }
+  SecretText& operator=(SecretText&& other) noexcept {
+    text.swap(other.text);
+    return *this;
+  }
+  ~SecretText() { wipe(text); }
+
+  std::string text{};
+};
+
+/// Wipes somebody else's member at the end of a scope.
+class WipeAtEnd {
+ public:
+  explicit WipeAtEnd(std::string& secret) noexcept : secret_(secret) {}
+  WipeAtEnd(const WipeAtEnd&) = delete;
+  WipeAtEnd& operator=(const WipeAtEnd&) = delete;
+  ~WipeAtEnd() { wipe(secret_); }
+
+ private:
+  std::string& secret_;
+};
+
+/// Sets up OpenSSL before any thread of ours, so that its own exit handlers run after those threads have ended.
+FLYHOOK_DECL void initialise_openssl();
+
+/// HMAC-SHA256 under one key. The key is absorbed once; each signature goes on from a copy of that state. Immutable and
+/// thread-safe once made; the state is wiped when it goes.
+class HmacKey {
+ public:
+  FLYHOOK_DECL explicit HmacKey(std::string_view key);
+  FLYHOOK_DECL HmacKey(HmacKey&&) noexcept;
+  FLYHOOK_DECL HmacKey& operator=(HmacKey&&) noexcept;
+  FLYHOOK_DECL ~HmacKey();
+
+  /// The 32 bytes of HMAC-SHA256 over the parts, one after the other.
+  FLYHOOK_DECL std::array<unsigned char, 32> sign(std::initializer_list<std::string_view> parts) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_DETAIL_SECURITY_CRYPTO_IPP
+#define FLYHOOK_IMPL_DETAIL_SECURITY_CRYPTO_IPP
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+
+#include <algorithm>
+#include <limits>
+
+namespace flyhook::detail {
+
+void openssl_random(void* buffer, std::size_t size) {
+  auto* at = static_cast<unsigned char*>(buffer);
+  while (size > 0) {
+    const auto part = std::min<std::size_t>(size, static_cast<std::size_t>(std::numeric_limits<int>::max()));
+    if (RAND_bytes(at, static_cast<int>(part)) != 1)
+      throw Error{ErrorCode::unavailable, "random", "OpenSSL has no random bytes"};
+    at += part;
+    size -= part;
+  }
+}
+
+std::string base64(std::string_view bytes) {
+  std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');  // EVP_EncodeBlock ends with a NUL
+  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
+                                   reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
+  text.resize(static_cast<std::size_t>(size));
+  return text;
+}
+
+std::optional<std::string> base64_decode(std::string_view text) {
+  if (text.size() % 4 != 0 || text.size() > (1u << 20)) return std::nullopt;
+  std::string bytes(text.size() / 4 * 3, '\0');
+  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
+                                   reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
+  if (size < 0) {
+    wipe(bytes);
+    return std::nullopt;
+  }
+  std::size_t padding = 0;
+  while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;
+  bytes.resize(static_cast<std::size_t>(size) - padding);
+  // EVP_DecodeBlock passes over white space at the ends and stray bits; encoding again shows both.
+  const SecretText again{base64(bytes)};
+  if (again.text != text) {
+    wipe(bytes);
+    return std::nullopt;
+  }
+  return bytes;
+}
+
+bool equal_in_constant_time(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+std::string hex(std::string_view bytes) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string text;
+  text.reserve(bytes.size() * 2);
+  for (const char byte : bytes) {
+    text.push_back(digits[static_cast<unsigned char>(byte) >> 4]);
+    text.push_back(digits[static_cast<unsigned char>(byte) & 15u]);
+  }
+  return text;
+}
+
+void wipe(std::string& secret) noexcept {
+  secret.resize(secret.capacity());  // never moves; a text that was longer once left its end there
+  OPENSSL_cleanse(secret.data(), secret.size());
+  secret.clear();
+}
+
+void initialise_openssl() {
+  OPENSSL_init_crypto(0, nullptr);
+}
+
+/// RFC 2104: H(key xor opad, H(key xor ipad, text)). Both hashes have absorbed their first block.
+struct HmacKey::State {
+  State() : inner(EVP_MD_CTX_new()), outer(EVP_MD_CTX_new()) {}
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  ~State() {
+    EVP_MD_CTX_free(inner);
+    EVP_MD_CTX_free(outer);
+  }
+
+  EVP_MD_CTX* inner;
+  EVP_MD_CTX* outer;
+};
+
+/// A context of one thread that signatures are computed in: copying into it reuses its memory.
+struct SigningContext {
+  SigningContext() : context(EVP_MD_CTX_new()) {}
+  SigningContext(const SigningContext&) = delete;
+  SigningContext& operator=(const SigningContext&) = delete;
+  ~SigningContext() { EVP_MD_CTX_free(context); }
+
+  EVP_MD_CTX* context;
+};
+
+HmacKey::HmacKey(std::string_view key) : state_(std::make_unique<State>()) {
+  std::array<unsigned char, 64> block{};
+  unsigned int size = 0;
+  bool done = state_->inner != nullptr && state_->outer != nullptr;
+  if (key.size() > block.size()) {
+    done = done && EVP_Digest(key.data(), key.size(), block.data(), &size, EVP_sha256(), nullptr) == 1;
+  } else {
+    std::copy(key.begin(), key.end(), block.begin());
+  }
+  for (auto& byte : block) byte = static_cast<unsigned char>(byte ^ 0x36u);
+  done = done && EVP_DigestInit_ex(state_->inner, EVP_sha256(), nullptr) == 1 &&
+         EVP_DigestUpdate(state_->inner, block.data(), block.size()) == 1;
+  for (auto& byte : block) byte = static_cast<unsigned char>(byte ^ 0x36u ^ 0x5Cu);
+  done = done && EVP_DigestInit_ex(state_->outer, EVP_sha256(), nullptr) == 1 &&
+         EVP_DigestUpdate(state_->outer, block.data(), block.size()) == 1;
+  OPENSSL_cleanse(block.data(), block.size());
+  if (!done) throw Error{ErrorCode::unavailable, "secret", "OpenSSL could not prepare HMAC-SHA256"};
+}
+
+HmacKey::HmacKey(HmacKey&&) noexcept = default;
+HmacKey& HmacKey::operator=(HmacKey&&) noexcept = default;
+HmacKey::~HmacKey() = default;
+
+std::array<unsigned char, 32> HmacKey::sign(std::initializer_list<std::string_view> parts) const {
+  thread_local SigningContext own;
+  EVP_MD_CTX* const context = own.context;
+  std::array<unsigned char, 32> digest{};
+  bool done = context != nullptr && EVP_MD_CTX_copy_ex(context, state_->inner) == 1;
+  for (const auto part : parts) done = done && EVP_DigestUpdate(context, part.data(), part.size()) == 1;
+  done = done && EVP_DigestFinal_ex(context, digest.data(), nullptr) == 1 &&
+         EVP_MD_CTX_copy_ex(context, state_->outer) == 1 && EVP_DigestUpdate(context, digest.data(), digest.size()) == 1 &&
+         EVP_DigestFinal_ex(context, digest.data(), nullptr) == 1;
+  if (!done) throw Error{ErrorCode::unavailable, "secret", "OpenSSL could not sign"};
+  return digest;
+}
+
+}  // namespace flyhook::detail
+
+#endif
+#endif
+
+#endif
+
+namespace flyhook {
+
+std::uint32_t slot_of(const SubscriptionId& id) {
+  return static_cast<std::uint32_t>(detail::fnv1a(id.value) % slot_count);
+}
+
+void detail::wipe_secrets(SubscriptionRow& row) noexcept {
+  wipe(row.subscription.secret);
+  for (auto& previous : row.previous_secrets) wipe(previous.secret);
+}
+
+}  // namespace flyhook
+
+#endif
+#endif
+
+#endif
+
+#ifndef FLYHOOK_TRANSPORT_HPP
+#define FLYHOOK_TRANSPORT_HPP
+
+#include <atomic>
+#include <cstddef>
+
+// The port to the network: one interface, blocking or not.
+
+namespace flyhook {
+
+/// What the engine sizes itself by.
+struct TransportTraits {
+  bool blocking = true;           ///< `send` calls `done` before it returns and so occupies its thread
+  std::size_t max_in_flight = 0;  ///< requests at a time that are of use; 0: no limit of its own
+};
+
+/// Sends requests. Every transport connects only to `HttpRequest::addresses`, keeps `timeout` as a limit on the whole
+/// exchange, bounds status line, headers and body in bytes, and follows no redirect. A transport serves one engine, once:
+/// cancel_all ends it.
+class Transport {
+ public:
+  Transport() = default;
+  Transport(const Transport&) = delete;
+  Transport& operator=(const Transport&) = delete;
+  virtual ~Transport() = default;
+
+  /// `done` is called exactly once, before return or later, from any thread. Called from many threads at once, also from
+  /// inside `done`. May throw: then `done` was not called, and the attempt failed.
+  virtual void send(HttpRequest request, Completion done) = 0;
+
+  /// Constant for the transport's life.
+  virtual TransportTraits traits() const noexcept = 0;
+
+  /// Every `done` outstanding is called within 100 ms; `send` afterwards completes at once with `cancelled`.
+  virtual void cancel_all() noexcept = 0;
+
+  /// True for the first caller, for ever: the engine that the transport serves.
+  bool take_for_engine() noexcept { return !taken_.exchange(true); }
+
+ private:
+  std::atomic<bool> taken_{false};
+};
+
+}  // namespace flyhook
+
+#endif
+
+#ifndef FLYHOOK_URL_POLICY_HPP
+#define FLYHOOK_URL_POLICY_HPP
+
 #include <functional>
 #include <optional>
 #include <set>
@@ -2943,8 +3589,12 @@ FLYHOOK_DECL UrlVerdict check_url(std::string_view url, const UrlPolicy& policy 
 
 namespace detail {
 
-/// Whether `allow` counts: not for URLs that tenants registered.
+/// Whether `allow` counts: not for URLs that come from strangers (`public_only`). Nor are they told what a look-up said.
 enum class AllowList { counts, ignored };
+
+inline AllowList allow_list_of(bool public_only) {
+  return public_only ? AllowList::ignored : AllowList::counts;
+}
 
 /// What AddressPolicy says of a URL that parsed: `allow` or `deny`.
 struct AddressVerdict {
@@ -2952,7 +3602,8 @@ struct AddressVerdict {
   std::string reason{};                  ///< as UrlVerdict's
   std::vector<std::string> addresses{};  ///< as UrlVerdict's
   /// On `deny`, what an attempt's error names after "refused_address: ": "127.0.0.1 of hooks.example.com", "127.0.0.1" for
-  /// a literal, the origin where no address is to blame. Empty: there is no answer, so nothing was refused.
+  /// a literal, the origin where no address is to blame, the host alone where `allow` is ignored and a look-up is. Empty:
+  /// there is no answer, so nothing was refused.
   std::string refused{};
 };
 
@@ -3063,6 +3714,7 @@ FLYHOOK_DECL std::string origin_of(const Url& url);
 FLYHOOK_DECL std::string_view name_of(const Url& url);
 FLYHOOK_DECL std::string of_host(std::string what, const Url& url);
 FLYHOOK_DECL AddressVerdict denied(std::string reason, std::string refused);
+FLYHOOK_DECL AddressVerdict astray(const Url& url, std::string_view where);
 FLYHOOK_DECL std::string fitting_entry(const IpAddress& address);
 }  // namespace detail
 
@@ -3113,6 +3765,11 @@ std::string of_host(std::string what, const Url& url) {
 
 AddressVerdict denied(std::string reason, std::string refused) {
   return {UrlStatus::deny, std::move(reason), {}, std::move(refused)};
+}
+
+/// The refusal that does not tell what the look-up said: strangers must not learn our names' addresses from it.
+AddressVerdict astray(const Url& url, std::string_view where) {
+  return denied(origin_of(url).append(" leads to ").append(where), url.host);
 }
 
 /// The entry of `allow` that lets `address`, which is not public, through, and its kind: the block that makes it special,
@@ -3175,6 +3832,7 @@ AddressVerdict AddressPolicy::judge(const Url& url, const std::vector<std::strin
   for (const auto& answer : answers) {
     const auto address = parse_ip(answer);
     if (!address) {
+      if (allow == AllowList::ignored) return astray(url, "what is not an IP address");
       const auto shown = "\"" + printable(answer) + "\"";
       return denied(origin_of(url) + " resolves to " + shown + ", which is not an IP address", of_host(shown, url));
     }
@@ -3187,23 +3845,29 @@ AddressVerdict AddressPolicy::judge(const Url& url, const std::vector<std::strin
 AddressVerdict AddressPolicy::judge_addresses(const Url& url, const std::vector<IpAddress>& addresses,
                                               AllowList allow) const {
   const auto name = name_of(url);
+  const bool allow_counts = allow == AllowList::counts;
+  const bool tells = allow_counts || url.is_literal;
+  const auto untold = [&](const IpAddress& address) {
+    return astray(url, is_public(address) ? "an address that must not be called" : "an address that is not public");
+  };
   const bool is_localhost = name == "localhost" || name.ends_with(".localhost");  // RFC 6761, 6.3
   for (const auto& address : addresses) {
     const auto inner = nat64_inner(address);
     const IpRange* range = deny_.ranges.find(address);
     if (range == nullptr && inner) range = deny_.ranges.find(*inner);
+    const bool is_elsewhere = is_localhost && !is_loopback(address);
+    if (!tells && (range != nullptr || is_elsewhere)) return untold(address);
     if (range != nullptr)
       return denied(origin_of(url) + " is refused: Options::url_policy.deny holds " + to_text(*range) +
                         (url.is_literal ? "" : ", and it resolves to " + to_text(address)),
                     of_host(to_text(address), url));
-    if (is_localhost && !is_loopback(address))
+    if (is_elsewhere)
       return denied(
           origin_of(url) + " resolves to " + to_text(address) + ", which is not a loopback address as RFC 6761 asks for",
           of_host(to_text(address), url));
   }
 
   AddressVerdict verdict{UrlStatus::allow, {}, {}, {}};
-  const bool allow_counts = allow == AllowList::counts;
   const bool is_allowed_host = allow_counts && allow_.hosts.contains(name);  // no host there is an address
   constexpr std::size_t most_entries = 4;
   std::vector<std::string> remedy;
@@ -3213,6 +3877,7 @@ AddressVerdict AddressPolicy::judge_addresses(const Url& url, const std::vector<
       verdict.addresses.push_back(std::move(text));
       continue;
     }
+    if (!tells) return untold(address);
     if (verdict.status == UrlStatus::allow)
       verdict = denied(
           origin_of(url) + (url.is_literal ? " is" : " resolves to " + text + ", which is") + " not a public address",
@@ -3309,7 +3974,9 @@ struct Options {
   std::string ca_file{};                             ///< PEM file of the trusted authorities; empty: the system's
   std::size_t max_subscriptions_per_tenant = 0;      ///< 0: no limit
   std::size_t max_pending_per_endpoint = 1'000'000;  ///< beyond it the oldest that waits is dead, "overflow"; at least 1
-  std::vector<EventType> event_types{};  ///< if given, other types are `invalid` and patterns that match none are refused
+  /// The event catalogue, beside what EventTraits say. If given, other types than these and the publishers' own are
+  /// `invalid`, and patterns that match none are refused. An example or schema that is not JSON is refused.
+  std::vector<EventType> event_types{};
   /// Fills a buffer with random bytes, for ids and secrets; empty: OpenSSL. Thread-safe.
   std::function<void(void* buffer, std::size_t size)> random{};
 };
@@ -3459,6 +4126,7 @@ class Intake {
   bool has_work() const noexcept { return work_.load(std::memory_order_acquire) != 0; }
   std::size_t queued() const noexcept { return queued_.load(std::memory_order_acquire); }
   bool is_held() const noexcept { return held_.load(std::memory_order_acquire); }
+  bool is_closed() const noexcept { return closed_.load(std::memory_order_acquire); }
 
  private:
   FLYHOOK_DECL bool has_room(std::size_t bytes) const;
@@ -3473,12 +4141,12 @@ class Intake {
   std::size_t dropped_more_ = 0;             // under mutex_: dropped while `dropped_` was full: a store may hang for long
   std::size_t taken_ = 0, taken_bytes_ = 0;  // under mutex_: taken and not settled
   UlidSequence ulids_;                       // under mutex_: ids grow in the order of the queue
-  bool closed_ = false;                      // under mutex_
   std::size_t blocked_ = 0;                  // under mutex_: publishers that wait
 
   std::atomic<std::size_t> work_{0};    // waiting_.count + dropped_.count
   std::atomic<std::size_t> queued_{0};  // waiting_.count + taken_
   std::atomic<bool> held_{false};       // the role
+  std::atomic<bool> closed_{false};     // written under mutex_
 };
 
 }  // namespace flyhook::detail
@@ -3647,9 +4315,16 @@ FLYHOOK_DECL bool matches(std::string_view filter, const Event& event);
 ///     static std::string tenant(const E&);
 ///     static std::size_t size_hint(const E&);                     of the serialised data, in bytes
 ///     static constexpr std::string_view content_type = "...";     what serialize writes; default application/json
+///     static E parse(std::string_view data);                      for receiving; without it: nlohmann's own conversion
+///     static constexpr std::string_view description = "...";      one sentence for who subscribes
+///     static constexpr std::string_view schema = "...";           JSON Schema text of the data
+///     static E example();                                         one that shows what its data looks like
 ///
 /// Without a specialisation a static constant E::event_type is the type. The functions run on the publishing thread (type,
 /// key, tenant, size_hint) or on a pool thread (to_json, serialize); what the latter throw drops the event and is reported.
+/// `parse` runs on the thread that handles the request; what it throws refuses the request. The last three are for the
+/// event catalogue (PublisherBase::event_types) of types whose name is a constant, and are asked when a publisher is made.
+/// An example whose content_type is not JSON is left out.
 template <class E>
 struct EventTraits {};
 
@@ -3688,6 +4363,15 @@ concept HasNlohmann = requires(nlohmann::json& json, const E& event) {
 };
 
 template <class E>
+concept HasParse = requires(std::string_view data) {
+  { EventTraits<E>::parse(data) } -> std::convertible_to<E>;
+};
+template <class E>
+concept HasFromNlohmann = requires(const nlohmann::json& json) {
+  { json.get<E>() } -> std::same_as<E>;
+};
+
+template <class E>
 concept HasKey = requires(const E& event) {
   { EventTraits<E>::key(event) } -> std::convertible_to<std::string>;
 };
@@ -3705,12 +4389,35 @@ concept HasContentType = requires {
 };
 
 template <class E>
+concept HasDescription = requires {
+  { *&EventTraits<E>::description } -> TextConstant;
+};
+template <class E>
+concept HasSchema = requires {
+  { *&EventTraits<E>::schema } -> TextConstant;
+};
+template <class E>
+concept HasExample = requires {
+  { EventTraits<E>::example() } -> std::convertible_to<E>;
+};
+
+template <class E>
 struct is_publishable : std::bool_constant<(HasConstantType<E> ||
                                             TraitsTypeFunction<E>)&&(HasSerialize<E> || HasToJson<E> || HasNlohmann<E>)> {};
 template <>
 struct is_publishable<Event> : std::true_type {};
 template <class... Alternatives>
 struct is_publishable<std::variant<Alternatives...>> : std::conjunction<is_publishable<Alternatives>...> {};
+
+/// Its data can be read, whatever its type is called.
+template <class E>
+concept Parsable = std::is_object_v<E> && std::move_constructible<E> &&(HasParse<E> || HasFromNlohmann<E>);
+
+template <class E>
+struct is_receivable
+    : std::bool_constant<(TraitsTypeConstant<E> || (MemberType<E> && !TraitsTypeFunction<E>)) && Parsable<E>> {};
+template <class... Alternatives>
+struct is_receivable<std::variant<Alternatives...>> : std::conjunction<is_receivable<Alternatives>...> {};
 
 }  // namespace detail
 
@@ -3719,9 +4426,21 @@ struct is_publishable<std::variant<Alternatives...>> : std::conjunction<is_publi
 template <class E>
 concept Publishable = std::is_object_v<E> && std::move_constructible<E> && detail::is_publishable<E>::value;
 
+/// True for what a Receiver knows by its type alone: an object type with a constant type name and a way from bytes, or a
+/// std::variant of such types.
+template <class E>
+concept Receivable = std::is_object_v<E> && std::move_constructible<E> && detail::is_receivable<E>::value;
+
 namespace detail {
 
-/// The uniform view of an event type. Only used with Publishable types.
+/// The value of JSON text. Throws Error (`invalid`, no field) for what is no JSON, no UTF-8, nested deeper than `most_deep`
+/// (copying and dumping a value recurse), or has more behind it; the reason says where, and shows nothing of the text.
+FLYHOOK_DECL nlohmann::json parse_json(std::string_view text, std::size_t most_deep = 256);
+
+/// The same, but an object that has a member twice is refused: who wrote it and who reads it may not mean the same one.
+FLYHOOK_DECL nlohmann::json parse_strict_json(std::string_view text, std::size_t most_deep = 256);
+
+/// The uniform view of an event type. Only used with Publishable, Receivable or Parsable types.
 template <class E>
 struct EventAccess {
   static std::string_view type(const E& event) {
@@ -3756,13 +4475,42 @@ struct EventAccess {
       message.data = nlohmann::json(event).dump();
     }
   }
-  /// Types known when compiling, for the event catalogue.
-  static void add_types([[maybe_unused]] std::vector<std::string_view>& types) {
-    if constexpr (TraitsTypeConstant<E>) {
-      types.push_back(EventTraits<E>::type);
-    } else if constexpr (MemberType<E> && !TraitsTypeFunction<E>) {
-      types.push_back(E::event_type);
+  /// `data` as it was sent, and as `json`, which only nlohmann's conversion reads.
+  static E parse([[maybe_unused]] std::string_view data, [[maybe_unused]] const nlohmann::json& json) {
+    if constexpr (HasParse<E>) {
+      return EventTraits<E>::parse(data);
+    } else {
+      return json.get<E>();
     }
+  }
+  /// Its name, if that is known when compiling.
+  static void add_names([[maybe_unused]] std::vector<std::string_view>& names) {
+    if constexpr (TraitsTypeConstant<E>) {
+      names.push_back(EventTraits<E>::type);
+    } else if constexpr (MemberType<E> && !TraitsTypeFunction<E>) {
+      names.push_back(E::event_type);
+    }
+  }
+  /// Its entry of the event catalogue, if its name is known when compiling.
+  static void add_types(std::vector<EventType>& types) {
+    std::vector<std::string_view> names;
+    add_names(names);
+    for (const auto name : names) types.push_back(catalogued(name));
+  }
+
+ private:
+  static EventType catalogued(std::string_view name) {
+    EventType type;
+    type.name = name;
+    if constexpr (HasDescription<E>) type.description = std::string_view{EventTraits<E>::description};
+    if constexpr (HasSchema<E>) type.schema = std::string_view{EventTraits<E>::schema};
+    if constexpr (HasExample<E>) {
+      const E event = EventTraits<E>::example();
+      Message message;
+      write(event, message);
+      if (is_json_type(message.content_type)) type.example = std::move(message.data);
+    }
+    return type;
   }
 };
 
@@ -3773,7 +4521,7 @@ struct EventAccess<Event> {
   static std::string tenant(const Event& event) { return event.tenant; }
   static std::size_t size_hint(const Event&) { return 0; }
   static void write(const Event& event, Message& message) { message.data = event.data.dump(); }
-  static void add_types(std::vector<std::string_view>&) {}
+  static void add_types(std::vector<EventType>&) {}
 };
 
 template <class... Alternatives>
@@ -3798,7 +4546,8 @@ struct EventAccess<std::variant<Alternatives...>> {
   static void write(const E& event, Message& message) {
     visit(event, [&](const auto& own, auto access) { access.write(own, message); });
   }
-  static void add_types(std::vector<std::string_view>& types) { (EventAccess<Alternatives>::add_types(types), ...); }
+  static void add_names(std::vector<std::string_view>& names) { (EventAccess<Alternatives>::add_names(names), ...); }
+  static void add_types(std::vector<EventType>& types) { (EventAccess<Alternatives>::add_types(types), ...); }
 };
 
 }  // namespace detail
@@ -4473,7 +5222,81 @@ std::partial_ordering compare_numbers(const nlohmann::json& a, const nlohmann::j
 
 #endif
 
+#include <algorithm>
+#include <cstddef>
+#include <set>
+#include <string>
+#include <vector>
+
 namespace flyhook {
+
+namespace detail {
+
+FLYHOOK_DECL std::size_t find_deeper(std::string_view text, std::size_t most_deep);
+FLYHOOK_DECL nlohmann::json parse_with(std::string_view text, std::size_t most_deep,
+                                       const nlohmann::json::parser_callback_t& check);
+
+/// Where the text goes deeper than that; npos: nowhere. Right for as long as the text is JSON, which is all that a parser
+/// looks at.
+std::size_t find_deeper(std::string_view text, std::size_t most_deep) {
+  std::size_t depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      in_string = c != '"';
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '[' || c == '{') {
+      if (++depth > most_deep) return i;
+    } else if ((c == ']' || c == '}') && depth > 0) {
+      --depth;
+    }
+  }
+  return text.npos;
+}
+
+nlohmann::json parse_with(std::string_view text, std::size_t most_deep, const nlohmann::json::parser_callback_t& check) {
+  const auto refused = [](const std::string& reason) { return Error{ErrorCode::invalid, "", reason}; };
+  if (const auto at = find_deeper(text, most_deep); at != text.npos)
+    throw refused("the JSON is nested deeper than " + std::to_string(most_deep) + " at byte " + std::to_string(at));
+  // nlohmann's parser takes a NUL for the end of the text.
+  if (const auto at = text.find('\0'); at != text.npos)
+    throw refused("it is not JSON in UTF-8, at byte " + std::to_string(at));
+  try {
+    return nlohmann::json::parse(text, check);
+  } catch (const nlohmann::json::parse_error& error) {
+    // Counted from 1, and for what is missing at the end one behind it.
+    const auto at = std::min(error.byte == 0 ? 0 : error.byte - 1, text.size());
+    throw refused("it is not JSON in UTF-8, at byte " + std::to_string(at));
+  } catch (const nlohmann::json::exception&) {
+    throw refused("it holds a number that is out of range");
+  }
+}
+
+nlohmann::json parse_json(std::string_view text, std::size_t most_deep) {
+  return parse_with(text, most_deep, nullptr);
+}
+
+nlohmann::json parse_strict_json(std::string_view text, std::size_t most_deep) {
+  using Parsing = nlohmann::json::parse_event_t;
+  std::vector<std::set<std::string>> keys;  // of what is open, by depth
+  return parse_with(text, most_deep, [&keys](int depth, Parsing step, const nlohmann::json& parsed) {
+    const auto level = static_cast<std::size_t>(depth);
+    if (step == Parsing::object_start || step == Parsing::array_start) {
+      keys.resize(level);
+      keys.emplace_back();
+    } else if (step == Parsing::key) {
+      const auto& key = parsed.get_ref<const std::string&>();
+      if (!keys[level - 1].insert(key).second)
+        throw Error{ErrorCode::invalid, "", "the member \"" + printable(key) + "\" stands twice in one object"};
+    }
+    return true;
+  });
+}
+
+}  // namespace detail
 
 bool matches(std::string_view filter, const Event& event) {
   const detail::FilterData data{&event.data};
@@ -4602,12 +5425,16 @@ class PublisherBase {
 
   // Looking ---------------------------------------------------------------------------------------------------------------
 
-  /// One page of the delivery log, newest first. Throws Error ("cursor", "limit").
+  /// One page of the delivery log, newest first. Throws Error ("cursor", "without_tenant").
   FLYHOOK_DECL std::vector<DeliveryRecord> deliveries(const DeliveryQuery& query = {}) const;
+  /// One delivery with all its attempts. nullopt: there is none, or no longer.
+  FLYHOOK_DECL std::optional<DeliveryRecord> delivery(const DeliveryId& id) const;
   /// Why each subscription of the event's tenant did, did not or does not yet get it, in the order of their ids; then what
   /// else has a delivery of it. Throws Error: `not_found`, for an event too that matched nothing and was not one of the
   /// last 1,000 of these; `unavailable`.
   FLYHOOK_DECL std::vector<Explanation> explain(const EventId& event) const;
+  /// The event catalogue: the types that Options::event_types and the publishers of this engine name, by name.
+  FLYHOOK_DECL std::vector<EventType> event_types() const;
   FLYHOOK_DECL Stats stats() const;
 
   // Deliveries ------------------------------------------------------------------------------------------------------------
@@ -4657,7 +5484,9 @@ class PublisherBase {
   FLYHOOK_DECL ~PublisherBase();
 
   FLYHOOK_DECL static const std::shared_ptr<detail::Tenure>& tenure_of(PublisherBase& shared);
-  FLYHOOK_DECL void add_types(const std::vector<std::string_view>& types);
+  /// For a face that keeps the engine without keeping it at work.
+  FLYHOOK_DECL static std::shared_ptr<detail::Engine> engine_of(PublisherBase& shared);
+  FLYHOOK_DECL void add_types(const std::vector<EventType>& types);
 
   /// Checks what costs no encoding, then hands the event over.
   FLYHOOK_DECL PublishResult offer(std::unique_ptr<detail::QueuedEvent> event, std::string_view type,
@@ -4735,7 +5564,7 @@ class Publisher : public PublisherBase {
   template <class T = DefaultTransport>
   Publisher() : Publisher(Options{}, static_cast<T*>(nullptr)) {}
 
-  /// Throws Error naming the option that is out of range.
+  /// Throws Error naming the option that is out of range, or the event type whose example or schema is not JSON.
   template <class T = DefaultTransport>
   explicit Publisher(Options options) : Publisher(std::move(options), static_cast<T*>(nullptr)) {}
 
@@ -4804,7 +5633,7 @@ class Publisher : public PublisherBase {
 
   void bring_types() {
     if constexpr (Publishable<Event>) {
-      std::vector<std::string_view> types;
+      std::vector<EventType> types;
       detail::EventAccess<Event>::add_types(types);
       add_types(types);
     }
@@ -4845,6 +5674,9 @@ FLYHOOK_DECL Url parse_checked_url(std::string_view text);
 
 /// Throws Error ("headers") for a name or value that cannot be sent, a reserved name, or a masked value.
 FLYHOOK_DECL void check_headers(const Headers& headers);
+
+/// Throws Error ("event_types") for an example or a schema that is not JSON: they are served as such.
+FLYHOOK_DECL void check_catalogued(const EventType& type);
 
 /// Throws Error naming the option that is out of range, or not built yet.
 FLYHOOK_DECL void check_options(const Options& options);
@@ -5214,6 +6046,8 @@ std::string signed_content(std::string_view id, std::string_view timestamp, std:
 
 #endif
 
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -5376,6 +6210,16 @@ void check_subscription(const Subscription& subscription) {
   if (subscription.retry) check_retry(*subscription.retry);
   if (!subscription.id.value.empty() && !is_id(subscription.id.value))
     throw Error{ErrorCode::invalid, "id", "\"" + subscription.id.value.substr(0, 200) + "\" is not [A-Za-z0-9_-]{1,64}"};
+}
+
+void check_catalogued(const EventType& type) {
+  const auto check = [&](const std::string& text, const char* member) {
+    if (!text.empty() && !nlohmann::json::accept(text))
+      throw Error{ErrorCode::invalid, "event_types",
+                  "the " + std::string{member} + " of \"" + type.name.substr(0, 200) + "\" is not JSON"};
+  };
+  check(type.example, "example");
+  check(type.schema, "schema");
 }
 
 void check_options(const Options& options) {
@@ -5569,7 +6413,6 @@ SubscriptionRow rotated(Subscription known, std::string new_secret, const std::v
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -5589,6 +6432,9 @@ struct Endpoint {
 
   /// It asked for events like this one.
   FLYHOOK_DECL bool wants(const Message& message) const;
+
+  /// Whether `Options::url_policy.allow` counts for its URL.
+  AllowList allow_list() const { return allow_list_of(subscription.public_only); }
 
   Subscription subscription;
   std::uint64_t lane;
@@ -5646,7 +6492,7 @@ class EndpointIndex {
 /// `index()` returns is read without.
 class Registry {
  public:
-  /// With `event_types` the catalogue is closed: other types are refused. Throws Error ("event_types").
+  /// With `event_types` the catalogue is closed: other types are refused. Throws Error ("event_types") naming the entry.
   FLYHOOK_DECL explicit Registry(const std::vector<EventType>& event_types);
 
   /// Applies a stored change, unless a newer one of the same subscription was applied before. True: it was applied.
@@ -5657,21 +6503,29 @@ class Registry {
 
   FLYHOOK_DECL EndpointPtr find(const SubscriptionId& id) const;
   FLYHOOK_DECL std::vector<EndpointPtr> list(const SubscriptionQuery& query) const;
+  std::size_t count() const noexcept { return by_id_.size(); }
   FLYHOOK_DECL std::size_t count(const std::string& tenant) const;
   std::shared_ptr<const EndpointIndex> index() const { return index_; }
 
-  /// Adds types that a publisher brings, if the catalogue is closed.
-  FLYHOOK_DECL void add_types(const std::vector<std::string_view>& types);
-  bool has_catalogue() const noexcept { return !types_.empty(); }
+  // The catalogue -------------------------------------------------------------------------------------------------------
+
+  /// Adds what a publisher brings; of a type that is known only what its entry leaves empty. A closed catalogue learns
+  /// them, an open one knows every type all the same. Throws Error ("event_types"), and then adds none.
+  FLYHOOK_DECL void add_types(const std::vector<EventType>& types);
+  /// By name.
+  FLYHOOK_DECL std::vector<EventType> event_types() const;
   FLYHOOK_DECL bool knows_type(std::string_view type) const;
   FLYHOOK_DECL bool knows_pattern(std::string_view pattern) const;
 
  private:
+  FLYHOOK_DECL void add(const EventType& type);
+
   std::map<std::string, EndpointPtr, std::less<>> by_id_;
   std::unordered_map<std::string, std::size_t> per_tenant_;
   std::unordered_map<std::string, std::uint64_t> removed_;  // versions of removals that a slower put must not undo
   std::shared_ptr<const EndpointIndex> index_;
-  std::set<std::string, std::less<>> types_;
+  std::map<std::string, EventType, std::less<>> types_;
+  bool is_closed_;  // or every type is known
 };
 
 /// `base` with the members that `patch` has.
@@ -5857,11 +6711,13 @@ void EndpointIndex::erase(const std::string& pattern, const EndpointPtr& endpoin
 
 // Registry --------------------------------------------------------------------------------------------------------------
 
-Registry::Registry(const std::vector<EventType>& event_types) : index_(std::make_shared<EndpointIndex>()) {
+Registry::Registry(const std::vector<EventType>& event_types)
+    : index_(std::make_shared<EndpointIndex>()), is_closed_(!event_types.empty()) {
   for (const auto& type : event_types) {
     if (!is_event_type(type.name))
       throw Error{ErrorCode::invalid, "event_types", "\"" + type.name + "\" is not an event type: dotted [A-Za-z0-9_-]+"};
-    types_.insert(type.name);
+    check_catalogued(type);
+    add(type);
   }
 }
 
@@ -5913,17 +6769,32 @@ std::size_t Registry::count(const std::string& tenant) const {
   return known == per_tenant_.end() ? 0 : known->second;
 }
 
-void Registry::add_types(const std::vector<std::string_view>& types) {
-  if (has_catalogue()) types_.insert(types.begin(), types.end());
+void Registry::add_types(const std::vector<EventType>& types) {
+  for (const auto& type : types) check_catalogued(type);
+  for (const auto& type : types)
+    if (is_event_type(type.name)) add(type);  // publish refuses the others, and says why
+}
+
+void Registry::add(const EventType& type) {
+  auto& known = types_.try_emplace(type.name, EventType{type.name}).first->second;
+  for (const auto member : {&EventType::description, &EventType::example, &EventType::schema})
+    if ((known.*member).empty()) known.*member = type.*member;
+}
+
+std::vector<EventType> Registry::event_types() const {
+  std::vector<EventType> all;
+  all.reserve(types_.size());
+  for (const auto& [name, type] : types_) all.push_back(type);
+  return all;
 }
 
 bool Registry::knows_type(std::string_view type) const {
-  return types_.empty() || types_.contains(type) || type == "webhook.test" || type.starts_with("flyhook.");
+  return !is_closed_ || types_.contains(type) || type == "webhook.test" || type.starts_with("flyhook.");
 }
 
 bool Registry::knows_pattern(std::string_view pattern) const {
-  if (types_.empty() || pattern_matches(pattern, "webhook.test") || pattern.starts_with("flyhook.")) return true;
-  return std::any_of(types_.begin(), types_.end(), [&](const auto& type) { return pattern_matches(pattern, type); });
+  if (!is_closed_ || pattern_matches(pattern, "webhook.test") || pattern.starts_with("flyhook.")) return true;
+  return std::any_of(types_.begin(), types_.end(), [&](const auto& type) { return pattern_matches(pattern, type.first); });
 }
 
 // Values ----------------------------------------------------------------------------------------------------------------
@@ -5951,6 +6822,7 @@ Subscription patched(Subscription base, const SubscriptionPatch& patch) {
   if (patch.enabled && *patch.enabled != base.enabled) base.disabled_reason.clear();
   set(base.enabled, patch.enabled);
   set(base.paused, patch.paused);
+  set(base.public_only, patch.public_only);
   return base;
 }
 
@@ -6004,7 +6876,8 @@ Headers merged(Headers base, const Headers& added) {
 
 // Endpoints that are in no registry, and their lanes: of events that were sent to a target or to try out a subscription.
 //
-//   send        a lane per tenant and origin (scheme, host, port): its callbacks share one fate, whatever their paths
+//   send        a lane per tenant and origin (scheme, host, port): its callbacks share one fate, whatever their paths.
+//               What is `public_only` has another one: it may be refused where the rest is let through
 //   send_test   a lane per subscription, beside its own: a test waits for nothing and counts for nothing
 //
 // What the endpoint of a delivery is stands in its message, so a lane has the endpoint of whichever delivery is next.
@@ -6082,8 +6955,10 @@ EndpointPtr target_endpoint(const Target& target, const std::string& tenant, con
   row.subscription.secret = target.secret;
   row.subscription.headers = target.headers;
   row.subscription.retry = target.retry;
+  row.subscription.public_only = target.public_only;
   const auto url = parse_checked_url(target.url);
-  row.lane = direct_lane_of({"target", tenant, url.is_https ? "https" : "http", url.host, std::to_string(url.port)});
+  const char* const kind = target.public_only ? "public target" : "target";
+  row.lane = direct_lane_of({kind, tenant, url.is_https ? "https" : "http", url.host, std::to_string(url.port)});
   return std::make_shared<const Endpoint>(std::move(row), options);
 }
 
@@ -6725,7 +7600,8 @@ struct Flying {
 struct Resolved {
   std::string host{};  ///< whose they are; empty: anybody's
   std::vector<std::string> addresses{};
-  std::string error{};  ///< why there are none
+  std::string error{};                ///< why there are none
+  std::optional<AllowList> judged{};  ///< how they were; empty: they were not, and there are none
   std::chrono::nanoseconds refresh_at{0}, expires_at{0};
 };
 
@@ -7228,6 +8104,7 @@ class Scheduler {
  private:
   FLYHOOK_DECL void forget_idle();
   FLYHOOK_DECL void stop_resolving(Lane& lane);
+  FLYHOOK_DECL void forget_resolved(Lane& lane, const Endpoint* next);
   FLYHOOK_DECL void retime(Lane& lane);
   FLYHOOK_DECL void place(Lane& lane);
   FLYHOOK_DECL void classify(Lane& lane);
@@ -7377,11 +8254,7 @@ void Scheduler::retime(Lane& lane) {
 void Scheduler::set_endpoint(Lane& lane, const EndpointPtr& endpoint) {
   // A matching that began before a change must not undo it, nor bring back what was unsubscribed.
   if (lane.endpoint == nullptr || (endpoint != nullptr && endpoint->version < lane.endpoint->version)) return;
-  if (endpoint == nullptr || endpoint->url.host != lane.endpoint->url.host) {
-    stop_resolving(lane);
-    lane.resolved.reset();
-    lane.late_failures = 0;
-  }
+  forget_resolved(lane, endpoint.get());
   lane.set_endpoint(endpoint, now_);
   update(lane);
 }
@@ -7389,12 +8262,17 @@ void Scheduler::set_endpoint(Lane& lane, const EndpointPtr& endpoint) {
 void Scheduler::aim(Lane& lane) {
   const EndpointPtr& next = lane.window.front().endpoint;
   if (next == nullptr || next == lane.endpoint) return;
-  if (next->url.host != lane.endpoint->url.host) {
-    stop_resolving(lane);
-    lane.resolved.reset();
-    lane.late_failures = 0;
-  }
+  forget_resolved(lane, next.get());
   lane.endpoint = next;
+}
+
+/// What the lane knows of its host, unless it holds for the next endpoint, too. Null: there is none.
+void Scheduler::forget_resolved(Lane& lane, const Endpoint* next) {
+  const auto& known = *lane.endpoint;
+  if (next != nullptr && next->url.host == known.url.host && next->allow_list() == known.allow_list()) return;
+  stop_resolving(lane);
+  lane.resolved.reset();
+  lane.late_failures = 0;
 }
 
 std::vector<Claim> Scheduler::withdraw(Lane& lane) {
@@ -7433,6 +8311,8 @@ void Scheduler::stop_resolving(Lane& lane) {
 void Scheduler::answered(Lane& lane, std::shared_ptr<const Resolved> resolved) {
   // The URL may have changed while its old host was looked up: never connect to one host's addresses for another.
   if (lane.endpoint != nullptr && !resolved->host.empty() && resolved->host != lane.endpoint->url.host) return;
+  // Or it was judged as it is no longer to be judged.
+  if (lane.endpoint != nullptr && resolved->judged && *resolved->judged != lane.endpoint->allow_list()) return;
   stop_resolving(lane);
   lane.late_failures = 0;
   lane.resolved = std::move(resolved);
@@ -8045,10 +8925,13 @@ void HostResolver::abandon() {
 #include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
 // Where a delivery may connect to: what the resolver answers, judged by the URL policy. Every answer is judged before a
 // lane sees it, and the request carries addresses, not a name: a name server that answers a public address when we look
 // and an internal one when we connect (DNS rebinding) finds nobody who asks twice.
+//
+// Look-ups are shared, verdicts are not: the same name may lead one endpoint inside and another nowhere (AllowList).
 
 namespace flyhook::detail {
 
@@ -8061,23 +8944,29 @@ class Guard {
   FLYHOOK_DECL Guard(const UrlPolicy& policy, Resolver resolver, std::shared_ptr<Clock> clock, bool inline_only);
 
   /// What an address in a URL stands for: itself, for ever, or nothing and why.
-  FLYHOOK_DECL std::shared_ptr<const Resolved> judge_literal(const Url& url) const;
+  FLYHOOK_DECL std::shared_ptr<const Resolved> judge_literal(const Url& url, AllowList allow) const;
 
   /// As HostResolver::find. Where the policy refuses, there are no addresses and `error` says "refused_address: ...".
-  FLYHOOK_DECL std::shared_ptr<const Resolved> find(const Url& url, Answer answer);
+  FLYHOOK_DECL std::shared_ptr<const Resolved> find(const Url& url, AllowList allow, Answer answer);
 
   /// Empty, or why a URL is refused whatever its name resolves to.
-  FLYHOOK_DECL std::string refusal_of(const Url& url) const;
+  FLYHOOK_DECL std::string refusal_of(const Url& url, AllowList allow) const;
 
   /// For a URL that is being registered: throws Error (`invalid`, "url") if it is refused. Waits for a look-up, at most
   /// `timeout` in real time; a name that does not resolve by then may be registered, since attempts will tell.
-  FLYHOOK_DECL void check(const Url& url, std::chrono::milliseconds timeout);
+  FLYHOOK_DECL void check(const Url& url, AllowList allow, std::chrono::milliseconds timeout);
+
+  /// What a URL's host stands for, whatever the policy says of it. None: it does not resolve, or not within `timeout` of
+  /// real time.
+  FLYHOOK_DECL std::vector<std::string> addresses_of(const Url& url, std::chrono::milliseconds timeout);
 
   /// No further answer is given, from the return of this call on, and nobody waits for one.
   void abandon() { resolver_.abandon(); }
 
  private:
-  FLYHOOK_DECL std::shared_ptr<const Resolved> judge(const Url& url, std::shared_ptr<const Resolved> found) const;
+  FLYHOOK_DECL std::shared_ptr<const Resolved> judge(const Url& url, AllowList allow,
+                                                     std::shared_ptr<const Resolved> found) const;
+  FLYHOOK_DECL std::shared_ptr<const Resolved> look_up(const Url& url, std::chrono::milliseconds timeout);
 
   const AddressPolicy policy_;
   HostResolver resolver_;
@@ -8096,65 +8985,78 @@ class Guard {
 
 namespace flyhook::detail {
 
-FLYHOOK_DECL std::shared_ptr<Resolved> checked(AddressVerdict verdict);
+FLYHOOK_DECL std::shared_ptr<Resolved> checked(AddressVerdict verdict, AllowList allow);
 
 Guard::Guard(const UrlPolicy& policy, Resolver resolver, std::shared_ptr<Clock> clock, bool inline_only)
     : policy_(policy), resolver_(std::move(resolver), std::move(clock), inline_only) {}
 
 /// The checked addresses, or why there are none.
-std::shared_ptr<Resolved> checked(AddressVerdict verdict) {
+std::shared_ptr<Resolved> checked(AddressVerdict verdict, AllowList allow) {
   auto resolved = std::make_shared<Resolved>();
+  resolved->judged = allow;
   resolved->addresses = std::move(verdict.addresses);
   if (verdict.status != UrlStatus::allow) resolved->error = "refused_address: " + verdict.refused;
   return resolved;
 }
 
-std::shared_ptr<const Resolved> Guard::judge_literal(const Url& url) const {
-  auto resolved = checked(policy_.judge(url, {}));
+std::shared_ptr<const Resolved> Guard::judge_literal(const Url& url, AllowList allow) const {
+  auto resolved = checked(policy_.judge(url, {}, allow), allow);
   resolved->refresh_at = resolved->expires_at = std::chrono::nanoseconds::max();
   return resolved;
 }
 
-std::shared_ptr<const Resolved> Guard::judge(const Url& url, std::shared_ptr<const Resolved> found) const {
+std::shared_ptr<const Resolved> Guard::judge(const Url& url, AllowList allow, std::shared_ptr<const Resolved> found) const {
   if (found == nullptr || found->addresses.empty()) return found;
-  auto judged = checked(policy_.judge(url, found->addresses));
+  auto judged = checked(policy_.judge(url, found->addresses, allow), allow);
   judged->host = found->host;
   judged->refresh_at = found->refresh_at;
   judged->expires_at = found->expires_at;
   return judged;
 }
 
-std::shared_ptr<const Resolved> Guard::find(const Url& url, Answer answer) {
-  return judge(url,
-               resolver_.find(url.host, [this, url, answer = std::move(answer)](std::shared_ptr<const Resolved> found) {
-                 answer(judge(url, std::move(found)));
-               }));
+std::shared_ptr<const Resolved> Guard::find(const Url& url, AllowList allow, Answer answer) {
+  auto judged = [this, url, allow, answer = std::move(answer)](std::shared_ptr<const Resolved> found) {
+    answer(judge(url, allow, std::move(found)));
+  };
+  return judge(url, allow, resolver_.find(url.host, std::move(judged)));
 }
 
-std::string Guard::refusal_of(const Url& url) const {
-  const auto verdict = policy_.judge_unresolved(url);
+std::string Guard::refusal_of(const Url& url, AllowList allow) const {
+  const auto verdict = policy_.judge_unresolved(url, allow);
   return verdict && verdict->status != UrlStatus::allow ? verdict->reason : std::string{};
 }
 
-void Guard::check(const Url& url, std::chrono::milliseconds timeout) {
-  auto verdict = policy_.judge_unresolved(url);
-  if (!verdict) {
-    // Broken when the resolver is abandoned, so that nobody waits for an answer that will not come.
-    auto answered = std::make_shared<std::promise<std::shared_ptr<const Resolved>>>();
-    auto later = answered->get_future();
-    auto found = resolver_.find(url.host, [answered = std::move(answered)](std::shared_ptr<const Resolved> resolved) {
-      answered->set_value(std::move(resolved));
-    });
-    if (found == nullptr && later.wait_for(timeout) == std::future_status::ready) {
-      try {
-        found = later.get();
-      } catch (const std::future_error&) {
-      }
+/// Null: no answer within `timeout`.
+std::shared_ptr<const Resolved> Guard::look_up(const Url& url, std::chrono::milliseconds timeout) {
+  // Broken when the resolver is abandoned, so that nobody waits for an answer that will not come.
+  auto answered = std::make_shared<std::promise<std::shared_ptr<const Resolved>>>();
+  auto later = answered->get_future();
+  auto found = resolver_.find(url.host, [answered = std::move(answered)](std::shared_ptr<const Resolved> resolved) {
+    answered->set_value(std::move(resolved));
+  });
+  if (found == nullptr && later.wait_for(timeout) == std::future_status::ready) {
+    try {
+      found = later.get();
+    } catch (const std::future_error&) {
     }
+  }
+  return found;
+}
+
+void Guard::check(const Url& url, AllowList allow, std::chrono::milliseconds timeout) {
+  auto verdict = policy_.judge_unresolved(url, allow);
+  if (!verdict) {
+    const auto found = look_up(url, timeout);
     if (found == nullptr || found->addresses.empty()) return;
-    verdict = policy_.judge(url, found->addresses);
+    verdict = policy_.judge(url, found->addresses, allow);
   }
   if (verdict->status != UrlStatus::allow) throw Error{ErrorCode::invalid, "url", verdict->reason};
+}
+
+std::vector<std::string> Guard::addresses_of(const Url& url, std::chrono::milliseconds timeout) {
+  if (url.is_literal) return {url.host};
+  const auto found = look_up(url, timeout);
+  return found == nullptr ? std::vector<std::string>{} : found->addresses;
 }
 
 }  // namespace flyhook::detail
@@ -8615,7 +9517,7 @@ auto ask_store(Call call) {
 class Subscriptions {
  public:
   /// Throws Error for a URL that must not be called. Called under no lock; may take a while.
-  using CheckUrl = std::function<void(const Url&)>;
+  using CheckUrl = std::function<void(const Url&, AllowList)>;
 
   /// `options` and `store` outlive this.
   FLYHOOK_DECL Subscriptions(const Options& options, Store& store, const std::array<std::uint64_t, 4>& seed,
@@ -8628,9 +9530,14 @@ class Subscriptions {
   // ------------------------
 
   FLYHOOK_DECL EndpointPtr subscribe(Subscription subscription, TimePoint now, bool& is_new);
-  FLYHOOK_DECL EndpointPtr update(const SubscriptionId& id, const SubscriptionPatch& patch, TimePoint now);
+  /// Throws Error (`conflict`, "id") for an id that exists, also where it came to exist meanwhile.
+  FLYHOOK_DECL EndpointPtr create(Subscription subscription, TimePoint now);
+  /// `lane`, here and below: only if that is its lane, so that it is not one that was made under its id since; 0: any.
+  FLYHOOK_DECL EndpointPtr update(const SubscriptionId& id, const SubscriptionPatch& patch, TimePoint now,
+                                  std::uint64_t lane = 0);
   /// With a new secret of the same kind; the old one signs for `grace` more.
-  FLYHOOK_DECL EndpointPtr rotate(const SubscriptionId& id, std::chrono::seconds grace, TimePoint now);
+  FLYHOOK_DECL EndpointPtr rotate(const SubscriptionId& id, std::chrono::seconds grace, TimePoint now,
+                                  std::uint64_t lane = 0);
   /// Unless it is gone, disabled or has another URL by now: then null.
   FLYHOOK_DECL EndpointPtr disable(const EndpointPtr& endpoint, const std::string& reason, TimePoint now);
   /// The endpoint as it was.
@@ -8640,19 +9547,27 @@ class Subscriptions {
 
   FLYHOOK_DECL EndpointPtr find(const SubscriptionId& id) const;
   FLYHOOK_DECL std::vector<EndpointPtr> list(const SubscriptionQuery& query) const;
+  FLYHOOK_DECL std::size_t count() const;
   FLYHOOK_DECL std::shared_ptr<const EndpointIndex> index() const;
   /// Every endpoint by its lane.
   FLYHOOK_DECL std::unordered_map<std::uint64_t, EndpointPtr> by_lane() const;
 
-  FLYHOOK_DECL void add_types(const std::vector<std::string_view>& types);
+  /// Throws Error as Registry does, and then adds none.
+  FLYHOOK_DECL void add_types(const std::vector<EventType>& types);
+  FLYHOOK_DECL std::vector<EventType> event_types() const;
   FLYHOOK_DECL bool knows_type(std::string_view type) const;
 
  private:
   class Change;  // counts changes under way, so that removals are remembered just as long as one could overtake them
 
+  struct CheckedUrl {
+    std::string url{};
+    bool public_only = false;
+  };
+
   FLYHOOK_DECL void load_instead_of(const EndpointPtr& known);
   FLYHOOK_DECL void check(const Subscription& subscription) const;
-  FLYHOOK_DECL void check_url(const std::string& url, const EndpointPtr& known, std::string& checked) const;
+  FLYHOOK_DECL void check_url(const Subscription& subscription, const EndpointPtr& known, CheckedUrl& checked) const;
   template <class Make>
   EndpointPtr rewrite(const SubscriptionId& id, Make make);
   [[noreturn]] FLYHOOK_DECL static void throw_contended(const SubscriptionId& id);
@@ -8742,11 +9657,16 @@ void Subscriptions::check(const Subscription& subscription) const {
       throw Error{ErrorCode::invalid, "events", "\"" + pattern + "\" matches no event type of this application"};
 }
 
-/// Once for each URL of a change, and not where it stays as it was. `checked`: the last one that passed.
-void Subscriptions::check_url(const std::string& url, const EndpointPtr& known, std::string& checked) const {
-  if (url == checked || (known != nullptr && url == known->subscription.url)) return;
-  check_url_(parse_checked_url(url));
-  checked = url;
+/// Once for each URL of a change, and not where it stays as it was; becoming `public_only` it does not. `checked`: the last
+/// one that passed.
+void Subscriptions::check_url(const Subscription& subscription, const EndpointPtr& known, CheckedUrl& checked) const {
+  const auto passed = [&](const std::string& url, bool public_only) {
+    return subscription.url == url && (public_only || !subscription.public_only);
+  };
+  if (passed(checked.url, checked.public_only)) return;
+  if (known != nullptr && passed(known->subscription.url, known->subscription.public_only)) return;
+  check_url_(parse_checked_url(subscription.url), allow_list_of(subscription.public_only));
+  checked = {subscription.url, subscription.public_only};
 }
 
 EndpointPtr Subscriptions::write(SubscriptionRow row, std::uint64_t expected) {
@@ -8797,11 +9717,11 @@ EndpointPtr Subscriptions::add(Subscription subscription, TimePoint now) {
 EndpointPtr Subscriptions::subscribe(Subscription subscription, TimePoint now, bool& is_new) {
   const WipeAtEnd wiped{subscription.secret};
   check(subscription);
-  std::string checked;
+  CheckedUrl checked;
   const Change change{*this};
   for (int i = 0; i < most_tries; ++i) {
     const auto known = subscription.id.value.empty() ? nullptr : find(subscription.id);
-    check_url(subscription.url, known, checked);
+    check_url(subscription, known, checked);
     is_new = known == nullptr;
     auto endpoint = is_new ? add(subscription, now)
                            : write(with_secrets(updated(known->subscription, subscription), known->subscription.secret,
@@ -8809,6 +9729,21 @@ EndpointPtr Subscriptions::subscribe(Subscription subscription, TimePoint now, b
                                    known->version);
     if (endpoint != nullptr) return endpoint;
     load_instead_of(known);  // somebody else wrote first
+  }
+  throw_contended(subscription.id);
+}
+
+EndpointPtr Subscriptions::create(Subscription subscription, TimePoint now) {
+  const WipeAtEnd wiped{subscription.secret};
+  check(subscription);
+  CheckedUrl checked;
+  const Change change{*this};
+  for (int i = 0; i < most_tries; ++i) {
+    if (!subscription.id.value.empty() && find(subscription.id) != nullptr)
+      throw Error{ErrorCode::conflict, "id", "\"" + subscription.id.value + "\" exists already"};
+    check_url(subscription, nullptr, checked);
+    if (auto endpoint = add(subscription, now)) return endpoint;
+    load_instead_of(nullptr);  // somebody else wrote first
   }
   throw_contended(subscription.id);
 }
@@ -8832,14 +9767,16 @@ void Subscriptions::throw_contended(const SubscriptionId& id) {
   throw Error{ErrorCode::unavailable, "id", "\"" + id.value + "\" is being changed all the time"};
 }
 
-EndpointPtr Subscriptions::update(const SubscriptionId& id, const SubscriptionPatch& patch, TimePoint now) {
-  std::string checked;
-  return rewrite(id, [&](const EndpointPtr& known) {
+EndpointPtr Subscriptions::update(const SubscriptionId& id, const SubscriptionPatch& patch, TimePoint now,
+                                  std::uint64_t lane) {
+  CheckedUrl checked;
+  return rewrite(id, [&](const EndpointPtr& known) -> std::optional<SubscriptionRow> {
+    if (lane != 0 && known->lane != lane) return std::nullopt;
     auto subscription = patched(known->subscription, patch);
     const WipeAtEnd wiped{subscription.secret};
     check(subscription);
-    check_url(subscription.url, known, checked);
-    return std::optional{with_secrets(std::move(subscription), known->subscription.secret, known->previous_secrets, now)};
+    check_url(subscription, known, checked);
+    return with_secrets(std::move(subscription), known->subscription.secret, known->previous_secrets, now);
   });
 }
 
@@ -8855,10 +9792,11 @@ EndpointPtr Subscriptions::disable(const EndpointPtr& endpoint, const std::strin
   });
 }
 
-EndpointPtr Subscriptions::rotate(const SubscriptionId& id, std::chrono::seconds grace, TimePoint now) {
-  return rewrite(id, [&](const EndpointPtr& known) {
-    return std::optional{rotated(known->subscription, generate_secret_like(known->subscription.secret, random()),
-                                 known->previous_secrets, grace, now)};
+EndpointPtr Subscriptions::rotate(const SubscriptionId& id, std::chrono::seconds grace, TimePoint now, std::uint64_t lane) {
+  return rewrite(id, [&](const EndpointPtr& known) -> std::optional<SubscriptionRow> {
+    if (lane != 0 && known->lane != lane) return std::nullopt;
+    return rotated(known->subscription, generate_secret_like(known->subscription.secret, random()), known->previous_secrets,
+                   grace, now);
   });
 }
 
@@ -8888,6 +9826,11 @@ std::vector<EndpointPtr> Subscriptions::list(const SubscriptionQuery& query) con
   return registry_.list(query);
 }
 
+std::size_t Subscriptions::count() const {
+  const std::lock_guard lock{mutex_};
+  return registry_.count();
+}
+
 std::shared_ptr<const EndpointIndex> Subscriptions::index() const {
   const std::lock_guard lock{mutex_};
   return registry_.index();
@@ -8901,9 +9844,14 @@ std::unordered_map<std::uint64_t, EndpointPtr> Subscriptions::by_lane() const {
   return lanes;
 }
 
-void Subscriptions::add_types(const std::vector<std::string_view>& types) {
+void Subscriptions::add_types(const std::vector<EventType>& types) {
   const std::lock_guard lock{mutex_};
   registry_.add_types(types);
+}
+
+std::vector<EventType> Subscriptions::event_types() const {
+  const std::lock_guard lock{mutex_};
+  return registry_.event_types();
 }
 
 bool Subscriptions::knows_type(std::string_view type) const {
@@ -8974,11 +9922,17 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   // Subscriptions ---------------------------------------------------------------------------------------------------------
 
   const Subscriptions& subscriptions() const noexcept { return subscriptions_; }
-  void add_types(const std::vector<std::string_view>& types) { subscriptions_.add_types(types); }
+  void add_types(const std::vector<EventType>& types) { subscriptions_.add_types(types); }
+  std::vector<EventType> event_types() const { return subscriptions_.event_types(); }
   // Written first; then the lane learns it, and what must not be sent any more is returned or ended.
   FLYHOOK_DECL SubscriptionId subscribe(Subscription subscription);
-  FLYHOOK_DECL bool update(const SubscriptionId& id, const SubscriptionPatch& patch);
-  FLYHOOK_DECL std::string rotate_secret(const SubscriptionId& id, std::chrono::seconds grace);
+  /// What the host of a URL stands for now, whatever the policy says of it; waits as subscribe does.
+  std::vector<std::string> addresses_of(const Url& url) { return guard_.addresses_of(url, options_.connect_timeout); }
+  /// As subscribe, but an id that exists is a `conflict` ("id"), whoever it belongs to.
+  FLYHOOK_DECL SubscriptionId create(Subscription subscription);
+  // `lane`: only of the subscription whose lane that is, not of one that was made under its id since; 0: of either.
+  FLYHOOK_DECL bool update(const SubscriptionId& id, const SubscriptionPatch& patch, std::uint64_t lane = 0);
+  FLYHOOK_DECL std::string rotate_secret(const SubscriptionId& id, std::chrono::seconds grace, std::uint64_t lane = 0);
   FLYHOOK_DECL bool unsubscribe(const SubscriptionId& id);
 
   // Deliveries ------------------------------------------------------------------------------------------------------------
@@ -8991,6 +9945,10 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   // Looking ---------------------------------------------------------------------------------------------------------------
 
   FLYHOOK_DECL std::vector<DeliveryRecord> deliveries(const DeliveryQuery& query);
+  /// The one of that id, if `also` finds it; its `limit` and `cursor` are not read.
+  FLYHOOK_DECL std::optional<DeliveryRecord> delivery(const DeliveryId& id, const DeliveryQuery& also = {});
+  /// As the store has it, or as it was when it matched nothing. Throws Error (`not_found`).
+  FLYHOOK_DECL std::shared_ptr<const Message> find_event(const EventId& id);
   FLYHOOK_DECL std::vector<Explanation> explain(const EventId& event);
   FLYHOOK_DECL Stats stats();
 
@@ -8999,6 +9957,8 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   FLYHOOK_DECL bool settle(std::chrono::milliseconds real_limit);
   FLYHOOK_DECL bool drain(std::chrono::milliseconds timeout);
   FLYHOOK_DECL void stop(std::chrono::milliseconds timeout);
+  /// `stop` was called: what was pending then may still be under way.
+  bool is_stopped() const noexcept { return intake_.is_closed(); }
 
   // Worker ----------------------------------------------------------------------------------------------------------------
 
@@ -9180,16 +10140,16 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   FLYHOOK_DECL void settled(Lane& lane, Settling& settling, Clock_ns now);                 // caller holds mutex_
   FLYHOOK_DECL void weigh(Lane& lane, const Settling& settling, Clock_ns now);             // caller holds mutex_
   FLYHOOK_DECL void disable(Lane& lane, const EndpointPtr& endpoint, std::string reason);  // caller holds mutex_
-  FLYHOOK_DECL bool is_cancelling(const EventId& event) const;                         // caller holds mutex_
-  FLYHOOK_DECL void apply_closed(Hand& hand);                                          // caller holds mutex_
-  FLYHOOK_DECL void apply_disabled(Hand& hand);                                        // caller holds mutex_
-  FLYHOOK_DECL std::string count_closed(const CloseRequest& request, Closed& closed);  // caller holds mutex_
-  FLYHOOK_DECL void notice(Lane& lane, Notice notice);                                 // caller holds mutex_
-  FLYHOOK_DECL void apply_fetched(Hand& hand, Clock_ns now);                           // caller holds mutex_
-  FLYHOOK_DECL void apply_ownership(Hand& hand, Clock_ns now);                         // caller holds mutex_
-  FLYHOOK_DECL void deposit(Settling settling, Clock_ns now);                          // caller holds mutex_
-  FLYHOOK_DECL void give_back_window(Lane& lane);                                      // caller holds mutex_
-  FLYHOOK_DECL void close_if_ended(Lane& lane);                                        // caller holds mutex_
+  FLYHOOK_DECL bool is_cancelling(const EventId& event) const;                             // caller holds mutex_
+  FLYHOOK_DECL void apply_closed(Hand& hand);                                              // caller holds mutex_
+  FLYHOOK_DECL void apply_disabled(Hand& hand);                                            // caller holds mutex_
+  FLYHOOK_DECL std::string count_closed(const CloseRequest& request, Closed& closed);      // caller holds mutex_
+  FLYHOOK_DECL void notice(Lane& lane, Notice notice);                                     // caller holds mutex_
+  FLYHOOK_DECL void apply_fetched(Hand& hand, Clock_ns now);                               // caller holds mutex_
+  FLYHOOK_DECL void apply_ownership(Hand& hand, Clock_ns now);                             // caller holds mutex_
+  FLYHOOK_DECL void deposit(Settling settling, Clock_ns now);                              // caller holds mutex_
+  FLYHOOK_DECL void give_back_window(Lane& lane);                                          // caller holds mutex_
+  FLYHOOK_DECL void close_if_ended(Lane& lane);                                            // caller holds mutex_
   FLYHOOK_DECL void changed(const EndpointPtr& endpoint);
   FLYHOOK_DECL Ended cancel_event(const EventId& event);
   FLYHOOK_DECL Ended close_now(std::vector<Claim> claims, CloseRequest request);
@@ -9208,7 +10168,6 @@ class Engine : public Worker, public std::enable_shared_from_this<Engine> {
   // looking
   FLYHOOK_DECL void note_unmatched(std::shared_ptr<const Message> message);
   FLYHOOK_DECL void forget_unmatched(const EventId& event);
-  FLYHOOK_DECL std::shared_ptr<const Message> find_event(const EventId& id);
 
   // waiting
   FLYHOOK_DECL bool is_quiet(Clock_ns now) const;  // caller holds mutex_: nothing is due, queued or in flight
@@ -10105,6 +11064,7 @@ Explanation unmatched(const Endpoint& endpoint, const Message& message) {
 
 #include <algorithm>
 #include <iterator>
+#include <limits>
 #include <utility>
 
 // What the engine shows of itself: the delivery log with what only the lanes know laid over it, why an event went where it
@@ -10117,6 +11077,8 @@ inline constexpr std::size_t most_unmatched = 1'000;
 inline constexpr std::size_t most_unmatched_bytes = 1u << 20;
 
 std::vector<DeliveryRecord> Engine::deliveries(const DeliveryQuery& query) {
+  if (query.without_tenant && !query.tenant.empty())
+    throw Error{ErrorCode::invalid, "without_tenant", "no event is both of a tenant and of none"};
   // Whether a request is under way only the lanes know: the store's `pending` is both.
   DeliveryQuery asked = query;
   std::vector<std::uint64_t> flying;
@@ -10158,6 +11120,33 @@ std::vector<DeliveryRecord> Engine::deliveries(const DeliveryQuery& query) {
   }
 }
 
+std::optional<DeliveryRecord> Engine::delivery(const DeliveryId& id, const DeliveryQuery& also) {
+  const auto sequence = delivery_sequence(id.value);
+  if (!sequence || *sequence == std::numeric_limits<std::uint64_t>::max()) return std::nullopt;
+  DeliveryQuery query;
+  query.limit = 1;
+  query.cursor = delivery_text(*sequence + 1);
+  const auto find = [&]() -> std::optional<DeliveryRecord> {
+    try {
+      auto page = deliveries(query);
+      if (!page.empty() && page.front().id == id) return std::move(page.front());
+    } catch (const Error& error) {
+      if (error.field() != "cursor") throw;  // there were never so many
+    }
+    return std::nullopt;
+  };
+  auto found = find();
+  if (!found || (also.subscription_id && *also.subscription_id != found->subscription_id) ||
+      (also.event_id && *also.event_id != found->event_id) || (also.status && *also.status != found->status))
+    return std::nullopt;
+  if (also.tenant.empty() && !also.without_tenant) return found;
+  // A record does not say whose it is. Of this event alone, or a store would look through its log for one of that tenant.
+  query.event_id = found->event_id;
+  query.tenant = also.tenant;
+  query.without_tenant = also.without_tenant;
+  return find() ? std::move(found) : std::nullopt;
+}
+
 void Engine::note_unmatched(std::shared_ptr<const Message> message) {
   const auto size = message->data.size();
   if (size > most_unmatched_bytes) return;
@@ -10179,7 +11168,6 @@ void Engine::forget_unmatched(const EventId& event) {
   });
 }
 
-/// The event as the store has it, or as it was when it matched nothing. Throws Error (`not_found`).
 std::shared_ptr<const Message> Engine::find_event(const EventId& id) {
   if (auto stored = ask_store([&] { return store_.history().event(id); })) return stored;
   const std::lock_guard lock{unmatched_mutex_};
@@ -10964,7 +11952,8 @@ Engine::Next Engine::take_job(Hand& hand, Clock_ns now) {
   while (Lane* lane = scheduler_.next()) {
     scheduler_.aim(*lane);
     const auto& url = lane->endpoint->url;
-    if (lane->resolved == nullptr && (url.is_literal || url.host.empty())) lane->resolved = guard_.judge_literal(url);
+    if (lane->resolved == nullptr && (url.is_literal || url.host.empty()))
+      lane->resolved = guard_.judge_literal(url, lane->endpoint->allow_list());
     const bool is_late = lane->late_failures > 0;
     if (is_late) --lane->late_failures;
     if (!is_late && (lane->resolved == nullptr || now >= lane->resolved->expires_at)) {
@@ -11029,7 +12018,8 @@ void Engine::perform(Hand& hand, Next next) {
 void Engine::resolve(Hand& hand) {
   const auto lane = hand.resolve_lane;
   hand.resolved_lane = lane;
-  hand.resolved = guard_.find(std::exchange(hand.resolve_for, {})->url,
+  const auto endpoint = std::exchange(hand.resolve_for, {});
+  hand.resolved = guard_.find(endpoint->url, endpoint->allow_list(),
                               [this, lane](std::shared_ptr<const Resolved> answer) { resolved(lane, std::move(answer)); });
 }
 
@@ -11060,7 +12050,8 @@ std::optional<Settling> Engine::instead_of_sending_directly(Job& job) {
 void Engine::send(Hand& hand) {
   Job job = std::exchange(hand.job, {});
   if (hand.resolve_for != nullptr) {  // in use and no longer new: look it up again, and go on with what there is
-    auto newer = guard_.find(std::exchange(hand.resolve_for, {})->url,
+    const auto endpoint = std::exchange(hand.resolve_for, {});
+    auto newer = guard_.find(endpoint->url, endpoint->allow_list(),
                              [this, lane = job.claim.lane](auto answer) { resolved(lane, std::move(answer)); });
     if (newer != nullptr && newer != job.resolved) {
       job.resolved = newer;
@@ -11225,7 +12216,7 @@ Engine::Engine(Options options, const std::array<std::uint64_t, 12>& seed)
       pool_(options_.threads, options_.clock),
       guard_(options_.url_policy, options_.resolver, options_.clock, options_.threads == 0),
       subscriptions_(options_, store_, seed_part(seed, 4),
-                     [this](const Url& url) { guard_.check(url, options_.connect_timeout); }),
+                     [this](const Url& url, AllowList allow) { guard_.check(url, allow, options_.connect_timeout); }),
       scheduler_(sending_slots(traits_, options_.threads), options_.breaker) {}
 
 Engine::~Engine() {
@@ -11241,7 +12232,7 @@ PublishResult Engine::refuse(PublishStatus status, std::string reason) {
 }
 
 std::string Engine::refusal_of(const Target& target) const {
-  return guard_.refusal_of(parse_checked_url(target.url));
+  return guard_.refusal_of(parse_checked_url(target.url), allow_list_of(target.public_only));
 }
 
 /// What a test sends.
@@ -11299,14 +12290,18 @@ SubscriptionId Engine::subscribe(Subscription subscription) {
   return endpoint->subscription.id;
 }
 
-bool Engine::update(const SubscriptionId& id, const SubscriptionPatch& patch) {
-  const auto endpoint = subscriptions_.update(id, patch, clock_.now());
+SubscriptionId Engine::create(Subscription subscription) {
+  return subscriptions_.create(std::move(subscription), clock_.now())->subscription.id;
+}
+
+bool Engine::update(const SubscriptionId& id, const SubscriptionPatch& patch, std::uint64_t lane) {
+  const auto endpoint = subscriptions_.update(id, patch, clock_.now(), lane);
   if (endpoint != nullptr) changed(endpoint);
   return endpoint != nullptr;
 }
 
-std::string Engine::rotate_secret(const SubscriptionId& id, std::chrono::seconds grace) {
-  const auto endpoint = subscriptions_.rotate(id, grace, clock_.now());
+std::string Engine::rotate_secret(const SubscriptionId& id, std::chrono::seconds grace, std::uint64_t lane) {
+  const auto endpoint = subscriptions_.rotate(id, grace, clock_.now(), lane);
   if (endpoint == nullptr) throw Error{ErrorCode::not_found, "id", "no subscription \"" + id.value.substr(0, 200) + "\""};
   changed(endpoint);
   return receivers_secret(endpoint->subscription.secret);
@@ -13237,7 +14232,8 @@ struct MemoryStore::State {
       const detail::MemoryRow& row = ledger.row(at);
       if ((query.subscription_id && ledger.lane_of(row).endpoint != &endpoint->second) ||
           (query.status && row.status != *query.status) ||
-          (!query.tenant.empty() && ledger.event_of(row).message->tenant != query.tenant)) {
+          (!query.tenant.empty() && ledger.event_of(row).message->tenant != query.tenant) ||
+          (query.without_tenant && !ledger.event_of(row).message->tenant.empty())) {
         continue;
       }
       page.push_back(record_of(row));
@@ -13274,7 +14270,7 @@ std::vector<DeliveryRecord> MemoryStore::deliveries(const DeliveryQuery& query) 
     const std::lock_guard lock{state_->mutex};
     if (from == 0) {
       from = cursor.value_or(state_->ledger.next_sequence());
-      if (from > state_->ledger.next_sequence() || (cursor && from == state_->ledger.next_sequence())) {
+      if (from > state_->ledger.next_sequence()) {
         throw Error{ErrorCode::invalid, "cursor", "is the id of no delivery of this store"};
       }
     }
@@ -13669,6 +14665,10 @@ const std::shared_ptr<detail::Tenure>& PublisherBase::tenure_of(PublisherBase& s
   return shared.tenure_;
 }
 
+std::shared_ptr<detail::Engine> PublisherBase::engine_of(PublisherBase& shared) {
+  return shared.tenure_->engine;
+}
+
 detail::Engine& PublisherBase::engine() const {
   if (tenure_->engine->is_forked())
     throw Error{ErrorCode::stopped, "", "this publisher was made before fork(); make another one in the child"};
@@ -13682,7 +14682,7 @@ detail::Engine& PublisherBase::waitable_engine() const {
   return engine();
 }
 
-void PublisherBase::add_types(const std::vector<std::string_view>& types) {
+void PublisherBase::add_types(const std::vector<EventType>& types) {
   engine().add_types(types);
 }
 
@@ -13772,8 +14772,16 @@ std::vector<DeliveryRecord> PublisherBase::deliveries(const DeliveryQuery& query
   return engine().deliveries(asked);
 }
 
+std::optional<DeliveryRecord> PublisherBase::delivery(const DeliveryId& id) const {
+  return engine().delivery(id);
+}
+
 std::vector<Explanation> PublisherBase::explain(const EventId& event) const {
   return engine().explain(event);
+}
+
+std::vector<EventType> PublisherBase::event_types() const {
+  return engine().event_types();
 }
 
 Stats PublisherBase::stats() const {
@@ -13819,10 +14827,2486 @@ bool PublisherBase::settle(std::chrono::milliseconds real_limit) {
 
 #endif
 
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+// The JSON API over a publisher: consumers register their URLs, look at what was delivered, and mend it; operators do so
+// for all of them. Its document is served beside it, at openapi.json.
+
+namespace flyhook {
+
+namespace detail {
+class Api;
+}  // namespace detail
+
+/// Whom a request comes from.
+struct AdminIdentity {
+  std::string tenant{};      ///< sees and changes what is this tenant's alone; the empty tenant is one of its own
+  bool is_operator = false;  ///< sees and changes everything
+};
+
+struct AdminOptions {
+  /// Who sends `Authorization: Bearer <token>` is the operator. Empty: nobody is. Give it the entropy of a key
+  /// (`openssl rand -hex 32`); it is compared in constant time, and failures are slowed.
+  std::string token{};
+  /// The application's own log-in, asked for every request that bears no token of ours. nullopt: 401. `url` is the target
+  /// as received, path and query; headers and body are as received. Called by the server's threads, several at a time;
+  /// what it throws is a 500. Where it trusts cookies, it must see to cross-site requests itself (Origin, SameSite).
+  std::function<std::optional<AdminIdentity>(const HttpRequest&)> authorize{};
+};
+
+/// Serves the API. Thread-safe. Keeps the engine alive, not the publisher: when the last publisher is gone, the log can
+/// still be read, and what would change something is 503.
+///
+/// Tenants come in with a token of `portal_token` or by `authorize`. They see their own subscriptions, deliveries and
+/// events only; another's are 404. They may set neither retry, rate_limit, timeout nor max_in_flight, and what they
+/// register may lead to public addresses only, whatever Options::url_policy.allow says.
+///
+/// From the fifth failed log-in of one client on, its requests wait before their credentials are looked at (100 ms,
+/// doubling to 2 s, until a minute has passed without a failure); where two wait already, further ones are 429.
+class Admin {
+ public:
+  /// Throws Error (`invalid`, "token") if there is neither a token nor `authorize`.
+  FLYHOOK_DECL Admin(PublisherBase& publisher, AdminOptions options);
+
+  /// Serves under `path` ("/webhooks": /webhooks/api/subscriptions and so on), whatever the method. `server`: a
+  /// httplib::Server or what has its interface. May outlive this object.
+  template <class Server>
+  void mount(Server& server, const std::string& path) {
+    auto mounted = detail::add_mount(&server, path);
+    detail::mount_on(server, detail::escaped_for_regex(mounted->path) + "(?:/.*)?", max_body_bytes,
+                     [api = api_, mounted](detail::ServerRequest&& request) {
+                       mounted->note(request);
+                       return answer(*api, std::move(request), mounted.get());
+                     });
+  }
+
+  /// The same for any other server. `target`: path and query as received; `mount_point`: what of the path stands before
+  /// "/api". `peer`: the client's address, by which failed log-ins are told apart.
+  FLYHOOK_DECL HttpResponse handle(std::string_view method, std::string_view target, const Headers& headers,
+                                   std::string_view body, std::string_view mount_point = {}, std::string_view peer = {});
+
+  /// A bearer token for one tenant's users, for `ttl` (1 s to 365 days). It cannot be revoked before its end but by
+  /// changing AdminOptions::token, from which its key is derived: every process with that token takes it. Without a token
+  /// the key is this object's alone. Throws Error (`invalid`, "tenant", "ttl").
+  FLYHOOK_DECL std::string portal_token(std::string_view tenant, std::chrono::seconds ttl);
+
+  /// Longer requests are 413.
+  static constexpr std::size_t max_body_bytes = 256 * 1024;
+
+ private:
+  FLYHOOK_DECL static HttpResponse answer(detail::Api& api, detail::ServerRequest&& request, const detail::Mount* mount);
+
+  std::shared_ptr<detail::Api> api_;
+};
+
+}  // namespace flyhook
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_ADMIN_IPP
+#define FLYHOOK_IMPL_ADMIN_IPP
+
+#ifndef FLYHOOK_DETAIL_ADMIN_API_HPP
+#define FLYHOOK_DETAIL_ADMIN_API_HPP
+
+#ifndef FLYHOOK_DETAIL_ADMIN_CREDENTIALS_HPP
+#define FLYHOOK_DETAIL_ADMIN_CREDENTIALS_HPP
+
+#ifndef FLYHOOK_DETAIL_ADMIN_REPRESENTATION_HPP
+#define FLYHOOK_DETAIL_ADMIN_REPRESENTATION_HPP
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+// What the Admin API reads and writes: the library's values as JSON, and back. Members are named as in C++, headers are an
+// object, times are RFC 3339 in UTC, durations integers in the member's unit, enums their names, ids plain strings. Pure;
+// who may call what is Admin's business, who may set what is told here. detail/admin/schemas.hpp says the same as OpenAPI.
+
+namespace flyhook::detail {
+
+// Names of enums --------------------------------------------------------------------------------------------------------
+
+/// In the order of the enum, which begins with 0.
+template <class Enum>
+inline constexpr std::array<std::string_view, 0> enum_names{};
+template <>
+inline constexpr std::array<std::string_view, 6> enum_names<DeliveryStatus>{"pending", "in_flight", "delivered",
+                                                                            "dead",    "expired",   "cancelled"};
+template <>
+inline constexpr std::array<std::string_view, 4> enum_names<AttemptTrigger>{"schedule", "replay", "test", "probe"};
+template <>
+inline constexpr std::array<std::string_view, 4> enum_names<Encoding>{"standard", "raw", "cloudevents_structured",
+                                                                      "cloudevents_binary"};
+template <>
+inline constexpr std::array<std::string_view, 3> enum_names<Ordering>{"none", "per_key", "strict"};
+
+/// The name of a value in C++: "cloudevents_structured".
+template <class Enum>
+std::string_view enum_name(Enum value) {
+  const auto at = static_cast<std::size_t>(value);
+  return at < enum_names<Enum>.size() ? enum_names<Enum>[at] : "unknown";
+}
+
+/// The value of that name; nullopt: there is none.
+template <class Enum>
+std::optional<Enum> enum_value(std::string_view name) {
+  for (std::size_t at = 0; at < enum_names<Enum>.size(); ++at)
+    if (enum_names<Enum>[at] == name) return static_cast<Enum>(at);
+  return std::nullopt;
+}
+
+// Writing ---------------------------------------------------------------------------------------------------------------
+
+/// As PublisherBase::subscription returns it: what is masked stays so. Every member but `secret`; empty optionals are null.
+/// Of headers that come more than once the values are joined by ", ", and are the mask if one of them is.
+FLYHOOK_DECL nlohmann::json representation(const Subscription& subscription);
+FLYHOOK_DECL nlohmann::json representation(const DeliveryRecord& record);
+FLYHOOK_DECL nlohmann::json representation(const Explanation& explanation);
+/// `example` and `schema` as the JSON that they hold, null where they hold none.
+FLYHOOK_DECL nlohmann::json representation(const EventType& type);
+FLYHOOK_DECL nlohmann::json representation(const Stats& stats);
+
+/// The text of `json`, UTF-8 whatever bytes its strings hold: what endpoints answered may be anything, and U+FFFD stands
+/// for what is none.
+FLYHOOK_DECL std::string dump(const nlohmann::json& json);
+
+/// Prometheus' text exposition format 0.0.4 ("text/plain; version=0.0.4"). `subscriptions`: how many there are.
+FLYHOOK_DECL std::string metrics_text(const Stats& stats, std::size_t subscriptions);
+
+// Reading ---------------------------------------------------------------------------------------------------------------
+// What is wrong is refused with Error (`invalid`) naming the member, a nested one by its path ("retry.schedule"); no text
+// of an Error holds a secret or the value of a header. Nothing else is thrown, memory apart. Bounds are the API's, narrower
+// than those of C++; what the engine checks anyway (URLs, patterns, filters, secrets, ids, masked values) is not looked at.
+
+/// On whose behalf a body is read.
+struct ApiCaller {
+  bool is_operator = false;
+  std::string tenant{};  ///< whose, where it is no operator
+};
+
+/// A new subscription; `url` alone must be there. null stands for the default where a patch clears with it. A tenant's is
+/// of that tenant and public_only; what only operators may set is refused.
+FLYHOOK_DECL Subscription read_subscription(const nlohmann::json& body, const ApiCaller& caller);
+
+/// What to change: members that are not there stay as they are, null clears, `retry` and `rate_limit` are replaced as
+/// wholes. Where a tenant changes `url`, the subscription becomes public_only.
+FLYHOOK_DECL SubscriptionPatch read_patch(const nlohmann::json& body, const ApiCaller& caller);
+
+/// `since` must be there.
+FLYHOOK_DECL RecoverOptions read_recover(const nlohmann::json& body);
+
+/// For rotate_secret: {"grace": seconds}, 0 to 365 days; without it 24 h.
+FLYHOOK_DECL std::chrono::seconds read_grace(const nlohmann::json& body);
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_DETAIL_ADMIN_REPRESENTATION_IPP
+#define FLYHOOK_IMPL_DETAIL_ADMIN_REPRESENTATION_IPP
+
+#ifndef FLYHOOK_IMPL_DETAIL_ADMIN_REPRESENTATION_METRICS_IPP
+#define FLYHOOK_IMPL_DETAIL_ADMIN_REPRESENTATION_METRICS_IPP
+
+#include <cstdint>
+#include <initializer_list>
+#include <utility>
+
+// Stats as Prometheus reads them. Numbers share a metric, told apart by a label, only where each thing counted is counted
+// under exactly one of them, so that their sum means something: a call of publish is accepted or rejected, a delivery has
+// one end. Duplicates and dropped events were accepted before, failed attempts are attempts: these have metrics of their
+// own, and so a ratio is one division.
+
+namespace flyhook::detail {
+
+/// Writes metrics one after the other.
+class MetricsWriter {
+ public:
+  FLYHOOK_DECL void counter(std::string_view name, std::string_view help, std::uint64_t value);
+  FLYHOOK_DECL void gauge(std::string_view name, std::string_view help, std::uint64_t value);
+  /// One for each value of `label`.
+  FLYHOOK_DECL void counters(std::string_view name, std::string_view help, std::string_view label,
+                             std::initializer_list<std::pair<std::string_view, std::uint64_t>> values);
+  /// Microseconds become seconds, the base unit.
+  FLYHOOK_DECL void histogram(std::string_view name, std::string_view help, const Histogram& durations);
+
+  std::string text{};
+
+ private:
+  FLYHOOK_DECL void head(std::string_view name, std::string_view help, std::string_view type);
+  FLYHOOK_DECL void sample(std::string_view name, std::string_view labels, std::string_view value);
+};
+
+FLYHOOK_DECL std::string seconds_text(std::uint64_t us);
+
+std::string metrics_text(const Stats& stats, std::size_t subscriptions) {
+  MetricsWriter metrics;
+  metrics.counters("flyhook_events_total", "Events given to publish, by its answer.", "result",
+                   {{"accepted", stats.published}, {"rejected", stats.rejected}});
+  metrics.counter("flyhook_events_duplicate_total", "Accepted events whose id was known, with the same content.",
+                  stats.duplicates);
+  metrics.counter("flyhook_events_dropped_total", "Accepted events that could not be kept.", stats.dropped);
+  metrics.counters(
+      "flyhook_deliveries_total", "Deliveries that ended, by how; a replayed one ends again.", "outcome",
+      {{"delivered", stats.delivered}, {"dead", stats.dead}, {"expired", stats.expired}, {"cancelled", stats.cancelled}});
+  metrics.counter("flyhook_attempts_total", "Requests sent.", stats.attempts);
+  metrics.counter("flyhook_attempts_failed_total", "Requests that were not answered with a 2xx.", stats.failed_attempts);
+  metrics.counter("flyhook_callback_errors_total", "Exceptions thrown by the application's observers and transports.",
+                  stats.callback_errors);
+  metrics.counter("flyhook_store_errors_total", "Calls of the store that failed, or whose outcome is unknown.",
+                  stats.store_errors);
+  metrics.gauge("flyhook_queued_events", "Accepted events that are not yet in the store.", stats.queued);
+  metrics.gauge("flyhook_pending_deliveries", "Deliveries that wait for an attempt.", stats.pending);
+  metrics.gauge("flyhook_in_flight_requests", "Requests under way.", stats.in_flight);
+  metrics.gauge("flyhook_sending_threads", "Threads that send.", stats.threads);
+  metrics.gauge("flyhook_subscriptions", "Registered subscriptions.", subscriptions);
+  metrics.histogram("flyhook_attempt_latency_seconds", "From sending a request to the end of its answer.",
+                    stats.attempt_latency);
+  metrics.histogram("flyhook_delivery_latency_seconds", "From publish to the end of the successful answer.",
+                    stats.delivery_latency);
+  return std::move(metrics.text);
+}
+
+void MetricsWriter::counter(std::string_view name, std::string_view help, std::uint64_t value) {
+  head(name, help, "counter");
+  sample(name, "", std::to_string(value));
+}
+
+void MetricsWriter::gauge(std::string_view name, std::string_view help, std::uint64_t value) {
+  head(name, help, "gauge");
+  sample(name, "", std::to_string(value));
+}
+
+void MetricsWriter::counters(std::string_view name, std::string_view help, std::string_view label,
+                             std::initializer_list<std::pair<std::string_view, std::uint64_t>> values) {
+  head(name, help, "counter");
+  for (const auto& [label_value, value] : values)
+    sample(name, std::string{label}.append("=\"").append(label_value).append("\""), std::to_string(value));
+}
+
+/// Class i holds what is below 2^i microseconds, and the last one the rest, so its bucket is +Inf. The count is the sum of
+/// the classes: whatever a snapshot caught, it agrees with them.
+void MetricsWriter::histogram(std::string_view name, std::string_view help, const Histogram& durations) {
+  head(name, help, "histogram");
+  const std::string own_name{name};
+  const auto& counts = durations.counts;
+  std::uint64_t count = 0;
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    count += counts[i];
+    const auto bound = i + 1 < counts.size() ? seconds_text(std::uint64_t{1} << i) : "+Inf";
+    sample(own_name + "_bucket", "le=\"" + bound + "\"", std::to_string(count));
+  }
+  sample(own_name + "_sum", "", count == 0 ? "0" : seconds_text(durations.sum_us));
+  sample(own_name + "_count", "", std::to_string(count));
+}
+
+void MetricsWriter::head(std::string_view name, std::string_view help, std::string_view type) {
+  text.append("# HELP ").append(name).append(" ").append(help).append("\n");
+  text.append("# TYPE ").append(name).append(" ").append(type).append("\n");
+}
+
+void MetricsWriter::sample(std::string_view name, std::string_view labels, std::string_view value) {
+  text.append(name);
+  if (!labels.empty()) text.append("{").append(labels).append("}");
+  text.append(" ").append(value).append("\n");
+}
+
+/// Exactly: 1500 is "0.0015".
+std::string seconds_text(std::uint64_t us) {
+  auto text = std::to_string(us / 1'000'000);
+  if (const auto rest = us % 1'000'000; rest != 0) {
+    text += "." + std::to_string(1'000'000 + rest).substr(1);
+    text.erase(text.find_last_not_of('0') + 1);
+  }
+  return text;
+}
+
+}  // namespace flyhook::detail
+
+#endif
+
+#ifndef FLYHOOK_IMPL_DETAIL_ADMIN_REPRESENTATION_READ_IPP
+#define FLYHOOK_IMPL_DETAIL_ADMIN_REPRESENTATION_READ_IPP
+
+#include <cstdint>
+#include <map>
+#include <utility>
+#include <vector>
+
+// From bodies to values. Each member is read by what it must be, and refused by where it stands. Nothing goes down a body
+// deeper than it checked, since strangers may nest theirs as deep as it is long.
+
+namespace flyhook::detail {
+
+inline constexpr std::size_t most_url_bytes = 8000;  // a longer one is none (U1)
+inline constexpr std::size_t most_description_bytes = 1024;
+inline constexpr std::size_t most_patterns = 100;
+inline constexpr std::size_t most_headers = 32;
+inline constexpr std::size_t most_header_bytes = 8192;  // of names and values together
+inline constexpr std::size_t most_metadata = 50;
+inline constexpr std::size_t most_metadata_bytes = 8192;
+inline constexpr std::size_t most_steps = 50;
+inline constexpr std::size_t most_statuses = 500;  // that is each of them once
+inline constexpr std::int64_t most_seconds = std::chrono::seconds{std::chrono::years{1}}.count();
+inline constexpr double most_rate = 1e6;
+
+/// A value in a body, and its path there. An array's elements have the path of the array.
+class BodyMember {
+ public:
+  BodyMember(const nlohmann::json& value, std::string path, bool is_element = false)
+      : value_(value), path_(std::move(path)), is_element_(is_element) {}
+
+  [[noreturn]] FLYHOOK_DECL void refuse(const std::string& reason) const;
+  [[noreturn]] FLYHOOK_DECL void refuse_size(std::size_t size, std::size_t most, const char* of_what) const;
+
+  const nlohmann::json& json() const noexcept { return value_; }
+  bool is_null() const noexcept { return value_.is_null(); }
+  FLYHOOK_DECL const std::string& text() const;
+  FLYHOOK_DECL const std::string& text(std::size_t most_bytes) const;
+  FLYHOOK_DECL bool flag() const;
+  FLYHOOK_DECL std::int64_t integer(std::int64_t least, std::int64_t most) const;
+  FLYHOOK_DECL double number(double least, double most) const;
+  FLYHOOK_DECL TimePoint time() const;
+  /// In whole units of Duration.
+  template <class Duration>
+  Duration duration(Duration least, Duration most) const {
+    return Duration{static_cast<typename Duration::rep>(integer(least.count(), most.count()))};
+  }
+  template <class Enum>
+  Enum name() const;
+
+  /// Of an array: its elements.
+  FLYHOOK_DECL std::vector<BodyMember> items(bool may_be_empty, std::size_t most) const;
+  /// Of an object with texts only, so many bytes with their names.
+  FLYHOOK_DECL std::map<std::string, std::string> texts(std::size_t most, std::size_t most_bytes) const;
+  /// Of an object: calls `read(name, member)` for each; false: there is none of that name.
+  template <class Read>
+  void each(Read read) const;
+
+ private:
+  FLYHOOK_DECL const nlohmann::json::object_t& object() const;
+
+  const nlohmann::json& value_;
+  std::string path_;
+  bool is_element_;
+};
+
+FLYHOOK_DECL bool is_deeper(const nlohmann::json& value, std::size_t levels);
+FLYHOOK_DECL std::string with_commas(std::int64_t number);
+FLYHOOK_DECL bool is_operators_own(std::string_view name);
+FLYHOOK_DECL bool is_read_only(std::string_view name);
+FLYHOOK_DECL std::string read_filter(const BodyMember& member);
+FLYHOOK_DECL RetryPolicy read_retry(const BodyMember& member);
+FLYHOOK_DECL RateLimit read_rate_limit(const BodyMember& member);
+FLYHOOK_DECL Headers read_headers(const BodyMember& member);
+FLYHOOK_DECL std::vector<std::string> read_patterns(const BodyMember& member);
+
+// Values ----------------------------------------------------------------------------------------------------------------
+
+void BodyMember::refuse(const std::string& reason) const {
+  throw Error{ErrorCode::invalid, path_, is_element_ ? "an element " + reason : reason};
+}
+
+void BodyMember::refuse_size(std::size_t size, std::size_t most, const char* of_what) const {
+  refuse("has " + std::to_string(size) + " " + of_what + ", the most are " + std::to_string(most));
+}
+
+const std::string& BodyMember::text() const {
+  if (!value_.is_string()) refuse("must be a string");
+  return value_.get_ref<const std::string&>();
+}
+
+const std::string& BodyMember::text(std::size_t most_bytes) const {
+  const auto& whole = text();
+  if (whole.size() > most_bytes) refuse_size(whole.size(), most_bytes, "bytes");
+  return whole;
+}
+
+bool BodyMember::flag() const {
+  if (!value_.is_boolean()) refuse("must be true or false");
+  return value_.get<bool>();
+}
+
+/// Not 1.0: whoever writes a fraction may mean another unit.
+std::int64_t BodyMember::integer(std::int64_t least, std::int64_t most) const {
+  // nlohmann keeps what is not negative as unsigned, and what does not fit 64 bits as a double.
+  const bool is_integer = value_.is_number_integer();
+  const bool fits =
+      is_integer && (!value_.is_number_unsigned() || value_.get<std::uint64_t>() <= static_cast<std::uint64_t>(INT64_MAX));
+  const auto found = fits ? value_.get<std::int64_t>() : 0;
+  if (!fits || found < least || found > most)
+    refuse("must be an integer from " + with_commas(least) + " to " + with_commas(most));
+  return found;
+}
+
+double BodyMember::number(double least, double most) const {
+  const auto found = value_.is_number() ? value_.get<double>() : least - 1;
+  if (!(found >= least && found <= most))  // NaN is neither
+    refuse("must be a number from " + with_commas(static_cast<std::int64_t>(least)) + " to " +
+           with_commas(static_cast<std::int64_t>(most)));
+  return found;
+}
+
+TimePoint BodyMember::time() const {
+  const auto found = parse_rfc3339(text());
+  if (!found) refuse("must be a time of RFC 3339, as 2025-10-09T08:53:20Z");
+  return *found;
+}
+
+template <class Enum>
+Enum BodyMember::name() const {
+  if (value_.is_string())
+    if (const auto found = enum_value<Enum>(value_.get_ref<const std::string&>())) return *found;
+  std::string known;
+  for (const auto each : enum_names<Enum>) known.append(known.empty() ? "" : ", ").append(each);
+  refuse("must be one of " + known);
+}
+
+std::vector<BodyMember> BodyMember::items(bool may_be_empty, std::size_t most) const {
+  if (!value_.is_array()) refuse("must be an array");
+  if (value_.empty() && !may_be_empty) refuse("is empty");
+  if (value_.size() > most) refuse_size(value_.size(), most, "elements");
+  std::vector<BodyMember> found;
+  for (const auto& item : value_) found.emplace_back(item, path_, true);
+  return found;
+}
+
+const nlohmann::json::object_t& BodyMember::object() const {
+  if (!value_.is_object()) refuse("must be a JSON object");
+  return value_.get_ref<const nlohmann::json::object_t&>();
+}
+
+std::map<std::string, std::string> BodyMember::texts(std::size_t most, std::size_t most_bytes) const {
+  if (object().size() > most) refuse_size(object().size(), most, "members");
+  std::map<std::string, std::string> found;
+  std::size_t bytes = 0;
+  for (const auto& [name, value] : object()) {
+    if (!value.is_string()) refuse("the value of \"" + printable(name) + "\" must be a string");
+    const auto& own = value.get_ref<const std::string&>();
+    bytes += name.size() + own.size();
+    found.emplace(name, own);
+  }
+  if (bytes > most_bytes) refuse_size(bytes, most_bytes, "bytes of names and values");
+  return found;
+}
+
+template <class Read>
+void BodyMember::each(Read read) const {
+  for (const auto& [name, value] : object()) {
+    auto path = (path_.empty() ? "" : path_ + ".") + printable(std::string_view{name}.substr(0, 100));
+    const BodyMember member{value, std::move(path)};
+    if (!read(std::string_view{name}, member)) member.refuse("is no member that can be set here");
+  }
+}
+
+/// Has it more objects and arrays in one another than `levels`?
+bool is_deeper(const nlohmann::json& value, std::size_t levels) {
+  if (!value.is_structured()) return false;
+  if (levels == 0) return true;
+  for (const auto& each : value)
+    if (is_deeper(each, levels - 1)) return true;
+  return false;
+}
+
+/// 60000 as "60,000".
+std::string with_commas(std::int64_t number) {
+  auto text = std::to_string(number);
+  for (std::size_t at = text.size(); at > 3; at -= 3) text.insert(at - 3, ",");
+  return text;
+}
+
+// Subscriptions ---------------------------------------------------------------------------------------------------------
+
+bool is_operators_own(std::string_view name) {
+  return name == "retry" || name == "rate_limit" || name == "timeout" || name == "max_in_flight" || name == "public_only";
+}
+
+bool is_read_only(std::string_view name) {
+  return name == "created_at" || name == "disabled_reason";
+}
+
+/// JSON text, or the object itself.
+std::string read_filter(const BodyMember& member) {
+  if (member.is_null()) return {};
+  const auto& filter = member.json();
+  if (filter.is_string()) return member.text(Filter::most_bytes);
+  if (!filter.is_object()) member.refuse("must be a filter: a JSON object, or the text of one");
+  if (is_deeper(filter, Filter::most_deep))
+    member.refuse("is more than " + std::to_string(Filter::most_deep) + " objects and arrays deep");
+  auto text = dump(filter);
+  if (text.size() > Filter::most_bytes) member.refuse_size(text.size(), Filter::most_bytes, "bytes");
+  return text;
+}
+
+std::vector<std::string> read_patterns(const BodyMember& member) {
+  std::vector<std::string> patterns;
+  for (const auto& item : member.items(false, most_patterns)) patterns.push_back(item.text());
+  return patterns;
+}
+
+Headers read_headers(const BodyMember& member) {
+  if (member.is_null()) return {};
+  const auto found = member.texts(most_headers, most_header_bytes);
+  return {found.begin(), found.end()};
+}
+
+RateLimit read_rate_limit(const BodyMember& member) {
+  RateLimit limit;
+  if (member.is_null()) return limit;
+  member.each([&](std::string_view name, const BodyMember& each) {
+    if (name == "per_second") {
+      limit.per_second = each.number(0, most_rate);
+    } else if (name == "burst") {
+      limit.burst = each.number(1, most_rate);
+    } else {
+      return false;
+    }
+    return true;
+  });
+  return limit;
+}
+
+RetryPolicy read_retry(const BodyMember& member) {
+  using namespace std::chrono;
+  constexpr seconds year{most_seconds};
+  RetryPolicy retry;
+  member.each([&](std::string_view name, const BodyMember& each) {
+    if (name == "schedule") {
+      retry.schedule.clear();
+      for (const auto& item : each.items(false, most_steps))
+        retry.schedule.push_back(item.duration<milliseconds>(milliseconds{0}, year));
+    } else if (name == "jitter") {
+      retry.jitter = each.number(0, 1);
+    } else if (name == "max_age") {
+      retry.max_age = each.duration(seconds{0}, year);
+    } else if (name == "stop_on") {
+      for (const auto& item : each.items(true, most_statuses))
+        retry.stop_on.push_back(static_cast<int>(item.integer(100, 599)));
+    } else if (name == "retry_after_cap") {
+      retry.retry_after_cap = each.duration(seconds{0}, year);
+    } else {
+      return false;
+    }
+    return true;
+  });
+  return retry;
+}
+
+/// The members that a new subscription and a patch have in common; false: it is none of them.
+template <class To>
+bool read_settable(std::string_view name, const BodyMember& member, const ApiCaller& caller, To& to) {
+  using std::chrono::milliseconds;
+  if (is_read_only(name)) member.refuse("is read only");
+  if (is_operators_own(name) && !caller.is_operator) member.refuse("only the operator can set it");
+  const bool is_null = member.is_null();
+  if (name == "url") {
+    to.url = member.text(most_url_bytes);
+    if (!caller.is_operator) to.public_only = true;
+  } else if (name == "events") {
+    to.events = read_patterns(member);
+  } else if (name == "filter") {
+    to.filter = read_filter(member);
+  } else if (name == "secret") {
+    to.secret = member.text();
+  } else if (name == "headers") {
+    to.headers = read_headers(member);
+  } else if (name == "encoding") {
+    to.encoding = is_null ? std::optional<Encoding>{} : member.name<Encoding>();
+  } else if (name == "rate_limit") {
+    to.rate_limit = read_rate_limit(member);
+  } else if (name == "max_in_flight") {
+    to.max_in_flight = is_null ? std::optional<std::size_t>{} : static_cast<std::size_t>(member.integer(1, 1000));
+  } else if (name == "ordering") {
+    to.ordering = is_null ? Ordering::none : member.name<Ordering>();
+  } else if (name == "timeout") {
+    to.timeout = is_null ? std::optional<milliseconds>{} : member.duration(milliseconds{1'000}, milliseconds{60'000});
+  } else if (name == "retry") {
+    to.retry = is_null ? std::optional<RetryPolicy>{} : read_retry(member);
+  } else if (name == "description") {
+    to.description = is_null ? std::string{} : member.text(most_description_bytes);
+  } else if (name == "metadata") {
+    to.metadata = is_null ? std::map<std::string, std::string>{} : member.texts(most_metadata, most_metadata_bytes);
+  } else if (name == "enabled") {
+    to.enabled = member.flag();
+  } else if (name == "paused") {
+    to.paused = member.flag();
+  } else if (name == "public_only") {
+    to.public_only = member.flag();
+  } else {
+    return false;
+  }
+  return true;
+}
+
+Subscription read_subscription(const nlohmann::json& body, const ApiCaller& caller) {
+  Subscription subscription;
+  if (!caller.is_operator) subscription.tenant = caller.tenant;
+  BodyMember{body, ""}.each([&](std::string_view name, const BodyMember& member) {
+    if (name == "tenant") {
+      const auto& tenant = member.text();
+      if (!caller.is_operator && tenant != caller.tenant) member.refuse("only the operator can set it");
+      subscription.tenant = tenant;
+    } else if (name == "id") {
+      subscription.id.value = member.text();
+    } else {
+      return read_settable(name, member, caller, subscription);
+    }
+    return true;
+  });
+  if (!body.contains("url")) throw Error{ErrorCode::invalid, "url", "must be there: where to send"};
+  return subscription;
+}
+
+SubscriptionPatch read_patch(const nlohmann::json& body, const ApiCaller& caller) {
+  SubscriptionPatch patch;
+  BodyMember{body, ""}.each([&](std::string_view name, const BodyMember& member) {
+    if (name == "id" || name == "tenant") member.refuse("cannot be changed");
+    return read_settable(name, member, caller, patch);
+  });
+  return patch;
+}
+
+// Actions ---------------------------------------------------------------------------------------------------------------
+
+RecoverOptions read_recover(const nlohmann::json& body) {
+  RecoverOptions options;
+  BodyMember{body, ""}.each([&](std::string_view name, const BodyMember& member) {
+    if (name == "since") {
+      options.since = member.time();
+    } else if (name == "until") {
+      options.until = member.is_null() ? std::optional<TimePoint>{} : member.time();
+    } else if (name == "include_missed") {
+      options.include_missed = member.flag();
+    } else if (name == "dry_run") {
+      options.dry_run = member.flag();
+    } else {
+      return false;
+    }
+    return true;
+  });
+  if (!body.contains("since")) throw Error{ErrorCode::invalid, "since", "must be there: from which time on"};
+  return options;
+}
+
+std::chrono::seconds read_grace(const nlohmann::json& body) {
+  std::chrono::seconds grace = std::chrono::hours{24};
+  BodyMember{body, ""}.each([&](std::string_view name, const BodyMember& member) {
+    if (name != "grace") return false;
+    grace = member.duration(std::chrono::seconds{0}, std::chrono::seconds{std::chrono::days{365}});
+    return true;
+  });
+  return grace;
+}
+
+}  // namespace flyhook::detail
+
+#endif
+
+#ifndef FLYHOOK_IMPL_DETAIL_ADMIN_REPRESENTATION_WRITE_IPP
+#define FLYHOOK_IMPL_DETAIL_ADMIN_REPRESENTATION_WRITE_IPP
+
+#include <algorithm>
+#include <utility>
+
+// From values to JSON. Strings are taken as they are; dump sees to UTF-8.
+
+namespace flyhook::detail {
+
+FLYHOOK_DECL nlohmann::json representation_of(const Headers& headers);
+FLYHOOK_DECL nlohmann::json representation_of(const RetryPolicy& retry);
+FLYHOOK_DECL nlohmann::json representation_of(const Attempt& attempt);
+FLYHOOK_DECL nlohmann::json representation_of(const Histogram& histogram);
+FLYHOOK_DECL nlohmann::json representation_of(const std::optional<TimePoint>& time);
+FLYHOOK_DECL nlohmann::json parsed_or_null(const std::string& text);
+
+nlohmann::json representation(const Subscription& subscription) {
+  nlohmann::json json{
+      {"url", subscription.url},
+      {"events", subscription.events},
+      {"tenant", subscription.tenant},
+      {"filter", subscription.filter},
+      {"headers", representation_of(subscription.headers)},
+      {"encoding", nullptr},
+      {"rate_limit", {{"per_second", subscription.rate_limit.per_second}, {"burst", subscription.rate_limit.burst}}},
+      {"max_in_flight", nullptr},
+      {"ordering", enum_name(subscription.ordering)},
+      {"timeout", nullptr},
+      {"retry", nullptr},
+      {"description", subscription.description},
+      {"metadata", nlohmann::json::object()},
+      {"id", subscription.id.value},
+      {"enabled", subscription.enabled},
+      {"paused", subscription.paused},
+      {"disabled_reason", subscription.disabled_reason},
+      {"created_at", rfc3339(subscription.created_at)},
+      {"public_only", subscription.public_only},
+  };
+  if (subscription.encoding) json["encoding"] = enum_name(*subscription.encoding);
+  if (subscription.max_in_flight) json["max_in_flight"] = *subscription.max_in_flight;
+  if (subscription.timeout) json["timeout"] = subscription.timeout->count();
+  if (subscription.retry) json["retry"] = representation_of(*subscription.retry);
+  for (const auto& [name, value] : subscription.metadata) json["metadata"][name] = value;
+  return json;
+}
+
+nlohmann::json representation(const DeliveryRecord& record) {
+  nlohmann::json attempts = nlohmann::json::array();
+  for (const auto& attempt : record.attempts) attempts.push_back(representation_of(attempt));
+  return {{"id", record.id.value},
+          {"event_id", record.event_id.value},
+          {"subscription_id", record.subscription_id.value},
+          {"event_type", record.event_type},
+          {"status", enum_name(record.status)},
+          {"attempts", std::move(attempts)},
+          {"attempt_count", record.attempt_count},
+          {"created_at", rfc3339(record.created_at)},
+          {"next_attempt_at", representation_of(record.next_attempt_at)},
+          {"reason", record.reason}};
+}
+
+nlohmann::json representation(const Explanation& explanation) {
+  nlohmann::json json{{"subscription_id", explanation.subscription_id.value},
+                      {"matched", explanation.matched},
+                      {"reason", explanation.reason},
+                      {"delivery_id", nullptr},
+                      {"next_attempt_at", representation_of(explanation.next_attempt_at)}};
+  if (explanation.delivery_id) json["delivery_id"] = explanation.delivery_id->value;
+  return json;
+}
+
+nlohmann::json representation(const EventType& type) {
+  nlohmann::json json{{"name", type.name}, {"description", type.description}};
+  json["example"] = parsed_or_null(type.example);
+  json["schema"] = parsed_or_null(type.schema);
+  return json;
+}
+
+nlohmann::json representation(const Stats& stats) {
+  return {{"published", stats.published},
+          {"rejected", stats.rejected},
+          {"duplicates", stats.duplicates},
+          {"dropped", stats.dropped},
+          {"attempts", stats.attempts},
+          {"failed_attempts", stats.failed_attempts},
+          {"delivered", stats.delivered},
+          {"dead", stats.dead},
+          {"expired", stats.expired},
+          {"cancelled", stats.cancelled},
+          {"queued", stats.queued},
+          {"pending", stats.pending},
+          {"in_flight", stats.in_flight},
+          {"callback_errors", stats.callback_errors},
+          {"store_errors", stats.store_errors},
+          {"threads", stats.threads},
+          {"attempt_latency", representation_of(stats.attempt_latency)},
+          {"delivery_latency", representation_of(stats.delivery_latency)}};
+}
+
+std::string dump(const nlohmann::json& json) {
+  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+nlohmann::json representation_of(const Headers& headers) {
+  Headers joined;
+  for (const auto& [name, value] : headers) {
+    const auto& own_name = name;
+    const auto known = std::find_if(joined.begin(), joined.end(),
+                                    [&](const auto& each) { return equal_without_case(each.first, own_name); });
+    if (known == joined.end()) {
+      joined.emplace_back(name, value);
+    } else if (known->second == mask || value == mask) {
+      known->second = mask;  // so that it is still known for one where it comes back
+    } else {
+      known->second += ", " + value;
+    }
+  }
+  nlohmann::json json = nlohmann::json::object();
+  for (auto& [name, value] : joined) json[name] = std::move(value);
+  return json;
+}
+
+nlohmann::json representation_of(const RetryPolicy& retry) {
+  nlohmann::json schedule = nlohmann::json::array();
+  for (const auto wait : retry.schedule) schedule.push_back(wait.count());
+  return {{"schedule", std::move(schedule)},
+          {"jitter", retry.jitter},
+          {"max_age", retry.max_age.count()},
+          {"stop_on", retry.stop_on},
+          {"retry_after_cap", retry.retry_after_cap.count()}};
+}
+
+nlohmann::json representation_of(const Attempt& attempt) {
+  return {{"at", rfc3339(attempt.at)},
+          {"status", attempt.status},
+          {"error", attempt.error},
+          {"duration", attempt.duration.count()},
+          {"response_body", attempt.response_body},
+          {"url", attempt.url},
+          {"trigger", enum_name(attempt.trigger)}};
+}
+
+nlohmann::json representation_of(const Histogram& histogram) {
+  return {{"counts", histogram.counts}, {"sum_us", histogram.sum_us}};
+}
+
+nlohmann::json representation_of(const std::optional<TimePoint>& time) {
+  return time ? nlohmann::json(rfc3339(*time)) : nlohmann::json(nullptr);
+}
+
+nlohmann::json parsed_or_null(const std::string& text) {
+  if (text.find('\0') != text.npos) return nullptr;  // nlohmann's parser would take it for the end of the text
+  auto parsed = nlohmann::json::parse(text, nullptr, false);
+  return parsed.is_discarded() ? nlohmann::json(nullptr) : parsed;
+}
+
+}  // namespace flyhook::detail
+
+#endif
+
+#endif
+#endif
+
+#endif
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+// Who a bearer token (RFC 6750) stands for. The operator's token is not kept, only what it is compared by; a tenant's is a
+// statement with a MAC under a key derived from it, so that every process with the same token takes it, and none stores it:
+//
+//   fhp_1795651200.YWNtZQ.q83vEjRW...     when it ends (seconds since 1970), the tenant, the MAC over both
+//                                         (base64url without padding, RFC 4648, section 5)
+
+namespace flyhook::detail {
+
+class Credentials {
+ public:
+  /// An empty token matches nobody; portal tokens are then under a random key, this object's alone.
+  FLYHOOK_DECL Credentials(std::string_view token, const std::function<void(void*, std::size_t)>& random);
+
+  /// In a time that tells nothing of the tokens. nullopt: nobody's, or it has ended.
+  FLYHOOK_DECL std::optional<ApiCaller> caller_of(std::string_view bearer, TimePoint now) const;
+
+  /// Throws Error: `invalid` ("tenant": over 1,024 bytes; "ttl": outside 1 s to 365 days).
+  FLYHOOK_DECL std::string portal_token(std::string_view tenant, std::chrono::seconds ttl, TimePoint now) const;
+
+ private:
+  bool has_token_;
+  HmacKey comparing_;                    // random: what is compared are MACs under it, of one length whatever the token's
+  std::array<unsigned char, 32> token_;  // the operator's, under comparing_
+  HmacKey portal_;
+};
+
+/// The credentials of `Authorization: Bearer ...`; the scheme in any case (RFC 9110, 11.1). nullopt: another header.
+FLYHOOK_DECL std::optional<std::string_view> bearer_of(std::string_view authorization);
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_DETAIL_ADMIN_CREDENTIALS_IPP
+#define FLYHOOK_IMPL_DETAIL_ADMIN_CREDENTIALS_IPP
+
+#include <charconv>
+#include <cstdint>
+#include <system_error>
+
+namespace flyhook::detail {
+
+FLYHOOK_DECL HmacKey random_key(const std::function<void(void*, std::size_t)>& random);
+FLYHOOK_DECL HmacKey portal_key(std::string_view token, const std::function<void(void*, std::size_t)>& random);
+FLYHOOK_DECL std::string_view as_text(const std::array<unsigned char, 32>& bytes);
+FLYHOOK_DECL std::string base64url(std::string_view bytes);
+FLYHOOK_DECL std::optional<std::string> base64url_decode(std::string_view text);
+
+inline constexpr std::string_view portal_prefix = "fhp_";
+
+std::string_view as_text(const std::array<unsigned char, 32>& bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+HmacKey random_key(const std::function<void(void*, std::size_t)>& random) {
+  SecretText key{std::string(32, '\0')};
+  random(key.text.data(), key.text.size());
+  return HmacKey{key.text};
+}
+
+HmacKey portal_key(std::string_view token, const std::function<void(void*, std::size_t)>& random) {
+  if (token.empty()) return random_key(random);
+  const auto derived = HmacKey{token}.sign({"flyhook portal token"});
+  const SecretText key{std::string{as_text(derived)}};
+  return HmacKey{key.text};
+}
+
+std::string base64url(std::string_view bytes) {
+  auto text = base64(bytes);
+  while (text.ends_with('=')) text.pop_back();
+  for (auto& c : text) c = c == '+' ? '-' : c == '/' ? '_' : c;
+  return text;
+}
+
+std::optional<std::string> base64url_decode(std::string_view text) {
+  std::string standard{text};
+  for (auto& c : standard) {
+    if (c == '+' || c == '/' || c == '=') return std::nullopt;
+    c = c == '-' ? '+' : c == '_' ? '/' : c;
+  }
+  standard.append((4 - standard.size() % 4) % 4, '=');
+  return base64_decode(standard);
+}
+
+Credentials::Credentials(std::string_view token, const std::function<void(void*, std::size_t)>& random)
+    : has_token_(!token.empty()),
+      comparing_(random_key(random)),
+      token_(comparing_.sign({token})),
+      portal_(portal_key(token, random)) {}
+
+std::optional<ApiCaller> Credentials::caller_of(std::string_view bearer, TimePoint now) const {
+  if (equal_in_constant_time(as_text(comparing_.sign({bearer})), as_text(token_)) && has_token_)
+    return ApiCaller{.is_operator = true, .tenant = {}};
+  if (!bearer.starts_with(portal_prefix)) return std::nullopt;
+  const auto stated = bearer.substr(0, bearer.rfind('.'));
+  const auto mac = base64url_decode(bearer.substr(std::min(bearer.size(), stated.size() + 1)));
+  if (!mac || !equal_in_constant_time(as_text(portal_.sign({stated})), *mac)) return std::nullopt;
+  // It is ours, so it is well formed.
+  std::int64_t until = 0;
+  const auto parsed = std::from_chars(stated.data() + portal_prefix.size(), stated.data() + stated.size(), until);
+  if (parsed.ec != std::errc{} || now >= TimePoint{std::chrono::seconds{until}}) return std::nullopt;
+  auto tenant = base64url_decode(stated.substr(stated.find('.') + 1));
+  if (!tenant) return std::nullopt;
+  return ApiCaller{.is_operator = false, .tenant = std::move(*tenant)};
+}
+
+std::string Credentials::portal_token(std::string_view tenant, std::chrono::seconds ttl, TimePoint now) const {
+  constexpr std::size_t longest_tenant = 1024;
+  if (tenant.size() > longest_tenant) throw Error{ErrorCode::invalid, "tenant", "is longer than 1,024 bytes"};
+  if (ttl < std::chrono::seconds{1} || ttl > std::chrono::days{365})
+    throw Error{ErrorCode::invalid, "ttl", std::to_string(ttl.count()) + " s is outside 1 s to 365 days"};
+  const auto until = std::chrono::floor<std::chrono::seconds>(now.time_since_epoch()) + ttl;
+  auto stated = std::string{portal_prefix} + std::to_string(until.count()) + '.' + base64url(tenant);
+  return stated + '.' + base64url(as_text(portal_.sign({stated})));
+}
+
+std::optional<std::string_view> bearer_of(std::string_view authorization) {
+  constexpr std::string_view scheme = "bearer ";
+  if (authorization.size() < scheme.size() || !equal_without_case(authorization.substr(0, scheme.size()), scheme))
+    return std::nullopt;
+  authorization.remove_prefix(scheme.size());
+  const auto first = authorization.find_first_not_of(' ');
+  return first == authorization.npos ? std::string_view{} : authorization.substr(first);
+}
+
+}  // namespace flyhook::detail
+
+#endif
+#endif
+
+#endif
+
+#ifndef FLYHOOK_DETAIL_ADMIN_FAILED_LOGINS_HPP
+#define FLYHOOK_DETAIL_ADMIN_FAILED_LOGINS_HPP
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+// How long a client waits before its credentials are looked at, right or wrong, so that guessing is slow: nothing at first;
+// from the fifth failure in a row of minutes on 100 ms, doubling to 2 s. Only time heals that, since a success would let
+// who has one token guess another. Decides without doing; its owner waits, under its own lock.
+
+namespace flyhook::detail {
+
+class FailedLogins {
+ public:
+  /// `peer`: an address as text; of an IPv6 one the /64 counts, since that is what one client has.
+  FLYHOOK_DECL std::chrono::nanoseconds wait_of(std::string_view peer, std::chrono::nanoseconds now) const;
+  FLYHOOK_DECL void failed(std::string_view peer, std::chrono::nanoseconds now);
+
+  static constexpr std::size_t free_failures = 5;
+  static constexpr std::size_t most_peers = 10'000;  ///< the one that failed longest ago is forgotten first
+  static constexpr std::chrono::seconds forgotten_after{60};
+
+ private:
+  struct Peer {
+    std::size_t failures = 0;
+    std::chrono::nanoseconds last{0};
+  };
+
+  FLYHOOK_DECL static std::string key_of(std::string_view peer);
+  FLYHOOK_DECL void forget(std::chrono::nanoseconds now);
+
+  std::unordered_map<std::string, Peer> peers_;
+};
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_DETAIL_ADMIN_FAILED_LOGINS_IPP
+#define FLYHOOK_IMPL_DETAIL_ADMIN_FAILED_LOGINS_IPP
+
+#include <algorithm>
+
+namespace flyhook::detail {
+
+std::string FailedLogins::key_of(std::string_view peer) {
+  const auto address = parse_ip(peer);
+  if (!address) return std::string{peer.substr(0, 64)};
+  const auto plain = unmapped(*address);
+  const auto text = to_text(plain);
+  if (text.find(':') == text.npos) return text;
+  return to_text(*parse_ip_range(text + "/64"));
+}
+
+std::chrono::nanoseconds FailedLogins::wait_of(std::string_view peer, std::chrono::nanoseconds now) const {
+  const auto known = peers_.find(key_of(peer));
+  if (known == peers_.end() || now - known->second.last >= forgotten_after) return std::chrono::nanoseconds{0};
+  const auto failures = known->second.failures;
+  if (failures < free_failures) return std::chrono::nanoseconds{0};
+  const auto doublings = std::min<std::size_t>(failures - free_failures, 5);
+  return std::min<std::chrono::nanoseconds>(std::chrono::milliseconds{100} * (1u << doublings), std::chrono::seconds{2});
+}
+
+void FailedLogins::failed(std::string_view peer, std::chrono::nanoseconds now) {
+  const auto key = key_of(peer);
+  if (peers_.size() >= most_peers && !peers_.contains(key)) forget(now);
+  auto& known = peers_[key];
+  if (now - known.last >= forgotten_after) known.failures = 0;
+  ++known.failures;
+  known.last = now;
+}
+
+void FailedLogins::forget(std::chrono::nanoseconds now) {
+  std::erase_if(peers_, [&](const auto& known) { return now - known.second.last >= forgotten_after; });
+  if (peers_.size() < most_peers) return;
+  peers_.erase(std::min_element(peers_.begin(), peers_.end(),
+                                [](const auto& a, const auto& b) { return a.second.last < b.second.last; }));
+}
+
+}  // namespace flyhook::detail
+
+#endif
+#endif
+
+#endif
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+// One request of the API, from its bytes to its answer: who asks, for what (routes below), may they, is it well formed;
+// then the engine does it. Whatever is refused has changed nothing. Handlers throw Error, or Refusal where a status says
+// it.
+
+namespace flyhook::detail {
+
+/// A request that was authorised and found its route.
+struct ApiCall {
+  const ServerRequest& request;
+  std::string_view mount_point;
+  const Mount* mount;  // null: served through `handle`
+  ApiCaller caller{};
+  RequestTarget target{};
+  std::string id{};  // of the path
+};
+
+class Api;
+
+/// A parameter of the query.
+struct ApiParameter {
+  std::string_view name{};
+  std::string_view description{};
+  std::string_view schema{};  // JSON text
+};
+
+/// One operation, for the router and for openapi.json alike.
+struct ApiRoute {
+  using Handle = HttpResponse (Api::*)(const ApiCall&);
+
+  std::string_view method{}, path{};  // "/api/subscriptions/{id}"
+  Handle handle = nullptr;
+  std::string_view operation{}, summary{};
+  std::vector<ApiParameter> parameters{};
+  std::string_view request{};  // the schema of its body; empty: it has none
+  int status = 200;
+  std::string_view answer{};  // the schema of its answer, or a media type; empty: no content
+  bool is_for_operators = false;
+  bool may_conflict = false;
+};
+
+/// What the path of a request leads to. `route` null: nothing; or, with `methods`, nothing by this method.
+struct ApiMatch {
+  const ApiRoute* route = nullptr;
+  std::string id{};
+  std::string methods{};  // for Allow: "GET, HEAD, POST"
+};
+
+class Api {
+ public:
+  /// The application's own log-in.
+  using Authorize = std::function<std::optional<ApiCaller>(const HttpRequest&)>;
+
+  FLYHOOK_DECL Api(std::shared_ptr<Engine> engine, std::string_view token, Authorize authorize);
+
+  /// Throws nothing but bad_alloc.
+  FLYHOOK_DECL HttpResponse answer(const ServerRequest& request, std::string_view mount_point, const Mount* mount);
+
+  FLYHOOK_DECL std::string portal_token(std::string_view tenant, std::chrono::seconds ttl) const;
+
+  FLYHOOK_DECL static const std::vector<ApiRoute>& routes();
+
+ private:
+  /// A status with its reason, where no ErrorCode stands for it.
+  struct Refusal {
+    int status = 400;
+    std::string detail{}, field{};
+    Headers headers{};
+  };
+
+  // authorising
+  FLYHOOK_DECL ApiCaller authorised(const ServerRequest& request);
+  FLYHOOK_DECL void wait_for_turn(const std::string& peer);
+  FLYHOOK_DECL std::optional<ApiCaller> caller_of(const ServerRequest& request) const;
+
+  // routing
+  FLYHOOK_DECL HttpResponse route(const ServerRequest& request, std::string_view mount_point, const Mount* mount);
+  FLYHOOK_DECL static ApiMatch match(std::string_view method, std::string_view path);
+  FLYHOOK_DECL static void check_parameters(const ApiCall& call, const ApiRoute& route);
+
+  // what handlers share
+  FLYHOOK_DECL static nlohmann::json body_of(const ApiCall& call);
+  FLYHOOK_DECL static void expect_no_members(const ApiCall& call);
+  FLYHOOK_DECL static const std::string* parameter(const ApiCall& call, std::string_view name);
+  FLYHOOK_DECL static std::size_t limit_of(const ApiCall& call);
+  FLYHOOK_DECL static HttpResponse json(int status, const nlohmann::json& value);
+  FLYHOOK_DECL static HttpResponse page(nlohmann::json items, std::optional<std::string> cursor);
+  FLYHOOK_DECL EndpointPtr endpoint_of(const ApiCall& call) const;
+  FLYHOOK_DECL static bool is_visible(const ApiCaller& caller, std::string_view tenant);
+  [[noreturn]] FLYHOOK_DECL static void throw_no_subscription(std::string_view id);
+  FLYHOOK_DECL static HttpResponse shown(const EndpointPtr& endpoint, int status = 200, bool with_secret = false);
+  FLYHOOK_DECL void refuse_own_url(const ApiCall& call, const std::string& url) const;
+  FLYHOOK_DECL HttpResponse change(const ApiCall& call, const SubscriptionPatch& patch);
+  FLYHOOK_DECL static std::optional<std::string> asked_tenant(const ApiCall& call);
+  FLYHOOK_DECL static void ask_tenant(DeliveryQuery& query, const std::optional<std::string>& tenant);
+  FLYHOOK_DECL DeliveryRecord delivery_of(const ApiCall& call) const;
+
+  // handlers
+  FLYHOOK_DECL HttpResponse list_subscriptions(const ApiCall& call);
+  FLYHOOK_DECL HttpResponse create_subscription(const ApiCall& call);
+  FLYHOOK_DECL HttpResponse get_subscription(const ApiCall& call);
+  FLYHOOK_DECL HttpResponse patch_subscription(const ApiCall& call);
+  FLYHOOK_DECL HttpResponse delete_subscription(const ApiCall& call);
+  FLYHOOK_DECL HttpResponse pause_subscription(const ApiCall& call);
+  FLYHOOK_DECL HttpResponse resume_subscription(const ApiCall& call);
+  FLYHOOK_DECL HttpResponse enable_subscription(const ApiCall& call);
+  FLYHOOK_DECL HttpResponse rotate_secret(const ApiCall& call);
+  FLYHOOK_DECL HttpResponse reveal_secret(const ApiCall& call);
+  FLYHOOK_DECL HttpResponse test_subscription(const ApiCall& call);
+  FLYHOOK_DECL HttpResponse recover_subscription(const ApiCall& call);
+  FLYHOOK_DECL HttpResponse list_deliveries(const ApiCall& call);
+  FLYHOOK_DECL HttpResponse get_delivery(const ApiCall& call);
+  FLYHOOK_DECL HttpResponse replay_delivery(const ApiCall& call);
+  FLYHOOK_DECL HttpResponse explain_event(const ApiCall& call);
+  FLYHOOK_DECL HttpResponse list_event_types(const ApiCall& call);
+  FLYHOOK_DECL HttpResponse get_stats(const ApiCall& call);
+  FLYHOOK_DECL HttpResponse get_health(const ApiCall& call);
+  FLYHOOK_DECL HttpResponse get_metrics(const ApiCall& call);
+  FLYHOOK_DECL HttpResponse get_openapi(const ApiCall& call);
+
+  const std::shared_ptr<Engine> engine_;
+  const Authorize authorize_;
+  const Credentials credentials_;
+
+  std::mutex logins_mutex_;
+  FailedLogins failed_logins_;      // under logins_mutex_
+  std::size_t waiting_ = 0;         // under logins_mutex_: requests that wait for their turn
+  std::condition_variable nobody_;  // never notified: a wait ends by time
+};
+
+/// The OpenAPI 3.1 document of these routes.
+FLYHOOK_DECL nlohmann::json openapi_document(const std::vector<ApiRoute>& routes, std::string_view mount_point);
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_DETAIL_ADMIN_API_IPP
+#define FLYHOOK_IMPL_DETAIL_ADMIN_API_IPP
+
+#include <algorithm>
+#include <charconv>
+#include <system_error>
+#include <utility>
+
+// Authorising, routing and what handlers share. The handlers are in api/: subscriptions.ipp, deliveries.ipp, look.ipp;
+// their table is in api/routes.ipp.
+
+#ifndef FLYHOOK_IMPL_DETAIL_ADMIN_API_DELIVERIES_IPP
+#define FLYHOOK_IMPL_DETAIL_ADMIN_API_DELIVERIES_IPP
+
+#include <utility>
+
+// The delivery log over the API, and why an event went where it went.
+
+namespace flyhook::detail {
+
+/// Whose things a list shows; nullopt: everybody's.
+std::optional<std::string> Api::asked_tenant(const ApiCall& call) {
+  const auto* const tenant = parameter(call, "tenant");
+  if (call.caller.is_operator) return tenant == nullptr ? std::optional<std::string>{} : std::optional{*tenant};
+  if (tenant != nullptr && *tenant != call.caller.tenant)
+    throw Refusal{400, "only the operator can ask for another tenant's", "tenant", {}};
+  return call.caller.tenant;
+}
+
+void Api::ask_tenant(DeliveryQuery& query, const std::optional<std::string>& tenant) {
+  query.tenant = tenant.value_or("");
+  query.without_tenant = tenant && tenant->empty();
+}
+
+HttpResponse Api::list_deliveries(const ApiCall& call) {
+  DeliveryQuery query;
+  const auto limit = limit_of(call);
+  query.limit = limit + 1;  // is there more?
+  ask_tenant(query, asked_tenant(call));
+  if (const auto* const id = parameter(call, "subscription_id")) query.subscription_id = SubscriptionId{*id};
+  if (const auto* const id = parameter(call, "event_id")) query.event_id = EventId{*id};
+  if (const auto* const status = parameter(call, "status")) {
+    query.status = enum_value<DeliveryStatus>(*status);
+    if (!query.status)
+      throw Refusal{400, "status is none of pending, in_flight, delivered, dead, expired, cancelled", "status", {}};
+  }
+  if (const auto* const cursor = parameter(call, "cursor")) {
+    if (!delivery_sequence(*cursor)) throw Refusal{400, "cursor is not one that a page has given", "cursor", {}};
+    query.cursor = *cursor;
+  }
+  auto records = ask_store([&] { return engine_->deliveries(query); });
+  const bool has_more = records.size() > limit;
+  if (has_more) records.resize(limit);
+  auto items = nlohmann::json::array();
+  for (const auto& record : records) items.push_back(representation(record));
+  return page(std::move(items), has_more ? std::optional{records.back().id.value} : std::optional<std::string>{});
+}
+
+/// The one of the path. Throws not_found, for another tenant's too.
+DeliveryRecord Api::delivery_of(const ApiCall& call) const {
+  DeliveryQuery visible;
+  if (!call.caller.is_operator) ask_tenant(visible, call.caller.tenant);
+  auto record = ask_store([&] { return engine_->delivery(DeliveryId{call.id}, visible); });
+  if (!record) throw Error{ErrorCode::not_found, "id", "there is no delivery \"" + printable(call.id) + "\""};
+  return std::move(*record);
+}
+
+HttpResponse Api::get_delivery(const ApiCall& call) {
+  return json(200, representation(delivery_of(call)));
+}
+
+HttpResponse Api::replay_delivery(const ApiCall& call) {
+  const auto record = delivery_of(call);
+  expect_no_members(call);
+  if (!engine_->replay(record.id))
+    throw Error{ErrorCode::conflict, "id",
+                "it has not ended yet, or its payload or its subscription is gone, so that it cannot be sent again"};
+  return json(202, representation(delivery_of(call)));
+}
+
+HttpResponse Api::explain_event(const ApiCall& call) {
+  const auto refuse = [&] {
+    throw Error{ErrorCode::not_found, "id",
+                "there is no event \"" + printable(call.id) + "\", or it is not known any more"};
+  };
+  try {
+    const auto event = ask_store([&] { return engine_->find_event(EventId{call.id}); });
+    if (!is_visible(call.caller, event->tenant)) refuse();
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::not_found) refuse();  // in the same words
+    throw;
+  }
+  auto items = nlohmann::json::array();
+  for (const auto& explanation : ask_store([&] { return engine_->explain(EventId{call.id}); }))
+    items.push_back(representation(explanation));
+  return page(std::move(items), std::nullopt);
+}
+
+}  // namespace flyhook::detail
+
+#endif
+
+#ifndef FLYHOOK_IMPL_DETAIL_ADMIN_API_LOOK_IPP
+#define FLYHOOK_IMPL_DETAIL_ADMIN_API_LOOK_IPP
+
+#include <utility>
+
+// What the engine is, and what the API is.
+
+namespace flyhook::detail {
+
+HttpResponse Api::list_event_types(const ApiCall&) {
+  auto items = nlohmann::json::array();
+  for (const auto& type : engine_->event_types()) items.push_back(representation(type));
+  return page(std::move(items), std::nullopt);
+}
+
+HttpResponse Api::get_stats(const ApiCall&) {
+  return json(200, representation(ask_store([&] { return engine_->stats(); })));
+}
+
+HttpResponse Api::get_health(const ApiCall&) {
+  static_cast<void>(ask_store([&] { return engine_->stats(); }));  // is the store there?
+  const bool is_stopped = engine_->is_stopped();
+  nlohmann::json value;
+  value["status"] = is_stopped ? "stopped" : "ok";
+  value["version"] = FLYHOOK_VERSION;
+  return json(is_stopped ? 503 : 200, value);
+}
+
+HttpResponse Api::get_metrics(const ApiCall&) {
+  HttpResponse response;
+  response.status = 200;
+  response.headers.emplace_back("content-type", "text/plain; version=0.0.4; charset=utf-8");
+  response.body = metrics_text(ask_store([&] { return engine_->stats(); }), engine_->subscriptions().count());
+  return response;
+}
+
+HttpResponse Api::get_openapi(const ApiCall& call) {
+  return json(200, openapi_document(routes(), call.mount_point));
+}
+
+}  // namespace flyhook::detail
+
+#endif
+
+#ifndef FLYHOOK_IMPL_DETAIL_ADMIN_API_OPENAPI_IPP
+#define FLYHOOK_IMPL_DETAIL_ADMIN_API_OPENAPI_IPP
+
+#ifndef FLYHOOK_DETAIL_ADMIN_SCHEMAS_HPP
+#define FLYHOOK_DETAIL_ADMIN_SCHEMAS_HPP
+
+#include <string_view>
+
+// What the Admin API's bodies look like, for the OpenAPI document that it serves.
+
+namespace flyhook::detail {
+
+/// The JSON text of OpenAPI 3.1 `components.schemas` (JSON Schema 2020-12): what representation.hpp writes and reads, with
+/// the same names and bounds, and the envelopes around it.
+FLYHOOK_DECL std::string_view api_schemas();
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_DETAIL_ADMIN_SCHEMAS_IPP
+#define FLYHOOK_IMPL_DETAIL_ADMIN_SCHEMAS_IPP
+
+namespace flyhook::detail {
+
+// Bounds that only the API has stand where it is asked, and not with the shapes that it answers with too.
+// What is asked of a client is closed (additionalProperties); what it gets may grow. maxLength counts characters where the
+// code counts bytes: a client that keeps to the bytes keeps to both.
+std::string_view api_schemas() {
+  return R"json({
+"Subscription": {
+  "type": "object",
+  "description": "A registered callback URL and what it asked for. Credentials in headers are masked.",
+  "required": ["url", "events", "tenant", "filter", "headers", "encoding", "rate_limit", "max_in_flight", "ordering",
+               "timeout", "retry", "description", "metadata", "id", "enabled", "paused", "disabled_reason", "created_at",
+               "public_only"],
+  "properties": {
+    "url": {"type": "string", "description": "Where to send."},
+    "events": {"type": "array", "items": {"type": "string"}, "description": "Patterns, any of which suffices."},
+    "tenant": {"type": "string", "description": "Only events of the same tenant match."},
+    "filter": {"type": "string", "description": "JSON text; empty: no further condition."},
+    "headers": {"type": "object", "additionalProperties": {"type": "string"}, "description": "Sent with every request."},
+    "encoding": {"enum": ["standard", "raw", "cloudevents_structured", "cloudevents_binary", null],
+                 "description": "What a request carries; null: as the application says."},
+    "rate_limit": {"$ref": "#/components/schemas/RateLimit"},
+    "max_in_flight": {"type": ["integer", "null"], "minimum": 1,
+                      "description": "Most requests at a time; null: as the application says."},
+    "ordering": {"type": "string", "enum": ["none", "per_key", "strict"], "description": "Of its deliveries."},
+    "timeout": {"type": ["integer", "null"], "minimum": 1,
+                "description": "Milliseconds for a whole exchange; null: as the application says."},
+    "retry": {"oneOf": [{"$ref": "#/components/schemas/RetryPolicy"}, {"type": "null"}],
+              "description": "When a failed delivery is tried again; null: as the application says."},
+    "description": {"type": "string", "description": "For people."},
+    "metadata": {"type": "object", "additionalProperties": {"type": "string"}, "description": "The client's own."},
+    "id": {"type": "string", "description": "Its name."},
+    "enabled": {"type": "boolean", "description": "False: no deliveries are made."},
+    "paused": {"type": "boolean", "description": "True: deliveries are made and wait."},
+    "disabled_reason": {"type": "string", "description": "Why it was disabled; empty: it was not, or by hand."},
+    "created_at": {"type": "string", "format": "date-time", "description": "When it was registered."},
+    "public_only": {"type": "boolean", "description": "True: only public addresses are called, whatever else is allowed."}
+  }
+},
+"CreatedSubscription": {
+  "description": "A subscription just made, with its secret: shown here, and later on request only.",
+  "allOf": [
+    {"$ref": "#/components/schemas/Subscription"},
+    {"type": "object", "required": ["secret"],
+     "properties": {"secret": {"type": "string", "description": "What signatures are checked with."}}}
+  ]
+},
+"NewSubscription": {
+  "type": "object",
+  "description": "What to register. null stands for what holds without the member.",
+  "required": ["url"],
+  "additionalProperties": false,
+  "properties": {
+    "url": {"type": "string", "format": "uri", "maxLength": 8000, "description": "http or https, absolute."},
+    "events": {"type": "array", "items": {"type": "string", "maxLength": 130}, "minItems": 1, "maxItems": 100,
+               "description": "Patterns, any of which suffices: order.paid, order.*, or * for all, as without it."},
+    "tenant": {"type": "string", "description": "Only events of the same tenant match. Operators only, or one's own."},
+    "filter": {"type": ["string", "object", "null"], "maxLength": 8192,
+               "description": "JSON Pointers, each with a value or operators, or the text of that; 8,192 bytes, 16 deep."},
+    "secret": {"type": "string", "writeOnly": true,
+               "description": "whsec_ and base64 of 24 to 64 bytes, or whsk_ and an ed25519 key; one is made without it."},
+    "headers": {"type": ["object", "null"], "additionalProperties": {"type": "string"}, "maxProperties": 32,
+                "description": "Sent with every request; names and values together at most 8,192 bytes."},
+    "encoding": {"enum": ["standard", "raw", "cloudevents_structured", "cloudevents_binary", null],
+                 "description": "What a request carries; null: as the application says."},
+    "rate_limit": {"oneOf": [{"$ref": "#/components/schemas/RateLimit"}, {"type": "null"}],
+                   "properties": {"per_second": {"maximum": 1000000}, "burst": {"maximum": 1000000}},
+                   "description": "null: none. Operators only."},
+    "max_in_flight": {"type": ["integer", "null"], "minimum": 1, "maximum": 1000,
+                      "description": "Most requests at a time; null: as the application says. Operators only."},
+    "ordering": {"enum": ["none", "per_key", "strict", null],
+                 "description": "none, as null: in any order; else one that fails holds back what is behind it."},
+    "timeout": {"type": ["integer", "null"], "minimum": 1000, "maximum": 60000,
+                "description": "Milliseconds for a whole exchange; null: as the application says. Operators only."},
+    "retry": {"oneOf": [{"$ref": "#/components/schemas/RetryPolicy"}, {"type": "null"}],
+              "properties": {"schedule": {"maxItems": 50}, "max_age": {"maximum": 31556952},
+                             "stop_on": {"maxItems": 500}, "retry_after_cap": {"maximum": 31556952}},
+              "description": "When a failed delivery is tried again; null: as the application says. Operators only."},
+    "description": {"type": ["string", "null"], "maxLength": 1024, "description": "For people; at most 1,024 bytes."},
+    "metadata": {"type": ["object", "null"], "additionalProperties": {"type": "string"}, "maxProperties": 50,
+                 "description": "The client's own; names and values together at most 8,192 bytes."},
+    "id": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "One is made without it."},
+    "enabled": {"type": "boolean", "description": "False: no deliveries are made, and what waits is dead."},
+    "paused": {"type": "boolean", "description": "True: deliveries are made and wait."},
+    "public_only": {"type": "boolean",
+                    "description": "True: only public addresses are called, as with every tenant's. Operators only."}
+  }
+},
+"SubscriptionPatch": {
+  "type": "object",
+  "description": "What to change: members left out stay as they are, null clears, objects are replaced as wholes.",
+  "additionalProperties": false,
+  "properties": {
+    "url": {"$ref": "#/components/schemas/NewSubscription/properties/url"},
+    "events": {"$ref": "#/components/schemas/NewSubscription/properties/events"},
+    "filter": {"$ref": "#/components/schemas/NewSubscription/properties/filter"},
+    "secret": {"$ref": "#/components/schemas/NewSubscription/properties/secret"},
+    "headers": {"$ref": "#/components/schemas/NewSubscription/properties/headers"},
+    "encoding": {"$ref": "#/components/schemas/NewSubscription/properties/encoding"},
+    "rate_limit": {"$ref": "#/components/schemas/NewSubscription/properties/rate_limit"},
+    "max_in_flight": {"$ref": "#/components/schemas/NewSubscription/properties/max_in_flight"},
+    "ordering": {"$ref": "#/components/schemas/NewSubscription/properties/ordering"},
+    "timeout": {"$ref": "#/components/schemas/NewSubscription/properties/timeout"},
+    "retry": {"$ref": "#/components/schemas/NewSubscription/properties/retry"},
+    "description": {"$ref": "#/components/schemas/NewSubscription/properties/description"},
+    "metadata": {"$ref": "#/components/schemas/NewSubscription/properties/metadata"},
+    "enabled": {"$ref": "#/components/schemas/NewSubscription/properties/enabled"},
+    "paused": {"$ref": "#/components/schemas/NewSubscription/properties/paused"},
+    "public_only": {"$ref": "#/components/schemas/NewSubscription/properties/public_only"}
+  }
+},
+"RetryPolicy": {
+  "type": "object",
+  "description": "When a failed delivery is tried again. Members left out of a request are the library's default.",
+  "additionalProperties": false,
+  "properties": {
+    "schedule": {"type": "array", "minItems": 1, "maxItems": 1000,
+                 "items": {"type": "integer", "format": "int64", "minimum": 0, "maximum": 31556952000},
+                 "description": "Milliseconds to wait before each attempt; the first is usually 0."},
+    "jitter": {"type": "number", "minimum": 0, "maximum": 1, "description": "The share by which each wait is spread."},
+    "max_age": {"type": "integer", "format": "int64", "minimum": 0,
+                "description": "Seconds after publish, beyond which there is no attempt; 0: no limit."},
+    "stop_on": {"type": "array", "items": {"type": "integer", "minimum": 100, "maximum": 599},
+                "description": "Statuses after which a delivery is dead at once."},
+    "retry_after_cap": {"type": "integer", "format": "int64", "minimum": 0,
+                        "description": "Seconds that a longer Retry-After counts as; 0: none is heeded."}
+  }
+},
+"RateLimit": {
+  "type": "object",
+  "description": "A token bucket: attempts that come too early wait.",
+  "additionalProperties": false,
+  "properties": {
+    "per_second": {"type": "number", "minimum": 0, "description": "In the long run; 0: no limit."},
+    "burst": {"type": "number", "minimum": 1, "description": "At once after a pause."}
+  }
+},
+"Delivery": {
+  "type": "object",
+  "description": "One event on its way to one subscription, with what happened to it.",
+  "required": ["id", "event_id", "subscription_id", "event_type", "status", "attempts", "attempt_count", "created_at",
+               "next_attempt_at", "reason"],
+  "properties": {
+    "id": {"type": "string", "description": "Its name; in the order of appending."},
+    "event_id": {"type": "string", "description": "The webhook-id of every attempt."},
+    "subscription_id": {"type": "string", "description": "Empty: it was sent to a one-off URL."},
+    "event_type": {"type": "string", "description": "Such as order.paid."},
+    "status": {"type": "string", "enum": ["pending", "in_flight", "delivered", "dead", "expired", "cancelled"],
+               "description": "Where it stands; the last four are final."},
+    "attempts": {"type": "array", "items": {"$ref": "#/components/schemas/Attempt"}, "description": "Oldest first."},
+    "attempt_count": {"type": "integer", "minimum": 0,
+                      "description": "All that were made, also where not all of them are kept."},
+    "created_at": {"type": "string", "format": "date-time", "description": "When the event was published."},
+    "next_attempt_at": {"type": ["string", "null"], "format": "date-time",
+                        "description": "Not before then; null: no time is set."},
+    "reason": {"type": "string", "description": "Why it is dead, expired or cancelled."}
+  }
+},
+"Attempt": {
+  "type": "object",
+  "description": "One HTTP exchange.",
+  "required": ["at", "status", "error", "duration", "response_body", "url", "trigger"],
+  "properties": {
+    "at": {"type": "string", "format": "date-time", "description": "When it was sent."},
+    "status": {"type": "integer", "minimum": 0, "maximum": 999, "description": "Of the answer; 0: there was none."},
+    "error": {"type": "string", "description": "Why there was no answer: a class word and the cause."},
+    "duration": {"type": "integer", "format": "int64", "minimum": 0,
+                 "description": "Microseconds to the end of the answer."},
+    "response_body": {"type": "string", "description": "Its beginning; bytes that are no UTF-8 are replaced."},
+    "url": {"type": "string", "description": "Where it was sent."},
+    "trigger": {"type": "string", "enum": ["schedule", "replay", "test", "probe"], "description": "Why it was made."}
+  }
+},
+"Explanation": {
+  "type": "object",
+  "description": "Why a subscription did, did not or does not yet get an event.",
+  "required": ["subscription_id", "matched", "reason", "delivery_id", "next_attempt_at"],
+  "properties": {
+    "subscription_id": {"type": "string", "description": "Empty: the event was sent to a one-off URL."},
+    "matched": {"type": "boolean", "description": "There is a delivery, or such events are asked for now."},
+    "reason": {"type": "string", "description": "A sentence for people."},
+    "delivery_id": {"type": ["string", "null"], "description": "null: there is no delivery."},
+    "next_attempt_at": {"type": ["string", "null"], "format": "date-time",
+                        "description": "Of a delivery that waits for a time."}
+  }
+},
+"EventType": {
+  "type": "object",
+  "description": "An entry of the event catalogue.",
+  "required": ["name", "description", "example", "schema"],
+  "properties": {
+    "name": {"type": "string", "description": "What subscriptions choose it by."},
+    "description": {"type": "string", "description": "For who subscribes."},
+    "example": {"description": "An example's data; null: there is none."},
+    "schema": {"description": "JSON Schema of the data; null: there is none."}
+  }
+},
+"Stats": {
+  "type": "object",
+  "description": "Counters since the start of the process, and gauges of now.",
+  "required": ["published", "rejected", "duplicates", "dropped", "attempts", "failed_attempts", "delivered", "dead",
+               "expired", "cancelled", "queued", "pending", "in_flight", "callback_errors", "store_errors", "threads",
+               "attempt_latency", "delivery_latency"],
+  "properties": {
+    "published": {"type": "integer", "format": "int64", "minimum": 0, "description": "Events accepted."},
+    "rejected": {"type": "integer", "format": "int64", "minimum": 0, "description": "Events refused."},
+    "duplicates": {"type": "integer", "format": "int64", "minimum": 0,
+                   "description": "Accepted events whose id was known, with the same content."},
+    "dropped": {"type": "integer", "format": "int64", "minimum": 0,
+                "description": "Accepted events that could not be kept."},
+    "attempts": {"type": "integer", "format": "int64", "minimum": 0, "description": "Requests sent."},
+    "failed_attempts": {"type": "integer", "format": "int64", "minimum": 0, "description": "Of those, without a 2xx."},
+    "delivered": {"type": "integer", "format": "int64", "minimum": 0, "description": "Deliveries that ended so."},
+    "dead": {"type": "integer", "format": "int64", "minimum": 0, "description": "Deliveries that ended so."},
+    "expired": {"type": "integer", "format": "int64", "minimum": 0, "description": "Deliveries that ended so."},
+    "cancelled": {"type": "integer", "format": "int64", "minimum": 0, "description": "Deliveries that ended so."},
+    "queued": {"type": "integer", "format": "int64", "minimum": 0, "description": "Accepted events not yet in the store."},
+    "pending": {"type": "integer", "format": "int64", "minimum": 0, "description": "Deliveries that wait."},
+    "in_flight": {"type": "integer", "format": "int64", "minimum": 0, "description": "Requests under way."},
+    "callback_errors": {"type": "integer", "format": "int64", "minimum": 0,
+                        "description": "Exceptions of the application's code."},
+    "store_errors": {"type": "integer", "format": "int64", "minimum": 0, "description": "Store calls that failed."},
+    "threads": {"type": "integer", "format": "int64", "minimum": 0, "description": "Sending threads alive."},
+    "attempt_latency": {"$ref": "#/components/schemas/Histogram"},
+    "delivery_latency": {"$ref": "#/components/schemas/Histogram"}
+  }
+},
+"Histogram": {
+  "type": "object",
+  "description": "How many durations fell into each class.",
+  "required": ["counts", "sum_us"],
+  "properties": {
+    "counts": {"type": "array", "items": {"type": "integer", "format": "int64", "minimum": 0},
+               "minItems": 32, "maxItems": 32,
+               "description": "Class i: below 2^i microseconds and not below 2^(i-1); the last one: all longer ones."},
+    "sum_us": {"type": "integer", "format": "int64", "minimum": 0, "description": "All of them together, in microseconds."}
+  }
+},
+"Recover": {
+  "type": "object",
+  "description": "Which deliveries to bring once more.",
+  "required": ["since"],
+  "additionalProperties": false,
+  "properties": {
+    "since": {"type": "string", "format": "date-time", "description": "Of events published from then on."},
+    "until": {"type": ["string", "null"], "format": "date-time", "description": "And before that; null: until now."},
+    "include_missed": {"type": "boolean", "description": "Also events that never had a delivery here."},
+    "dry_run": {"type": "boolean", "description": "Only count."}
+  }
+},
+"Recovered": {
+  "type": "object",
+  "description": "What recover did.",
+  "required": ["count"],
+  "properties": {"count": {"type": "integer", "format": "int64", "minimum": 0, "description": "How many deliveries."}}
+},
+"Rotate": {
+  "type": "object",
+  "description": "How to change a secret.",
+  "additionalProperties": false,
+  "properties": {"grace": {"type": "integer", "minimum": 0, "maximum": 31536000, "default": 86400,
+                           "description": "Seconds for which requests are signed with the old one as well."}}
+},
+"Secret": {
+  "type": "object",
+  "description": "What a subscription's signatures are checked with.",
+  "required": ["secret"],
+  "properties": {"secret": {"type": "string", "description": "whsec_..., or whpk_... of an ed25519 key."}}
+},
+"Test": {
+  "type": "object",
+  "description": "A test event on its way.",
+  "required": ["event_id"],
+  "properties": {"event_id": {"type": "string", "description": "Its webhook-id."}}
+},
+"Health": {
+  "type": "object",
+  "description": "Whether the publisher works.",
+  "required": ["status", "version"],
+  "properties": {
+    "status": {"type": "string", "description": "In one word."},
+    "version": {"type": "string", "description": "The library's."}
+  }
+},
+"Problem": {
+  "type": "object",
+  "description": "Why a request was refused (RFC 9457).",
+  "required": ["title", "status", "detail"],
+  "properties": {
+    "title": {"type": "string", "description": "The status in words."},
+    "status": {"type": "integer", "minimum": 400, "maximum": 599, "description": "The answer's status."},
+    "detail": {"type": "string", "description": "A sentence for people."},
+    "field": {"type": "string", "description": "The member that was refused, by its path: retry.schedule."}
+  }
+},
+"SubscriptionPage": {
+  "type": "object",
+  "description": "Subscriptions in the order of their ids.",
+  "required": ["items", "cursor"],
+  "properties": {
+    "items": {"type": "array", "items": {"$ref": "#/components/schemas/Subscription"}, "description": "This page."},
+    "cursor": {"type": ["string", "null"], "description": "Where the next page begins; null: this is the last one."}
+  }
+},
+"DeliveryPage": {
+  "type": "object",
+  "description": "Deliveries, newest first.",
+  "required": ["items", "cursor"],
+  "properties": {
+    "items": {"type": "array", "items": {"$ref": "#/components/schemas/Delivery"}, "description": "This page."},
+    "cursor": {"type": ["string", "null"], "description": "Where the next page begins; null: this is the last one."}
+  }
+},
+"ExplanationPage": {
+  "type": "object",
+  "description": "One explanation for each subscription.",
+  "required": ["items", "cursor"],
+  "properties": {
+    "items": {"type": "array", "items": {"$ref": "#/components/schemas/Explanation"}, "description": "This page."},
+    "cursor": {"type": ["string", "null"], "description": "Where the next page begins; null: this is the last one."}
+  }
+},
+"EventTypePage": {
+  "type": "object",
+  "description": "The event catalogue, by name.",
+  "required": ["items", "cursor"],
+  "properties": {
+    "items": {"type": "array", "items": {"$ref": "#/components/schemas/EventType"}, "description": "This page."},
+    "cursor": {"type": ["string", "null"], "description": "Where the next page begins; null: this is the last one."}
+  }
+}
+})json";
+}
+
+}  // namespace flyhook::detail
+
+#endif
+#endif
+
+#endif
+
+#include <algorithm>
+#include <string>
+
+// openapi.json from the table of routes: what an operation may answer follows from what it is.
+
+namespace flyhook::detail {
+
+FLYHOOK_DECL nlohmann::json reference_to(std::string_view schema);
+FLYHOOK_DECL nlohmann::json json_content(std::string_view schema, std::string_view media_type = "application/json");
+FLYHOOK_DECL nlohmann::json openapi_answers(const ApiRoute& route);
+FLYHOOK_DECL nlohmann::json openapi_operation(const ApiRoute& route);
+
+nlohmann::json reference_to(std::string_view schema) {
+  return {{"$ref", "#/components/schemas/" + std::string{schema}}};
+}
+
+nlohmann::json json_content(std::string_view schema, std::string_view media_type) {
+  return {{std::string{media_type}, {{"schema", reference_to(schema)}}}};
+}
+
+nlohmann::json openapi_answers(const ApiRoute& route) {
+  nlohmann::json answers;
+  auto& success = answers[std::to_string(route.status)];
+  success["description"] = route.status == 204 ? "Done." : "What was asked for.";
+  if (route.answer.find('/') != route.answer.npos) {
+    const bool is_text = route.answer.starts_with("text/");
+    success["content"][std::string{route.answer}]["schema"] = {{"type", is_text ? "string" : "object"}};
+  } else if (!route.answer.empty()) {
+    success["content"] = json_content(route.answer);
+  }
+  if (route.status == 201)
+    success["headers"]["location"] = {{"description", "Where it is."}, {"schema", {{"type", "string"}}}};
+
+  const auto refused = [&](int status, std::string_view why) {
+    auto& answer = answers[std::to_string(status)];
+    answer["description"] = why;
+    answer["content"] = json_content("Problem", "application/problem+json");
+  };
+  const bool has_body = route.method == "POST" || route.method == "PATCH";
+  refused(400, "The query, or the body, is not well formed.");
+  refused(401, "There are no credentials, or they are not valid.");
+  if (route.is_for_operators) refused(403, "It is the operator's alone.");
+  if (route.path.find("{id}") != route.path.npos) refused(404, "There is none of this id, or it is another tenant's.");
+  if (route.may_conflict) refused(409, "It contradicts what is there.");
+  if (has_body) {
+    refused(413, "The body is too long.");
+    refused(415, "The body is not application/json.");
+    refused(422, "A member of the body is wrong; `field` names it.");
+  }
+  refused(429, "Too many failed log-ins.");
+  if (route.method != "GET" || route.operation == "getHealth") {
+    refused(503, "The publisher was stopped, or its store does not answer.");
+  }
+  if (route.operation == "getHealth") answers["503"]["content"]["application/json"]["schema"] = reference_to("Health");
+  return answers;
+}
+
+nlohmann::json openapi_operation(const ApiRoute& route) {
+  nlohmann::json operation;
+  operation["operationId"] = route.operation;
+  operation["summary"] = route.summary;
+  for (const auto& parameter : route.parameters)
+    operation["parameters"].push_back({{"name", parameter.name},
+                                       {"in", "query"},
+                                       {"description", parameter.description},
+                                       {"schema", nlohmann::json::parse(parameter.schema)}});
+  if (!route.request.empty()) operation["requestBody"] = {{"content", json_content(route.request)}};
+  if (route.operation == "createSubscription" || route.method == "PATCH" || route.operation == "recoverSubscription")
+    operation["requestBody"]["required"] = true;
+  operation["responses"] = openapi_answers(route);
+  return operation;
+}
+
+nlohmann::json openapi_document(const std::vector<ApiRoute>& routes, std::string_view mount_point) {
+  nlohmann::json document;
+  document["openapi"] = "3.1.0";
+  document["info"] = {{"title", "flyhook"},
+                      {"version", FLYHOOK_VERSION},
+                      {"description", "Register callback URLs for events, and watch their deliveries."},
+                      {"license", {{"name", "MIT"}, {"identifier", "MIT"}}}};
+  document["servers"].push_back({{"url", mount_point.empty() ? "/" : std::string{mount_point}}});
+  document["security"].push_back({{"bearer", nlohmann::json::array()}});
+  document["components"]["securitySchemes"]["bearer"] = {
+      {"type", "http"}, {"scheme", "bearer"}, {"description", "The operator's token, or one of a tenant's portal."}};
+  document["components"]["schemas"] = nlohmann::json::parse(api_schemas());
+  for (const auto& route : routes) {
+    auto& path = document["paths"][std::string{route.path}];
+    if (route.path.find("{id}") != route.path.npos && !path.contains("parameters"))
+      path["parameters"].push_back({{"name", "id"}, {"in", "path"}, {"required", true}, {"schema", {{"type", "string"}}}});
+    std::string method{route.method};
+    std::transform(method.begin(), method.end(), method.begin(), ascii_lower);
+    path[method] = openapi_operation(route);
+  }
+  return document;
+}
+
+}  // namespace flyhook::detail
+
+#endif
+
+#ifndef FLYHOOK_IMPL_DETAIL_ADMIN_API_ROUTES_IPP
+#define FLYHOOK_IMPL_DETAIL_ADMIN_API_ROUTES_IPP
+
+// Every operation of the API, once: what routes a request also writes openapi.json.
+
+namespace flyhook::detail {
+
+const std::vector<ApiRoute>& Api::routes() {
+  using A = Api;
+  static const ApiParameter limit{"limit", "Rows of a page.",
+                                  R"({"type":"integer","minimum":1,"maximum":1000,"default":100})"};
+  static const ApiParameter cursor{"cursor", "The `cursor` of the page before; without it, the first page.",
+                                   R"({"type":"string"})"};
+  static const ApiParameter tenant{"tenant", "Only this tenant's. The operator's to set; a tenant sees its own anyway.",
+                                   R"({"type":"string"})"};
+  static const std::vector<ApiRoute> all{
+      {.method = "GET",
+       .path = "/api/subscriptions",
+       .handle = &A::list_subscriptions,
+       .operation = "listSubscriptions",
+       .summary = "Subscriptions, in the order of their ids.",
+       .parameters =
+           {tenant, {"event_type", "Only those that want events of this type.", R"({"type":"string"})"}, limit, cursor},
+       .answer = "SubscriptionPage"},
+      {.method = "POST",
+       .path = "/api/subscriptions",
+       .handle = &A::create_subscription,
+       .operation = "createSubscription",
+       .summary = "Registers a callback URL. The answer shows the secret with which its requests are signed.",
+       .request = "NewSubscription",
+       .status = 201,
+       .answer = "CreatedSubscription",
+       .may_conflict = true},
+      {.method = "GET",
+       .path = "/api/subscriptions/{id}",
+       .handle = &A::get_subscription,
+       .operation = "getSubscription",
+       .summary = "One subscription.",
+       .answer = "Subscription"},
+      {.method = "PATCH",
+       .path = "/api/subscriptions/{id}",
+       .handle = &A::patch_subscription,
+       .operation = "updateSubscription",
+       .summary = "Changes what the body has; null clears.",
+       .request = "SubscriptionPatch",
+       .answer = "Subscription"},
+      {.method = "DELETE",
+       .path = "/api/subscriptions/{id}",
+       .handle = &A::delete_subscription,
+       .operation = "deleteSubscription",
+       .summary = "Removes it; what waits is cancelled.",
+       .status = 204},
+      {.method = "POST",
+       .path = "/api/subscriptions/{id}/pause",
+       .handle = &A::pause_subscription,
+       .operation = "pauseSubscription",
+       .summary = "Deliveries are made and wait.",
+       .answer = "Subscription"},
+      {.method = "POST",
+       .path = "/api/subscriptions/{id}/resume",
+       .handle = &A::resume_subscription,
+       .operation = "resumeSubscription",
+       .summary = "Ends a pause.",
+       .answer = "Subscription"},
+      {.method = "POST",
+       .path = "/api/subscriptions/{id}/enable",
+       .handle = &A::enable_subscription,
+       .operation = "enableSubscription",
+       .summary = "After it was disabled: events published from now on reach it again.",
+       .answer = "Subscription"},
+      {.method = "POST",
+       .path = "/api/subscriptions/{id}/rotate",
+       .handle = &A::rotate_secret,
+       .operation = "rotateSecret",
+       .summary = "Gives it a new secret, which the answer shows; for the grace the old one signs as well.",
+       .request = "Rotate",
+       .answer = "CreatedSubscription"},
+      {.method = "GET",
+       .path = "/api/subscriptions/{id}/secret",
+       .handle = &A::reveal_secret,
+       .operation = "getSecret",
+       .summary = "What its receiver verifies with.",
+       .answer = "Secret"},
+      {.method = "POST",
+       .path = "/api/subscriptions/{id}/test",
+       .handle = &A::test_subscription,
+       .operation = "testSubscription",
+       .summary = "Sends it one webhook.test event, at once.",
+       .status = 202,
+       .answer = "Test"},
+      {.method = "POST",
+       .path = "/api/subscriptions/{id}/recover",
+       .handle = &A::recover_subscription,
+       .operation = "recoverSubscription",
+       .summary = "Sends once more what is dead of a time, and what it missed while it was disabled.",
+       .request = "Recover",
+       .answer = "Recovered",
+       .may_conflict = true},
+      {.method = "GET",
+       .path = "/api/deliveries",
+       .handle = &A::list_deliveries,
+       .operation = "listDeliveries",
+       .summary = "The delivery log, newest first.",
+       .parameters = {{"subscription_id", "Only of this subscription.", R"({"type":"string"})"},
+                      {"event_id", "Only of this event.", R"({"type":"string"})"},
+                      {"status", "Only those that stand so.",
+                       R"({"enum":["pending","in_flight","delivered","dead","expired","cancelled"]})"},
+                      tenant,
+                      limit,
+                      cursor},
+       .answer = "DeliveryPage"},
+      {.method = "GET",
+       .path = "/api/deliveries/{id}",
+       .handle = &A::get_delivery,
+       .operation = "getDelivery",
+       .summary = "One delivery, with its attempts.",
+       .answer = "Delivery"},
+      {.method = "POST",
+       .path = "/api/deliveries/{id}/replay",
+       .handle = &A::replay_delivery,
+       .operation = "replayDelivery",
+       .summary = "Sends one that has ended once more: the same webhook-id, a new schedule.",
+       .status = 202,
+       .answer = "Delivery",
+       .may_conflict = true},
+      {.method = "GET",
+       .path = "/api/events/{id}/explain",
+       .handle = &A::explain_event,
+       .operation = "explainEvent",
+       .summary = "Why each subscription did, did not or does not yet get this event.",
+       .answer = "ExplanationPage"},
+      {.method = "GET",
+       .path = "/api/event-types",
+       .handle = &A::list_event_types,
+       .operation = "listEventTypes",
+       .summary = "The event types that the application publishes.",
+       .answer = "EventTypePage"},
+      {.method = "GET",
+       .path = "/api/stats",
+       .handle = &A::get_stats,
+       .operation = "getStats",
+       .summary = "Counters since the start, and gauges of now.",
+       .answer = "Stats",
+       .is_for_operators = true},
+      {.method = "GET",
+       .path = "/api/health",
+       .handle = &A::get_health,
+       .operation = "getHealth",
+       .summary = "Is the publisher at work, and does its store answer?",
+       .answer = "Health"},
+      {.method = "GET",
+       .path = "/metrics",
+       .handle = &A::get_metrics,
+       .operation = "getMetrics",
+       .summary = "The counters in Prometheus' text format.",
+       .answer = "text/plain",
+       .is_for_operators = true},
+      {.method = "GET",
+       .path = "/openapi.json",
+       .handle = &A::get_openapi,
+       .operation = "getOpenapi",
+       .summary = "This document.",
+       .answer = "application/json"},
+  };
+  return all;
+}
+
+}  // namespace flyhook::detail
+
+#endif
+
+#ifndef FLYHOOK_IMPL_DETAIL_ADMIN_API_SUBSCRIPTIONS_IPP
+#define FLYHOOK_IMPL_DETAIL_ADMIN_API_SUBSCRIPTIONS_IPP
+
+#include <utility>
+#include <variant>
+
+// Subscriptions over the API.
+
+namespace flyhook::detail {
+
+/// The one of the path. Throws not_found, for another tenant's too.
+EndpointPtr Api::endpoint_of(const ApiCall& call) const {
+  auto endpoint = engine_->subscriptions().find(SubscriptionId{call.id});
+  if (endpoint == nullptr || !is_visible(call.caller, endpoint->subscription.tenant)) throw_no_subscription(call.id);
+  return endpoint;
+}
+
+void Api::throw_no_subscription(std::string_view id) {
+  throw Error{ErrorCode::not_found, "id", "there is no subscription \"" + printable(id) + "\""};
+}
+
+HttpResponse Api::shown(const EndpointPtr& endpoint, int status, bool with_secret) {
+  auto value = representation(masked(endpoint->subscription));
+  if (with_secret) value["secret"] = receivers_secret(endpoint->subscription.secret);
+  return json(status, value);
+}
+
+/// Throws if a URL that is to be registered leads to this application's own API or receivers.
+void Api::refuse_own_url(const ApiCall& call, const std::string& url) const {
+  const auto parsed = parse_url(url);
+  const auto* const target = std::get_if<Url>(&parsed);
+  if (target == nullptr) return;  // registering says so
+  const auto* const host = find_header(call.request.headers, "host");
+  const bool is_named = host != nullptr && call.mount != nullptr && leads_to_mount(*target, *host, call.mount->server);
+  if (is_named || leads_to_mount(*target, engine_->addresses_of(*target)))
+    throw Error{ErrorCode::invalid, "url", "leads back to this application's own webhooks or API"};
+}
+
+HttpResponse Api::list_subscriptions(const ApiCall& call) {
+  SubscriptionQuery query;
+  const auto limit = limit_of(call);
+  query.limit = limit + 1;  // is there more?
+  query.tenant = asked_tenant(call);
+  if (const auto* const type = parameter(call, "event_type")) {
+    if (!is_event_type(*type)) throw Refusal{400, "event_type is no event type", "event_type", {}};
+    query.event_type = *type;
+  }
+  if (const auto* const cursor = parameter(call, "cursor")) {
+    if (!is_id(*cursor)) throw Refusal{400, "cursor is not one that a page has given", "cursor", {}};
+    query.cursor = *cursor;
+  }
+  auto endpoints = engine_->subscriptions().list(query);
+  const bool has_more = endpoints.size() > limit;
+  if (has_more) endpoints.resize(limit);
+  auto items = nlohmann::json::array();
+  for (const auto& endpoint : endpoints) items.push_back(representation(masked(endpoint->subscription)));
+  return page(std::move(items),
+              has_more ? std::optional{endpoints.back()->subscription.id.value} : std::optional<std::string>{});
+}
+
+HttpResponse Api::create_subscription(const ApiCall& call) {
+  auto subscription = read_subscription(body_of(call), call.caller);
+  const WipeAtEnd wiped{subscription.secret};
+  refuse_own_url(call, subscription.url);
+  const auto id = engine_->create(std::move(subscription));
+  const auto endpoint = engine_->subscriptions().find(id);
+  if (endpoint == nullptr) throw_no_subscription(id.value);  // somebody removed it at once
+  auto response = shown(endpoint, 201, true);
+  response.headers.emplace_back("location", std::string{call.mount_point} + "/api/subscriptions/" + id.value);
+  return response;
+}
+
+HttpResponse Api::get_subscription(const ApiCall& call) {
+  return shown(endpoint_of(call));
+}
+
+/// Only of the subscription that its caller was seen to own: not of one that was made under its id meanwhile.
+HttpResponse Api::change(const ApiCall& call, const SubscriptionPatch& patch) {
+  const auto known = endpoint_of(call);
+  if (!engine_->update(known->subscription.id, patch, known->lane)) throw_no_subscription(call.id);
+  return shown(endpoint_of(call));
+}
+
+HttpResponse Api::patch_subscription(const ApiCall& call) {
+  static_cast<void>(endpoint_of(call));  // what is another's is not there, whatever the body says
+  auto patch = read_patch(body_of(call), call.caller);
+  if (patch.url) refuse_own_url(call, *patch.url);
+  auto response = change(call, patch);
+  if (patch.secret) wipe(*patch.secret);
+  return response;
+}
+
+HttpResponse Api::delete_subscription(const ApiCall& call) {
+  if (!engine_->unsubscribe(endpoint_of(call)->subscription.id)) throw_no_subscription(call.id);
+  HttpResponse response;
+  response.status = 204;
+  return response;
+}
+
+HttpResponse Api::pause_subscription(const ApiCall& call) {
+  static_cast<void>(endpoint_of(call));
+  expect_no_members(call);
+  SubscriptionPatch patch;
+  patch.paused = true;
+  return change(call, patch);
+}
+
+HttpResponse Api::resume_subscription(const ApiCall& call) {
+  static_cast<void>(endpoint_of(call));
+  expect_no_members(call);
+  SubscriptionPatch patch;
+  patch.paused = false;
+  return change(call, patch);
+}
+
+HttpResponse Api::enable_subscription(const ApiCall& call) {
+  static_cast<void>(endpoint_of(call));
+  expect_no_members(call);
+  SubscriptionPatch patch;
+  patch.enabled = true;
+  return change(call, patch);
+}
+
+HttpResponse Api::rotate_secret(const ApiCall& call) {
+  const auto known = endpoint_of(call);
+  static_cast<void>(engine_->rotate_secret(known->subscription.id, read_grace(body_of(call)), known->lane));
+  return shown(endpoint_of(call), 200, true);
+}
+
+HttpResponse Api::reveal_secret(const ApiCall& call) {
+  nlohmann::json value;
+  value["secret"] = receivers_secret(endpoint_of(call)->subscription.secret);
+  return json(200, value);
+}
+
+HttpResponse Api::test_subscription(const ApiCall& call) {
+  const auto known = endpoint_of(call);
+  expect_no_members(call);
+  nlohmann::json value;
+  value["event_id"] = engine_->send_test(known->subscription.id).value;
+  return json(202, value);
+}
+
+HttpResponse Api::recover_subscription(const ApiCall& call) {
+  const auto known = endpoint_of(call);
+  nlohmann::json value;
+  value["count"] = engine_->recover(known->subscription.id, read_recover(body_of(call)));
+  return json(200, value);
+}
+
+}  // namespace flyhook::detail
+
+#endif
+
+namespace flyhook::detail {
+
+FLYHOOK_DECL int status_of(ErrorCode code);
+FLYHOOK_DECL std::optional<std::string> last_segment_of(std::string_view pattern, std::string_view path);
+
+// Requests that wait because of failed log-ins, each on a thread of the server's.
+inline constexpr std::size_t most_waiting = 2;
+
+Api::Api(std::shared_ptr<Engine> engine, std::string_view token, Authorize authorize)
+    : engine_(std::move(engine)),
+      authorize_(std::move(authorize)),
+      credentials_(token, engine_->options().random ? engine_->options().random : openssl_random) {}
+
+std::string Api::portal_token(std::string_view tenant, std::chrono::seconds ttl) const {
+  return credentials_.portal_token(tenant, ttl, engine_->now());
+}
+
+int status_of(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::invalid:
+    case ErrorCode::unsupported: return 422;
+    case ErrorCode::too_large: return 413;
+    case ErrorCode::not_found: return 404;
+    case ErrorCode::conflict: return 409;
+    case ErrorCode::queue_full:
+    case ErrorCode::stopped:
+    case ErrorCode::unavailable: return 503;
+  }
+  return 500;
+}
+
+HttpResponse Api::answer(const ServerRequest& request, std::string_view mount_point, const Mount* mount) {
+  HttpResponse response;
+  try {
+    response = route(request, mount_point, mount);
+  } catch (const Refusal& refusal) {
+    response = problem(refusal.status, refusal.detail, refusal.field);
+    response.headers.insert(response.headers.end(), refusal.headers.begin(), refusal.headers.end());
+  } catch (const Error& error) {
+    // What a store says of itself is not for everybody who may call.
+    response = error.code() == ErrorCode::unavailable ? problem(503, "the store does not answer; try again later")
+                                                      : problem(status_of(error.code()), error.what(), error.field());
+    if (response.status == 503) response.headers.emplace_back("retry-after", "1");
+  } catch (const std::exception&) {
+    response = problem(500, "the request failed inside the application");
+  }
+  response.headers.emplace_back("cache-control", "no-store");
+  response.headers.emplace_back("x-content-type-options", "nosniff");
+  return response;
+}
+
+// Authorising -----------------------------------------------------------------------------------------------------------
+
+ApiCaller Api::authorised(const ServerRequest& request) {
+  wait_for_turn(request.peer);
+  if (auto caller = caller_of(request)) return std::move(*caller);
+  const bool gave_any = authorize_ || find_header(request.headers, "authorization") != nullptr;
+  if (gave_any) {
+    const auto now = engine_->options().clock->elapsed();
+    const std::lock_guard lock{logins_mutex_};
+    failed_logins_.failed(request.peer, now);
+  }
+  throw Refusal{401,
+                gave_any ? "these credentials are not valid" : "there are no credentials: Authorization: Bearer ...",
+                {},
+                {{"www-authenticate", "Bearer realm=\"flyhook\""}}};
+}
+
+void Api::wait_for_turn(const std::string& peer) {
+  auto& clock = *engine_->options().clock;
+  std::unique_lock lock{logins_mutex_};
+  const auto now = clock.elapsed();
+  const auto wait = failed_logins_.wait_of(peer, now);
+  if (wait.count() == 0) return;
+  if (waiting_ >= most_waiting)
+    throw Refusal{429,
+                  "too many failed log-ins",
+                  {},
+                  {{"retry-after", std::to_string(std::chrono::ceil<std::chrono::seconds>(wait).count())}}};
+  ++waiting_;
+  while (clock.elapsed() < now + wait) clock.wait_until(lock, nobody_, now + wait);
+  --waiting_;
+}
+
+std::optional<ApiCaller> Api::caller_of(const ServerRequest& request) const {
+  if (const auto* const header = find_header(request.headers, "authorization"))
+    if (const auto bearer = bearer_of(*header))
+      if (auto caller = credentials_.caller_of(*bearer, engine_->now())) return caller;
+  if (!authorize_) return std::nullopt;
+  HttpRequest seen;
+  seen.method = request.method;
+  seen.url = request.target;
+  seen.headers = request.headers;
+  seen.body = std::make_shared<const std::string>(request.body);
+  return authorize_(seen);
+}
+
+// Routing ---------------------------------------------------------------------------------------------------------------
+
+/// The segment that stands for "{id}", or nothing for a pattern without; nullopt: it is another path.
+std::optional<std::string> last_segment_of(std::string_view pattern, std::string_view path) {
+  constexpr std::string_view place = "{id}";
+  const auto at = pattern.find(place);
+  if (at == pattern.npos) return path == pattern ? std::optional{std::string{}} : std::nullopt;
+  const auto before = pattern.substr(0, at), behind = pattern.substr(at + place.size());
+  if (path.size() <= before.size() + behind.size() || !path.starts_with(before) || !path.ends_with(behind))
+    return std::nullopt;
+  const auto id = path.substr(before.size(), path.size() - before.size() - behind.size());
+  return id.find('/') == id.npos ? std::optional{std::string{id}} : std::nullopt;
+}
+
+ApiMatch Api::match(std::string_view method, std::string_view path) {
+  ApiMatch found;
+  for (const auto& each : routes()) {
+    auto id = last_segment_of(each.path, path);
+    if (!id) continue;
+    if (each.method == (method == "HEAD" ? "GET" : method)) {
+      found.route = &each;
+      found.id = std::move(*id);
+      return found;
+    }
+    found.methods.append(found.methods.empty() ? "" : ", ").append(each.method);
+    if (each.method == "GET") found.methods.append(", HEAD");
+  }
+  return found;
+}
+
+void Api::check_parameters(const ApiCall& call, const ApiRoute& route) {
+  for (auto it = call.target.query.begin(); it != call.target.query.end(); ++it) {
+    const auto& name = it->first;
+    if (std::none_of(route.parameters.begin(), route.parameters.end(),
+                     [&](const auto& known) { return known.name == name; }))
+      throw Refusal{400, "\"" + name.substr(0, 100) + "\" is no parameter of this", name.substr(0, 100), {}};
+    if (std::any_of(call.target.query.begin(), it, [&](const auto& other) { return other.first == name; }))
+      throw Refusal{400, "\"" + name + "\" is there twice", name, {}};
+  }
+}
+
+HttpResponse Api::route(const ServerRequest& request, std::string_view mount_point, const Mount* mount) {
+  if (engine_->is_forked()) throw Error{ErrorCode::stopped, "", "this process was forked from the one that serves"};
+  ApiCall call{.request = request, .mount_point = mount_point, .mount = mount};
+  call.caller = authorised(request);
+  auto target = parse_target(request.target);
+  if (!target) throw Refusal{400, "the target is not well formed", {}, {}};
+  call.target = std::move(*target);
+  std::string_view path = call.target.path;
+  if (path.starts_with(mount_point)) path.remove_prefix(mount_point.size());
+  auto found = match(request.method, path);
+  if (found.route == nullptr) {
+    if (found.methods.empty()) throw Error{ErrorCode::not_found, "", "there is nothing under this path"};
+    throw Refusal{405, request.method.substr(0, 20) + " is not for this path", {}, {{"allow", found.methods}}};
+  }
+  const auto& route = *found.route;
+  call.id = std::move(found.id);
+  if (route.is_for_operators && !call.caller.is_operator) throw Refusal{403, "this is the operator's alone", {}, {}};
+  check_parameters(call, route);
+  if (route.method != "GET") {
+    if (request.is_too_large) throw Refusal{413, "the body is too long", {}, {}};
+    // Of a form, servers may have thrown the body away.
+    const auto* const type = find_header(request.headers, "content-type");
+    const bool is_form = type != nullptr && equal_without_case(type->substr(0, 10), "multipart/");
+    if (is_form || (!request.body.empty() && (type == nullptr || type->empty() || !is_json_type(*type))))
+      throw Refusal{415, "the body must be application/json", {}, {}};
+    if (engine_->is_stopped()) throw Error{ErrorCode::stopped, "", "the publisher was stopped"};
+  }
+  return (this->*route.handle)(call);
+}
+
+// What handlers share ---------------------------------------------------------------------------------------------------
+
+/// An object; without a body, an empty one.
+nlohmann::json Api::body_of(const ApiCall& call) {
+  if (call.request.body.empty()) return nlohmann::json::object();
+  nlohmann::json body;
+  try {
+    body = parse_strict_json(call.request.body);
+  } catch (const Error& error) {
+    throw Refusal{400, std::string{"the body is no JSON: "} + error.what(), {}, {}};
+  }
+  if (!body.is_object()) throw Refusal{400, "the body must be a JSON object", {}, {}};
+  return body;
+}
+
+void Api::expect_no_members(const ApiCall& call) {
+  const auto body = body_of(call);
+  if (!body.empty())
+    throw Error{ErrorCode::invalid, body.begin().key().substr(0, 100), "is no member that can be set here"};
+}
+
+const std::string* Api::parameter(const ApiCall& call, std::string_view name) {
+  for (const auto& [key, value] : call.target.query)
+    if (key == name) return &value;
+  return nullptr;
+}
+
+std::size_t Api::limit_of(const ApiCall& call) {
+  const auto* const text = parameter(call, "limit");
+  if (text == nullptr) return 100;
+  std::size_t limit = 0;
+  const auto parsed = std::from_chars(text->data(), text->data() + text->size(), limit);
+  if (parsed.ec != std::errc{} || parsed.ptr != text->data() + text->size() || limit < 1 || limit > 1000)
+    throw Refusal{400, "limit is not a number from 1 to 1000", "limit", {}};
+  return limit;
+}
+
+HttpResponse Api::json(int status, const nlohmann::json& value) {
+  HttpResponse response;
+  response.status = status;
+  response.headers.emplace_back("content-type", "application/json");
+  response.body = dump(value);
+  return response;
+}
+
+HttpResponse Api::page(nlohmann::json items, std::optional<std::string> cursor) {
+  nlohmann::json value;
+  value["items"] = std::move(items);
+  value["cursor"] = cursor ? nlohmann::json(*cursor) : nlohmann::json();
+  return json(200, value);
+}
+
+bool Api::is_visible(const ApiCaller& caller, std::string_view tenant) {
+  return caller.is_operator || caller.tenant == tenant;
+}
+
+}  // namespace flyhook::detail
+
+#endif
+#endif
+
+#endif
+
+namespace flyhook {
+
+namespace detail {
+
+/// The way from a publisher to its engine.
+struct EngineOf : PublisherBase {
+  static std::shared_ptr<Engine> get(PublisherBase& publisher) { return engine_of(publisher); }
+};
+
+}  // namespace detail
+
+Admin::Admin(PublisherBase& publisher, AdminOptions options) {
+  const detail::WipeAtEnd wiped{options.token};
+  if (options.token.empty() && !options.authorize)
+    throw Error{ErrorCode::invalid, "token", "is empty, and there is no `authorize`: nobody could call the API"};
+  detail::Api::Authorize authorize;
+  if (options.authorize)
+    authorize = [own = std::move(options.authorize)](const HttpRequest& request) -> std::optional<detail::ApiCaller> {
+      auto identity = own(request);
+      if (!identity) return std::nullopt;
+      return detail::ApiCaller{.is_operator = identity->is_operator, .tenant = std::move(identity->tenant)};
+    };
+  api_ = std::make_shared<detail::Api>(detail::EngineOf::get(publisher), options.token, std::move(authorize));
+}
+
+HttpResponse Admin::answer(detail::Api& api, detail::ServerRequest&& request, const detail::Mount* mount) {
+  return api.answer(request, mount->path, mount);
+}
+
+HttpResponse Admin::handle(std::string_view method, std::string_view target, const Headers& headers, std::string_view body,
+                           std::string_view mount_point, std::string_view peer) {
+  detail::ServerRequest request;
+  request.method = method;
+  request.target = target;
+  request.headers = headers;
+  request.is_too_large = body.size() > max_body_bytes;
+  if (!request.is_too_large) request.body = body;
+  request.peer = peer;
+  return api_->answer(request, mount_point, nullptr);
+}
+
+std::string Admin::portal_token(std::string_view tenant, std::chrono::seconds ttl) {
+  return api_->portal_token(tenant, ttl);
+}
+
+}  // namespace flyhook
+
+#endif
+#endif
+
+#endif
+
 #ifndef FLYHOOK_RECEIVER_HPP
 #define FLYHOOK_RECEIVER_HPP
 
-// The receiving end: verifying that a request came from who knows the secret. Needs no engine and no HTTP library.
+#ifndef FLYHOOK_DETAIL_RECEIVE_HANDLER_HPP
+#define FLYHOOK_DETAIL_RECEIVE_HANDLER_HPP
+
+#ifndef FLYHOOK_DETAIL_RECEIVE_READING_HPP
+#define FLYHOOK_DETAIL_RECEIVE_READING_HPP
+
+#ifndef FLYHOOK_RECEIVED_HPP
+#define FLYHOOK_RECEIVED_HPP
+
+#include <string>
+
+// What a handler of a Receiver learns of a request besides the event itself.
+
+namespace flyhook {
+
+/// A request whose signature was right.
+struct Received {
+  /// By which repeats are known: the webhook-id (signed); GitHub's X-GitHub-Delivery (not signed: who has a signed request
+  /// can send it again under another one); Stripe's member `id` of the body (signed).
+  std::string id{};
+  /// Of the event: the body's, for CloudEvents in binary mode the ce-type header and for GitHub X-GitHub-Event (both not
+  /// signed). Empty: the request does not say (raw).
+  std::string type{};
+  std::string scope{};    ///< ReceiverOptions::scope
+  TimePoint timestamp{};  ///< of the event, where the request says; else of the request; GitHub's have none: of receipt
+  Headers headers{};      ///< as they came; of all these only the id, the time and the body are signed
+  std::string body{};     ///< the bytes as they came, for who stores first and handles after
+};
+
+}  // namespace flyhook
+
+#endif
 
 #ifndef FLYHOOK_VERIFIER_HPP
 #define FLYHOOK_VERIFIER_HPP
@@ -14159,6 +17643,1040 @@ VerifyResult Verifier::verify_stripe(const Headers& headers, std::string_view bo
 #endif
 #endif
 
+#endif
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+// A verified request taken apart: which encoding it is, whose event, and where in the body the data stands. Pure; no
+// handler and no server is known here.
+//
+//   standard scheme   application/cloudevents+json   structured   type, data or data_base64 of the body
+//                     a ce-specversion header        binary       ce-type; data is the body, of its own content type
+//                     {"type","data"}                standard     type and data of the body
+//                     any other JSON                 raw          no type; data is the body
+//   github            JSON                                        X-GitHub-Event; data is the body
+//   stripe            JSON                                        type and data of the body
+
+namespace flyhook::detail {
+
+/// What one request brought.
+struct ReceivedEvent {
+  /// The data's bytes as they stand in the body (of data_base64 and of text in a JSON string: decoded). Empty: there is
+  /// none.
+  std::string_view data() const {
+    return decoded ? std::string_view{*decoded} : std::string_view{meta.body}.substr(at, size);
+  }
+
+  Received meta{};
+  nlohmann::json json{};  ///< the data; what is no JSON as a string if it is UTF-8, else as binary
+  bool is_json = true;
+  std::size_t at = 0, size = 0;  ///< of the data within meta.body
+  std::optional<std::string> decoded{};
+};
+
+/// Why a request is not taken, for its answer.
+struct Refusal {
+  int status = 400;
+  std::string detail{}, field{};
+};
+
+/// `meta` comes with headers, body, scope and, of the standard scheme, the id. `now` is the time of what has none.
+FLYHOOK_DECL std::variant<ReceivedEvent, Refusal> read_event(Scheme scheme, Received meta, TimePoint now);
+
+/// Where the value of the member `name` of an object stands in `text`, which is JSON; the last one if there are several, as
+/// nlohmann's parser has it. Nullopt: there is none, or it is no object.
+struct Span {
+  std::size_t at = 0, size = 0;
+};
+FLYHOOK_DECL std::optional<Span> find_member(std::string_view text, std::string_view name);
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_DETAIL_RECEIVE_READING_IPP
+#define FLYHOOK_IMPL_DETAIL_RECEIVE_READING_IPP
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cstdint>
+#include <limits>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace flyhook::detail {
+
+/// How the event stands in the request.
+enum class ContentMode { json, structured, binary, unsupported };
+
+FLYHOOK_DECL Error malformed(std::string_view field, const std::string& reason);
+FLYHOOK_DECL const std::string* only_header(const Headers& headers, std::string_view name);
+FLYHOOK_DECL ContentMode content_mode(Scheme scheme, std::string_view content_type, bool has_attributes);
+FLYHOOK_DECL bool is_identity(std::string_view content_encoding);
+FLYHOOK_DECL TimePoint time_of(std::int64_t seconds);
+FLYHOOK_DECL TimePoint signed_time(const Headers& headers, TimePoint otherwise);
+FLYHOOK_DECL bool is_utf8(std::string_view text);
+FLYHOOK_DECL const std::string& text_member(const nlohmann::json& object, const char* name);
+FLYHOOK_DECL const std::string* optional_text(const nlohmann::json& object, const char* name);
+FLYHOOK_DECL std::string attribute(const Headers& headers, std::string_view name);
+FLYHOOK_DECL void take_bytes(ReceivedEvent& event);
+FLYHOOK_DECL void take_member(ReceivedEvent& event, nlohmann::json& body, const char* name);
+FLYHOOK_DECL void take_body(ReceivedEvent& event);
+FLYHOOK_DECL void read_standard(ReceivedEvent& event, TimePoint now);
+FLYHOOK_DECL void read_structured(ReceivedEvent& event, TimePoint now);
+FLYHOOK_DECL void read_binary(ReceivedEvent& event, TimePoint now, std::string_view content_type);
+FLYHOOK_DECL void read_github(ReceivedEvent& event, TimePoint now);
+FLYHOOK_DECL void read_stripe(ReceivedEvent& event);
+FLYHOOK_DECL std::size_t skip_space(std::string_view text, std::size_t at);
+FLYHOOK_DECL std::size_t skip_string(std::string_view text, std::size_t at);
+FLYHOOK_DECL std::size_t skip_value(std::string_view text, std::size_t at);
+
+std::variant<ReceivedEvent, Refusal> read_event(Scheme scheme, Received meta, TimePoint now) {
+  ReceivedEvent event;
+  event.meta = std::move(meta);
+  const auto& headers = event.meta.headers;
+  try {
+    const auto* given = only_header(headers, "content-type");
+    const std::string content_type = given != nullptr ? *given : "";
+    const auto* encoding = only_header(headers, "content-encoding");
+    if (encoding != nullptr && !is_identity(*encoding))
+      return Refusal{415, "content-encoding: the body is taken as it is signed, not compressed", "content-encoding"};
+    const auto mode = content_mode(scheme, content_type, find_header(headers, "ce-specversion") != nullptr);
+    if (mode == ContentMode::unsupported) return Refusal{415, "content-type: JSON is taken here", "content-type"};
+
+    if (scheme == Scheme::github) {
+      read_github(event, now);
+    } else if (scheme == Scheme::stripe) {
+      read_stripe(event);
+    } else if (mode == ContentMode::structured) {
+      read_structured(event, now);
+    } else if (mode == ContentMode::binary) {
+      read_binary(event, now, content_type);
+    } else {
+      read_standard(event, now);
+    }
+  } catch (const Error& error) {
+    return Refusal{400, error.what(), error.field()};
+  }
+  return event;
+}
+
+// Headers ---------------------------------------------------------------------------------------------------------------
+
+Error malformed(std::string_view field, const std::string& reason) {
+  return Error{ErrorCode::invalid, std::string{field}, reason};
+}
+
+/// Null: it is not there. Which of two the sender meant is unknown.
+const std::string* only_header(const Headers& headers, std::string_view wanted) {
+  const std::string* found = nullptr;
+  for (const auto& [name, value] : headers) {
+    if (!equal_without_case(name, wanted)) continue;
+    if (found != nullptr) throw malformed(wanted, "is there twice");
+    found = &value;
+  }
+  return found;
+}
+
+/// CloudEvents HTTP binding 1.0.2, 3: the media type tells structured (and batched) mode, else the attributes binary mode.
+ContentMode content_mode(Scheme scheme, std::string_view content_type, bool has_attributes) {
+  if (scheme == Scheme::standard) {
+    constexpr std::string_view prefix = "application/cloudevents";
+    auto type = content_type.substr(0, content_type.find(';'));
+    while (type.ends_with(' ') || type.ends_with('\t')) type.remove_suffix(1);
+    if (equal_without_case(type, "application/cloudevents+json")) return ContentMode::structured;
+    if (equal_without_case(type.substr(0, prefix.size()), prefix)) return ContentMode::unsupported;
+    if (has_attributes) return ContentMode::binary;
+  }
+  return is_json_type(content_type) ? ContentMode::json : ContentMode::unsupported;
+}
+
+bool is_identity(std::string_view content_encoding) {
+  return content_encoding.empty() || equal_without_case(content_encoding, "identity");
+}
+
+/// As near as TimePoint comes to it.
+TimePoint time_of(std::int64_t seconds) {
+  constexpr std::int64_t most = 9'000'000'000;  // in the year 2255; nanoseconds in 64 bits end in 2262
+  return TimePoint{std::chrono::seconds{std::clamp(seconds, -most, most)}};
+}
+
+/// What the verifier judged.
+TimePoint signed_time(const Headers& headers, TimePoint otherwise) {
+  const auto* text = find_header(headers, "webhook-timestamp");
+  if (text == nullptr) text = find_header(headers, "svix-timestamp");
+  std::int64_t seconds = 0;
+  if (text == nullptr || std::from_chars(text->data(), text->data() + text->size(), seconds).ec != std::errc{})
+    return otherwise;
+  return time_of(seconds);
+}
+
+bool is_utf8(std::string_view text) {
+  try {
+    nlohmann::json(text).dump();
+    return true;
+  } catch (const nlohmann::json::exception&) {
+    return false;
+  }
+}
+
+/// The value of a CloudEvents attribute that must be there (HTTP binding 1.0.2, 3.1.3.2: quotes, then percent-encoding).
+std::string attribute(const Headers& headers, std::string_view name) {
+  const auto* value = only_header(headers, name);
+  if (value == nullptr) throw malformed(name, "is missing");
+  std::string unquoted;
+  std::string_view rest = *value;
+  if (rest.size() >= 2 && rest.starts_with('"') && rest.ends_with('"')) {
+    rest = rest.substr(1, rest.size() - 2);
+    for (std::size_t i = 0; i < rest.size(); ++i) {
+      if (rest[i] == '\\' && i + 1 < rest.size()) ++i;
+      unquoted.push_back(rest[i]);
+    }
+    rest = unquoted;
+  }
+  auto decoded = percent_decoded(rest, false);
+  if (!decoded || decoded->empty() || !is_utf8(*decoded)) throw malformed(name, "is empty, or no percent-encoded UTF-8");
+  return *std::move(decoded);
+}
+
+// Modes -----------------------------------------------------------------------------------------------------------------
+
+const std::string& text_member(const nlohmann::json& object, const char* name) {
+  const auto found = object.find(name);
+  if (found == object.end() || !found->is_string() || found->get_ref<const std::string&>().empty())
+    throw malformed(name, "must be a string that is not empty");
+  return found->get_ref<const std::string&>();
+}
+
+/// Null: it is not there, or is null, which says the same (CloudEvents JSON format 1.0.2, 2.2).
+const std::string* optional_text(const nlohmann::json& object, const char* name) {
+  const auto found = object.find(name);
+  if (found == object.end() || found->is_null()) return nullptr;
+  if (!found->is_string()) throw malformed(name, "must be a string");
+  return &found->get_ref<const std::string&>();
+}
+
+/// The data is no JSON.
+void take_bytes(ReceivedEvent& event) {
+  const auto bytes = event.data();
+  event.is_json = false;
+  if (is_utf8(bytes)) {
+    event.json = bytes;
+  } else {
+    event.json = nlohmann::json::binary({bytes.begin(), bytes.end()});
+  }
+}
+
+void take_member(ReceivedEvent& event, nlohmann::json& body, const char* name) {
+  const auto span = find_member(event.meta.body, name);
+  if (!span) throw malformed(name, "is missing");
+  event.at = span->at;
+  event.size = span->size;
+  event.json = std::move(body.at(name));
+}
+
+void take_body(ReceivedEvent& event) {
+  event.json = parse_json(event.meta.body);
+  event.size = event.meta.body.size();
+}
+
+void read_standard(ReceivedEvent& event, TimePoint now) {
+  auto& meta = event.meta;
+  meta.timestamp = signed_time(meta.headers, now);
+  take_body(event);
+  const auto type = event.json.is_object() ? event.json.find("type") : event.json.end();
+  if (type == event.json.end() || !type->is_string() || type->get_ref<const std::string&>().empty() ||
+      !event.json.contains("data"))
+    return;  // raw
+  auto body = std::move(event.json);
+  meta.type = body.at("type").get<std::string>();
+  const auto time = body.find("timestamp");
+  if (time != body.end() && time->is_string())
+    if (const auto given = parse_rfc3339(time->get_ref<const std::string&>())) meta.timestamp = *given;
+  take_member(event, body, "data");
+}
+
+/// CloudEvents JSON format 1.0.2, 3.
+void read_structured(ReceivedEvent& event, TimePoint now) {
+  auto& meta = event.meta;
+  auto body = parse_json(meta.body);
+  if (!body.is_object()) throw malformed("", "a CloudEvent must be an object");
+  if (!text_member(body, "specversion").starts_with("1.")) throw malformed("specversion", "must be 1.0");
+  text_member(body, "id");
+  text_member(body, "source");
+  meta.type = text_member(body, "type");
+  meta.timestamp = signed_time(meta.headers, now);
+  if (const auto* text = optional_text(body, "time")) {
+    const auto time = parse_rfc3339(*text);
+    if (!time) throw malformed("time", "must be a date-time of RFC 3339");
+    meta.timestamp = *time;
+  }
+  const auto* content_type = optional_text(body, "datacontenttype");
+  const bool is_text = content_type != nullptr && !is_json_type(*content_type);
+  const bool has_data = body.contains("data");
+  if (const auto* encoded = optional_text(body, "data_base64")) {
+    if (has_data) throw malformed("data_base64", "is there beside data");
+    event.decoded = base64_decode(*encoded);
+    if (!event.decoded) throw malformed("data_base64", "is not base64");
+    take_bytes(event);
+  } else if (has_data) {
+    take_member(event, body, "data");
+    if (is_text && event.json.is_string()) {
+      event.decoded = event.json.get<std::string>();  // 3.1: text of that type
+      event.is_json = false;
+    }
+  }
+}
+
+void read_binary(ReceivedEvent& event, TimePoint now, std::string_view content_type) {
+  auto& meta = event.meta;
+  if (!attribute(meta.headers, "ce-specversion").starts_with("1.")) throw malformed("ce-specversion", "must be 1.0");
+  attribute(meta.headers, "ce-id");
+  attribute(meta.headers, "ce-source");
+  meta.type = attribute(meta.headers, "ce-type");
+  meta.timestamp = signed_time(meta.headers, now);
+  if (find_header(meta.headers, "ce-time") != nullptr) {
+    const auto time = parse_rfc3339(attribute(meta.headers, "ce-time"));
+    if (!time) throw malformed("ce-time", "must be a date-time of RFC 3339");
+    meta.timestamp = *time;
+  }
+  if (is_json_type(content_type)) {
+    if (!meta.body.empty()) take_body(event);  // an event need not have data
+  } else {
+    event.size = meta.body.size();
+    take_bytes(event);
+  }
+}
+
+void read_github(ReceivedEvent& event, TimePoint now) {
+  auto& meta = event.meta;
+  for (auto* const field : {&meta.type, &meta.id}) {
+    const auto* const name = field == &meta.type ? "x-github-event" : "x-github-delivery";
+    const auto* value = only_header(meta.headers, name);
+    if (value == nullptr || value->empty()) throw malformed(name, "is missing");
+    *field = *value;
+  }
+  meta.timestamp = now;
+  take_body(event);
+}
+
+void read_stripe(ReceivedEvent& event) {
+  auto& meta = event.meta;
+  auto body = parse_json(meta.body);
+  if (!body.is_object()) throw malformed("", "a Stripe event must be an object");
+  meta.type = text_member(body, "type");
+  meta.id = text_member(body, "id");
+  const auto created = body.find("created");
+  if (created == body.end() || !created->is_number_integer()) throw malformed("created", "must be an integer");
+  constexpr auto most = std::numeric_limits<std::int64_t>::max();
+  const bool is_over = created->is_number_unsigned() && created->get<std::uint64_t>() > std::uint64_t{most};
+  meta.timestamp = time_of(is_over ? most : created->get<std::int64_t>());
+  take_member(event, body, "data");
+}
+
+// Where a member stands -------------------------------------------------------------------------------------------------
+
+std::size_t skip_space(std::string_view text, std::size_t at) {
+  return std::min(text.find_first_not_of(" \t\r\n", at), text.size());
+}
+
+/// Behind the string that begins at `at`.
+std::size_t skip_string(std::string_view text, std::size_t at) {
+  for (++at; at < text.size() && text[at] != '"'; ++at)
+    if (text[at] == '\\') ++at;
+  return std::min(at + 1, text.size());
+}
+
+/// Behind the value that begins at `at`; what follows one is a comma, a bracket or space.
+std::size_t skip_value(std::string_view text, std::size_t at) {
+  std::size_t depth = 0;
+  while (at < text.size()) {
+    const char c = text[at];
+    if (c == '"') {
+      at = skip_string(text, at);
+    } else if (c == '{' || c == '[') {
+      ++depth;
+      ++at;
+    } else if (c == '}' || c == ']') {
+      if (depth == 0) return at;
+      --depth;
+      ++at;
+    } else if (depth == 0) {
+      at = std::min(text.find_first_of(",}] \t\r\n", at), text.size());
+    } else {
+      ++at;
+      continue;
+    }
+    if (depth == 0) return at;
+  }
+  return at;
+}
+
+std::optional<Span> find_member(std::string_view text, std::string_view name) {
+  std::optional<Span> found;
+  auto at = skip_space(text, text.starts_with("\xEF\xBB\xBF") ? 3 : 0);
+  if (at == text.size() || text[at] != '{') return found;
+  for (at = skip_space(text, at + 1); at < text.size() && text[at] == '"';) {
+    const auto key = text.substr(at, skip_string(text, at) - at);
+    at = skip_space(text, at + key.size());  // the colon
+    at = skip_space(text, std::min(at + 1, text.size()));
+    const auto end = skip_value(text, at);
+    const bool is_it = key.find('\\') == key.npos ? key.size() == name.size() + 2 && key.substr(1, name.size()) == name
+                                                  : nlohmann::json::parse(key, nullptr, false) == nlohmann::json(name);
+    if (is_it) found = Span{at, end - at};
+    at = skip_space(text, end);
+    if (at < text.size() && text[at] == ',') at = skip_space(text, at + 1);
+  }
+  return found;
+}
+
+}  // namespace flyhook::detail
+
+#endif
+#endif
+
+#endif
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+// Where typed handlers become untyped ones: which events one wants, and how it reads them. Reading comes before any handler
+// of a request is called, so that data which one of them cannot read runs none.
+
+namespace flyhook::detail {
+
+/// A handler with its event, ready to be called.
+using Call = std::function<void(const Received&)>;
+
+struct Handler {
+  bool wants(std::string_view type) const {
+    return (!pattern.empty() && pattern_matches(pattern, type)) ||
+           std::find(types.begin(), types.end(), type) != types.end();
+  }
+
+  std::vector<std::string_view> types{};  ///< constants of the event types
+  std::string pattern{};                  ///< empty: none
+  /// Reads the data. Throws NeedsJson, or what parsing throws.
+  std::function<Call(const ReceivedEvent&)> prepare{};
+};
+
+/// The event type has no `parse`, and the data is no JSON.
+struct NeedsJson {};
+
+template <class E, class Function>
+concept Handles = std::invocable<Function&, const E&, const Received&> || std::invocable<Function&, const E&>;
+
+template <class E, class Function>
+Call ready(std::shared_ptr<Function> function, E event) {
+  return [function = std::move(function), shared = std::make_shared<const E>(std::move(event))](const Received& meta) {
+    if constexpr (std::invocable<Function&, const E&, const Received&>) {
+      (*function)(*shared, meta);
+    } else {
+      (*function)(*shared);
+    }
+  };
+}
+
+template <class E>
+E read_data(const ReceivedEvent& event) {
+  if constexpr (!HasParse<E>) {
+    if (!event.is_json) throw NeedsJson{};
+  }
+  return EventAccess<E>::parse(event.data(), event.json);
+}
+
+template <class E>
+struct DataReader {
+  static E read(const ReceivedEvent& event) { return read_data<E>(event); }
+};
+
+template <>
+struct DataReader<Event> {
+  static Event read(const ReceivedEvent& event) {
+    return {.type = event.meta.type, .data = event.json, .tenant = {}, .key = {}};
+  }
+};
+
+template <class... Alternatives>
+struct DataReader<std::variant<Alternatives...>> {
+  using E = std::variant<Alternatives...>;
+
+  static E read(const ReceivedEvent& event) { return read_one(event, std::index_sequence_for<Alternatives...>{}); }
+
+  // The handler wants the types of the alternatives alone: one of them it is.
+  template <std::size_t... Indices>
+  static E read_one(const ReceivedEvent& event, std::index_sequence<Indices...>) {
+    std::vector<std::string_view> types;
+    EventAccess<E>::add_names(types);
+    std::optional<E> found;
+    const auto take = [&]<std::size_t index>(std::integral_constant<std::size_t, index>) {
+      if (types[index] != event.meta.type) return false;
+      found.emplace(std::in_place_index<index>, read_data<std::variant_alternative_t<index, E>>(event));
+      return true;
+    };
+    (void)(take(std::integral_constant<std::size_t, Indices>{}) || ...);
+    return *std::move(found);
+  }
+};
+
+template <class E, class Function>
+Handler make_handler(std::vector<std::string_view> types, std::string_view pattern, Function function) {
+  auto shared = std::make_shared<Function>(std::move(function));
+  return {.types = std::move(types),
+          .pattern = std::string{pattern},
+          .prepare = [shared = std::move(shared)](const ReceivedEvent& event) {
+            return ready(shared, DataReader<E>::read(event));
+          }};
+}
+
+}  // namespace flyhook::detail
+
+#endif
+
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+// The receiving end: a request becomes an event and a handler's call, or an answer that says why not. Needs no engine and
+// no HTTP library.
+
+namespace flyhook {
+
+struct ReceiverOptions {
+  /// As VerifierOptions::secrets: any of them may have signed; at least one.
+  std::vector<std::string> secrets{};
+  Scheme scheme = Scheme::standard;
+  std::chrono::seconds tolerance{300};    ///< of the signed time, to both sides of now; 0: the same second only
+  std::size_t max_body_bytes = 1u << 20;  ///< a longer body is a 413, and never in memory as a whole; 0: empty ones only
+  std::string scope{};                    ///< handed on in Received: tells receivers apart that share one memory of ids
+  /// How many ids of handled requests are remembered, for 7 days at most, so that a repeat runs no handler; beyond, the
+  /// oldest is forgotten. An entry takes about 100 bytes. 0: none; two at once still run once.
+  std::size_t remember = 100'000;
+  /// A GET with a query parameter `challenge` is answered with its value, as some senders ask for before they send. It is
+  /// not signed: whoever asks gets the answer.
+  bool answer_challenge = false;
+  std::shared_ptr<Clock> clock{};  ///< empty: the system's
+  /// Told what a handler threw; the answer does not say it. Called on the thread of the request; what it throws is
+  /// swallowed. Empty: a line to stderr.
+  std::function<void(const Received&, std::string_view what)> on_error{};
+};
+
+/// Verifies requests, reads them in every encoding flyhook sends (and GitHub's and Stripe's), and calls handlers.
+/// Thread-safe.
+///
+///     answer   when
+///     204      every handler returned; the type has no handler; the id was handled before
+///     400      a signature header is malformed, the body is not JSON of the scheme, or a handler's type cannot be read
+///     from
+///              it (then none ran)
+///     401      unsigned, forged, too old or too new
+///     405      another method than POST
+///     413      the body is over max_body_bytes
+///     415      the content type is neither JSON nor of a CloudEvent, or the body is compressed
+///     500      a handler threw: those behind it did not run, and the id is forgotten, so that the sender's next attempt
+///     runs
+///              all of them again
+///
+/// Refusals are RFC 9457 problems. At least once: a handler must bear to see an event again, after a 500 that followed on
+/// half of the handlers, after a restart, and once `remember` is exceeded.
+class Receiver {
+ public:
+  /// Throws Error (`invalid`), as Verifier does: "secrets", "scheme", "tolerance".
+  FLYHOOK_DECL explicit Receiver(ReceiverOptions options);
+
+  /// Calls `handler(const E&, const Received&)`, or `handler(const E&)`, for events of E's own type. A std::variant takes
+  /// those of all its alternatives. All handlers that want an event are called, in the order of registration, on the
+  /// request's thread; those of different requests run concurrently, on one and the same `handler`. May be called while
+  /// requests run, which do not see it.
+  template <class E, class Function>
+  Receiver& on(Function handler) {
+    static_assert(
+        Receivable<E>,
+        "this type cannot be received by its type name: it needs a constant one (flyhook::EventTraits<E>::type or "
+        "E::event_type) and a way from JSON (NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE or EventTraits::parse); or give a "
+        "pattern: on<E>(\"order.*\", handler)");
+    if constexpr (Receivable<E>) {
+      static_assert(detail::Handles<E, Function>, "a handler must take (const E&, const flyhook::Received&) or (const E&)");
+      if constexpr (detail::Handles<E, Function>) {
+        std::vector<std::string_view> types;
+        detail::EventAccess<E>::add_names(types);
+        add(detail::make_handler<E>(std::move(types), {}, std::move(handler)));
+      }
+    }
+    return *this;
+  }
+
+  /// For events whose type matches `pattern`, each read as an E. "*" gets those without a type, too (raw). Throws Error
+  /// (`invalid`, "pattern").
+  template <class E, class Function>
+  Receiver& on(std::string_view pattern, Function handler) {
+    static_assert(detail::Parsable<E> || std::same_as<E, Event>,
+                  "this type cannot be received: give it a way from JSON by NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE or "
+                  "EventTraits::parse (a std::variant goes by its alternatives' types: on<E>(handler))");
+    if constexpr (detail::Parsable<E> || std::same_as<E, Event>) {
+      static_assert(detail::Handles<E, Function>, "a handler must take (const E&, const flyhook::Received&) or (const E&)");
+      if constexpr (detail::Handles<E, Function>) {
+        check_pattern(pattern);
+        add(detail::make_handler<E>({}, pattern, std::move(handler)));
+      }
+    }
+    return *this;
+  }
+
+  /// The same with flyhook::Event. Data that is no JSON is a string if it is UTF-8, else nlohmann's binary.
+  template <class Function>
+  Receiver& on(std::string_view pattern, Function handler) {
+    return on<Event, Function>(pattern, std::move(handler));
+  }
+
+  /// Takes the requests for `path` (all of it, no pattern) at an httplib::Server, or one with its members. The server may
+  /// outlive this object. A body that httplib decodes (content-encoding gzip, deflate, br) is verified decoded.
+  template <class Server>
+  void mount(Server& server, const std::string& path) {
+    detail::mount_on(server, detail::escaped_for_regex(path), max_body_bytes(),
+                     [state = state_, mounted = detail::add_mount(&server, path)](detail::ServerRequest&& request) {
+                       mounted->note(request);
+                       return answer(*state, std::move(request));
+                     });
+  }
+
+  /// The answer to a request, for any other server: `target` is path and query as received, `body` the bytes as signed.
+  /// Whatever the request is, it throws nothing (but bad_alloc).
+  FLYHOOK_DECL HttpResponse handle(std::string_view method, std::string_view target, const Headers& headers,
+                                   std::string_view body);
+
+ private:
+  struct State;
+
+  FLYHOOK_DECL static void check_pattern(std::string_view pattern);
+  FLYHOOK_DECL static HttpResponse answer(State& state, detail::ServerRequest&& request);
+  FLYHOOK_DECL static HttpResponse answer_get(const State& state, const detail::ServerRequest& request);
+  FLYHOOK_DECL static HttpResponse run(State& state, const detail::ReceivedEvent& event);
+  FLYHOOK_DECL void add(detail::Handler handler);
+  FLYHOOK_DECL std::size_t max_body_bytes() const;
+
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace flyhook
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_RECEIVER_IPP
+#define FLYHOOK_IMPL_RECEIVER_IPP
+
+#ifndef FLYHOOK_DETAIL_RECEIVE_REPEATS_HPP
+#define FLYHOOK_DETAIL_RECEIVE_REPEATS_HPP
+
+#include <array>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string_view>
+#include <unordered_map>
+
+// Which requests were handled before. An id is kept once its request succeeded; while one runs, others of the same id wait
+// for its answer. What is kept is a digest of fixed size, so that a long id costs no more than a short one.
+
+namespace flyhook::detail {
+
+/// Thread-safe. Remembers in memory only.
+class Repeats {
+ public:
+  /// How long an id is known.
+  static constexpr std::chrono::hours longest{7 * 24};
+
+  /// Remembers the last `remember` ids; 0: none, but two at once still run once.
+  FLYHOOK_DECL Repeats(std::string_view scope, std::size_t remember);
+
+  /// What `run` answers; 204 without it if the id is known; the answer of another call with this id that is running. An
+  /// answer other than 2xx, and an exception, which goes on to the caller, make the id unknown again. Called with no lock
+  /// held; `run` must not come back with the same id. `now`: the clock's elapsed().
+  FLYHOOK_DECL HttpResponse answer(std::string_view id, std::chrono::nanoseconds now,
+                                   const std::function<HttpResponse()>& run);
+
+  FLYHOOK_DECL std::size_t size() const;     ///< ids that are known or run
+  FLYHOOK_DECL std::size_t waiting() const;  ///< calls that wait for another's answer
+
+ private:
+  using Digest = std::array<unsigned char, 16>;
+  struct Running {
+    HttpResponse answer{};
+    bool is_done = false;
+  };
+  struct Known {
+    Digest digest{};
+    std::chrono::nanoseconds at{};
+  };
+  struct DigestHash {
+    FLYHOOK_DECL std::size_t operator()(const Digest& digest) const;
+  };
+  class Turn;
+
+  FLYHOOK_DECL Digest digest_of(std::string_view id) const;
+  FLYHOOK_DECL void forget_old(std::chrono::nanoseconds now);
+
+  const HmacKey key_;
+  const std::size_t remember_;
+  mutable std::mutex mutex_;  // protects all below
+  std::condition_variable done_;
+  std::unordered_map<Digest, std::shared_ptr<Running>, DigestHash> known_;  // null: handled
+  std::deque<Known> order_;                                                 // those handled, the oldest first
+  std::size_t waiting_ = 0;
+};
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_DETAIL_RECEIVE_REPEATS_IPP
+#define FLYHOOK_IMPL_DETAIL_RECEIVE_REPEATS_IPP
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <utility>
+
+namespace flyhook::detail {
+
+/// The first call of an id, from its entry to its answer; one that ends without an answer has failed.
+class Repeats::Turn {
+ public:
+  Turn(Repeats& repeats, const Digest& digest, std::shared_ptr<Running> running)
+      : repeats_(repeats), digest_(digest), running_(std::move(running)) {}
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+  ~Turn() {
+    const std::lock_guard lock{repeats_.mutex_};
+    if (!is_kept_) repeats_.known_.erase(digest_);
+    running_->is_done = true;
+    repeats_.done_.notify_all();
+  }
+
+  void end(const HttpResponse& answer, std::chrono::nanoseconds now) {
+    const std::lock_guard lock{repeats_.mutex_};
+    running_->answer = answer;
+    if (answer.status / 100 != 2) return;
+    auto& order = repeats_.order_;
+    order.push_back({digest_, order.empty() ? now : std::max(now, order.back().at)});
+    repeats_.known_[digest_] = nullptr;
+    is_kept_ = true;
+    repeats_.forget_old(now);
+  }
+
+ private:
+  Repeats& repeats_;
+  const Digest digest_;
+  const std::shared_ptr<Running> running_;
+  bool is_kept_ = false;
+};
+
+Repeats::Repeats(std::string_view scope, std::size_t remember)
+    : key_("flyhook repeats " + std::string{scope}), remember_(remember) {}
+
+HttpResponse Repeats::answer(std::string_view id, std::chrono::nanoseconds now, const std::function<HttpResponse()>& run) {
+  const auto digest = digest_of(id);
+  auto running = std::make_shared<Running>();
+  running->answer = problem(500, "the request could not be served");
+  {
+    std::unique_lock lock{mutex_};
+    forget_old(now);
+    const auto [known, is_new] = known_.try_emplace(digest, running);
+    if (!is_new) {
+      const auto other = known->second;
+      if (other == nullptr) return {.status = 204, .error = {}, .headers = {}, .body = {}};
+      ++waiting_;
+      done_.wait(lock, [&] { return other->is_done; });
+      --waiting_;
+      return other->answer;
+    }
+  }
+  Turn turn{*this, digest, running};
+  auto answered = run();
+  turn.end(answered, now);
+  return answered;
+}
+
+std::size_t Repeats::size() const {
+  const std::lock_guard lock{mutex_};
+  return known_.size();
+}
+
+std::size_t Repeats::waiting() const {
+  const std::lock_guard lock{mutex_};
+  return waiting_;
+}
+
+std::size_t Repeats::DigestHash::operator()(const Digest& digest) const {
+  std::size_t hash = 0;
+  std::memcpy(&hash, digest.data(), sizeof hash);
+  return hash;
+}
+
+Repeats::Digest Repeats::digest_of(std::string_view id) const {
+  const auto whole = key_.sign({id});
+  Digest digest;
+  std::copy_n(whole.begin(), digest.size(), digest.begin());
+  return digest;
+}
+
+/// The caller holds the lock.
+void Repeats::forget_old(std::chrono::nanoseconds now) {
+  while (!order_.empty() && (order_.size() > remember_ || now - order_.front().at >= longest)) {
+    known_.erase(order_.front().digest);
+    order_.pop_front();
+  }
+}
+
+}  // namespace flyhook::detail
+
+#endif
+#endif
+
+#endif
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <exception>
+#include <mutex>
+#include <new>
+#include <variant>
+
+namespace flyhook {
+
+namespace detail {
+
+FLYHOOK_DECL std::shared_ptr<Clock> given_or_system(std::shared_ptr<Clock> clock);
+FLYHOOK_DECL std::string_view name_of(VerifyReason reason);
+FLYHOOK_DECL std::string unread_member(std::string_view what);
+FLYHOOK_DECL void report(const std::function<void(const Received&, std::string_view)>& on_error, const Received& meta,
+                         std::string_view what) noexcept;
+
+std::shared_ptr<Clock> given_or_system(std::shared_ptr<Clock> clock) {
+  return clock ? std::move(clock) : system_clock();
+}
+
+std::string_view name_of(VerifyReason reason) {
+  switch (reason) {
+    case VerifyReason::none: return "none";
+    case VerifyReason::missing_header: return "missing_header";
+    case VerifyReason::malformed: return "malformed";
+    case VerifyReason::too_old: return "too_old";
+    case VerifyReason::too_new: return "too_new";
+    case VerifyReason::no_match: return "no_match";
+  }
+  return "no_match";
+}
+
+/// The member that an exception of nlohmann's names: one that is missing, or with JSON_DIAGNOSTICS where the wrong type is.
+/// The rest of its text may quote the data.
+std::string unread_member(std::string_view what) {
+  constexpr std::string_view missing = "key '";
+  const auto behind = std::min(what.find("] "), what.size());
+  auto text = what.substr(std::min(behind + 2, what.size()));
+  std::string path;
+  if (text.starts_with("(/")) {
+    path = text.substr(2, std::min(text.find(')'), text.size()) - 2);
+    text.remove_prefix(std::min(text.find(") ") + 2, text.size()));
+  }
+  if (!text.starts_with(missing)) return path;
+  text.remove_prefix(missing.size());
+  if (!path.empty()) path.push_back('/');
+  return path.append(text.substr(0, text.find('\'')));
+}
+
+void report(const std::function<void(const Received&, std::string_view)>& on_error, const Received& meta,
+            std::string_view what) noexcept {
+  try {
+    if (on_error) {
+      on_error(meta, what);
+      return;
+    }
+    const auto line =
+        "flyhook: a handler of " + printable(meta.type) + " " + printable(meta.id) + " threw: " + printable(what) + "\n";
+    std::fwrite(line.data(), 1, line.size(), stderr);
+  } catch (...) {  // it is the report of a failure already
+  }
+}
+
+}  // namespace detail
+
+struct Receiver::State {
+  using Handlers = std::vector<detail::Handler>;
+
+  explicit State(ReceiverOptions&& options)
+      : scope(std::move(options.scope)),
+        scheme(options.scheme),
+        max_body_bytes(options.max_body_bytes),
+        answer_challenge(options.answer_challenge),
+        on_error(std::move(options.on_error)),
+        clock(detail::given_or_system(std::move(options.clock))),
+        verifier(VerifierOptions{.scheme = scheme,
+                                 .secrets = std::move(options.secrets),
+                                 .tolerance = options.tolerance,
+                                 .now = [its = clock]() -> std::int64_t {
+                                   return std::chrono::floor<std::chrono::seconds>(its->now().time_since_epoch()).count();
+                                 }}),
+        repeats(scope, options.remember) {}
+
+  std::shared_ptr<const Handlers> snapshot() const {
+    const std::lock_guard lock{mutex};
+    return handlers;
+  }
+
+  const std::string scope;
+  const Scheme scheme;
+  const std::size_t max_body_bytes;
+  const bool answer_challenge;
+  const std::function<void(const Received&, std::string_view)> on_error;
+  const std::shared_ptr<Clock> clock;
+  const Verifier verifier;
+  detail::Repeats repeats;
+  mutable std::mutex mutex;  // protects the pointer; what it points to never changes
+  std::shared_ptr<const Handlers> handlers = std::make_shared<const Handlers>();
+};
+
+Receiver::Receiver(ReceiverOptions options) : state_(std::make_shared<State>(std::move(options))) {}
+
+void Receiver::check_pattern(std::string_view pattern) {
+  if (!is_event_pattern(pattern))
+    throw Error{ErrorCode::invalid, "pattern",
+                "'" + detail::printable(pattern) + "' is no pattern; one is an event type, \"order.*\" or \"*\""};
+}
+
+void Receiver::add(detail::Handler handler) {
+  const std::lock_guard lock{state_->mutex};
+  auto changed = std::make_shared<State::Handlers>(*state_->handlers);
+  changed->push_back(std::move(handler));
+  state_->handlers = std::move(changed);
+}
+
+std::size_t Receiver::max_body_bytes() const {
+  return state_->max_body_bytes;
+}
+
+HttpResponse Receiver::handle(std::string_view method, std::string_view target, const Headers& headers,
+                              std::string_view body) {
+  detail::ServerRequest request;
+  request.method = method;
+  request.target = target;
+  request.headers = headers;
+  request.is_too_large = body.size() > state_->max_body_bytes;
+  if (!request.is_too_large) request.body = body;
+  return answer(*state_, std::move(request));
+}
+
+HttpResponse Receiver::answer(State& state, detail::ServerRequest&& request) {
+  if (request.method != "POST") return answer_get(state, request);
+  if (request.is_too_large || request.body.size() > state.max_body_bytes)
+    return detail::problem(413, "the body is longer than " + std::to_string(state.max_body_bytes) + " bytes");
+
+  const auto verified = state.verifier.verify(request.headers, request.body);
+  if (!verified.ok) {
+    auto refused =
+        detail::problem(verified.reason == VerifyReason::malformed ? 400 : 401, detail::name_of(verified.reason));
+    if (refused.status == 401) refused.headers.emplace_back("www-authenticate", "webhook-signature");
+    return refused;
+  }
+
+  Received meta{.id = verified.id,
+                .type = {},
+                .scope = state.scope,
+                .timestamp = {},
+                .headers = std::move(request.headers),
+                .body = std::move(request.body)};
+  const auto read = detail::read_event(state.scheme, std::move(meta), state.clock->now());
+  if (const auto* refusal = std::get_if<detail::Refusal>(&read))
+    return detail::problem(refusal->status, refusal->detail, refusal->field);
+  const auto& event = std::get<detail::ReceivedEvent>(read);
+  return state.repeats.answer(event.meta.id, state.clock->elapsed(), [&] { return run(state, event); });
+}
+
+/// What is no POST.
+HttpResponse Receiver::answer_get(const State& state, const detail::ServerRequest& request) {
+  if (state.answer_challenge && request.method == "GET") {
+    const auto target = detail::parse_target(request.target);
+    if (!target) return detail::problem(400, "the target is malformed");
+    for (const auto& [name, value] : target->query) {
+      if (name != "challenge") continue;
+      constexpr std::string_view allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+      if (value.empty() || value.size() > 256 || value.find_first_not_of(allowed) != value.npos)
+        return detail::problem(400, "must be 1 to 256 of A-Z a-z 0-9 . _ -", "challenge");
+      return {.status = 200,
+              .error = {},
+              .headers = {{"content-type", "text/plain"}, {"x-content-type-options", "nosniff"}},
+              .body = value};
+    }
+  }
+  auto refused = detail::problem(405, "requests are POSTed here");
+  refused.headers.emplace_back("allow", state.answer_challenge ? "GET, POST" : "POST");
+  return refused;
+}
+
+HttpResponse Receiver::run(State& state, const detail::ReceivedEvent& event) {
+  const auto& meta = event.meta;
+  const auto handlers = state.snapshot();
+  std::vector<detail::Call> calls;
+  try {
+    for (const auto& handler : *handlers)
+      if (handler.wants(meta.type)) calls.push_back(handler.prepare(event));
+  } catch (const detail::NeedsJson&) {
+    return detail::problem(415, "content-type: events of this type are taken as JSON", "content-type");
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const nlohmann::json::exception& error) {
+    return detail::problem(400, "the data does not have the members of its type", detail::unread_member(error.what()));
+  } catch (...) {
+    return detail::problem(400, "the data does not have the form of its type");
+  }
+
+  for (const auto& call : calls) {
+    try {
+      call(meta);
+      continue;
+    } catch (const std::exception& error) {
+      detail::report(state.on_error, meta, error.what());
+    } catch (...) {
+      detail::report(state.on_error, meta, "something that is no std::exception");
+    }
+    return detail::problem(500, "the event could not be handled");
+  }
+  return {.status = 204, .error = {}, .headers = {}, .body = {}};
+}
+
+}  // namespace flyhook
+
+#endif
 #endif
 
 #endif

@@ -10,10 +10,8 @@
 #ifndef FLYHOOK_RECEIVER_HPP
 #define FLYHOOK_RECEIVER_HPP
 
-// The receiving end: verifying that a request came from who knows the secret. Needs no engine and no HTTP library.
-
-#ifndef FLYHOOK_HTTP_HPP
-#define FLYHOOK_HTTP_HPP
+#ifndef FLYHOOK_CLOCK_HPP
+#define FLYHOOK_CLOCK_HPP
 
 #ifndef FLYHOOK_DETAIL_CONFIG_HPP
 #define FLYHOOK_DETAIL_CONFIG_HPP
@@ -45,6 +43,237 @@
 #endif
 
 #endif
+
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+
+// Time as the engine sees it. Two readings, never mixed: `now()` is the wall clock and is only stamped, stored and
+// compared with stored times; `elapsed()` is monotonic and decides every delay, so a wall clock that jumps moves none.
+
+namespace flyhook {
+
+/// A wall-clock time. Stores keep microseconds, truncated.
+using TimePoint = std::chrono::system_clock::time_point;
+
+/// The source of time. Implementations are thread-safe. `ManualClock` (testing.hpp) is the one for tests.
+class Clock {
+ public:
+  virtual ~Clock() = default;
+
+  /// Wall time, for stamps and stored due times.
+  virtual TimePoint now() const noexcept = 0;
+
+  /// Monotonic time since an arbitrary origin; goes on while the machine is suspended.
+  virtual std::chrono::nanoseconds elapsed() const noexcept = 0;
+
+  /// Waits on `condition` until it is notified or `elapsed()` has reached `deadline`; may wake for no reason.
+  /// The clock owns waiting so that a manual clock can end a wait without any time passing.
+  virtual void wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& condition,
+                          std::chrono::nanoseconds deadline) = 0;
+
+  /// True if time moves only when somebody moves it: waiting for it on the thread that would is in vain.
+  virtual bool is_manual() const noexcept { return false; }
+};
+
+/// The system's clock: `now()` is CLOCK_REALTIME, `elapsed()` CLOCK_BOOTTIME where there is one.
+FLYHOOK_DECL std::shared_ptr<Clock> system_clock();
+
+}  // namespace flyhook
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_CLOCK_IPP
+#define FLYHOOK_IMPL_CLOCK_IPP
+
+#include <algorithm>
+#include <ctime>
+
+namespace flyhook {
+
+namespace detail {
+
+class SystemClock : public Clock {
+ public:
+  TimePoint now() const noexcept override { return std::chrono::system_clock::now(); }
+
+  std::chrono::nanoseconds elapsed() const noexcept override {
+#if defined(CLOCK_BOOTTIME)
+    // Leases and delays go on while a laptop sleeps; CLOCK_MONOTONIC would stand still.
+    timespec at{};
+    if (clock_gettime(CLOCK_BOOTTIME, &at) == 0)
+      return std::chrono::seconds{at.tv_sec} + std::chrono::nanoseconds{at.tv_nsec};
+#endif
+    return std::chrono::steady_clock::now().time_since_epoch();
+  }
+
+  void wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& condition,
+                  std::chrono::nanoseconds deadline) override {
+    // A year at most: far deadlines would overflow the addition inside wait_for.
+    const auto left = std::min<std::chrono::nanoseconds>(deadline - elapsed(), std::chrono::hours{8760});
+    if (left > std::chrono::nanoseconds::zero()) condition.wait_for(lock, left);
+  }
+};
+
+}  // namespace detail
+
+std::shared_ptr<Clock> system_clock() {
+  return std::make_shared<detail::SystemClock>();
+}
+
+}  // namespace flyhook
+
+#endif
+#endif
+
+#endif
+
+#ifndef FLYHOOK_DETAIL_RECEIVE_HANDLER_HPP
+#define FLYHOOK_DETAIL_RECEIVE_HANDLER_HPP
+
+#ifndef FLYHOOK_DETAIL_RECEIVE_READING_HPP
+#define FLYHOOK_DETAIL_RECEIVE_READING_HPP
+
+#ifndef FLYHOOK_EVENT_HPP
+#define FLYHOOK_EVENT_HPP
+
+#ifndef FLYHOOK_ENCODING_HPP
+#define FLYHOOK_ENCODING_HPP
+
+#ifndef FLYHOOK_DETAIL_RFC3339_HPP
+#define FLYHOOK_DETAIL_RFC3339_HPP
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+// Times as text, written and read: the date-time of RFC 3339.
+
+namespace flyhook::detail {
+
+/// UTC as YYYY-MM-DDTHH:MM:SS.ffffffZ, microseconds truncated.
+FLYHOOK_DECL std::string rfc3339(TimePoint time);
+
+/// The time of a date-time of RFC 3339, 5.6, with any offset, digits beyond microseconds cut off; nullopt: it is none, its
+/// day does not exist, or TimePoint cannot hold it. A leap second, which is there only at 23:59 UTC, is the second after
+/// :59. Does not throw, whatever the text.
+FLYHOOK_DECL std::optional<TimePoint> parse_rfc3339(std::string_view text);
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_DETAIL_RFC3339_IPP
+#define FLYHOOK_IMPL_DETAIL_RFC3339_IPP
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace flyhook::detail {
+
+FLYHOOK_DECL bool starts_in_shape(std::string_view text, std::string_view shape);
+FLYHOOK_DECL unsigned two_digits(std::string_view text, std::size_t at);
+FLYHOOK_DECL std::optional<std::chrono::microseconds> take_fraction(std::string_view& text);
+FLYHOOK_DECL std::optional<std::chrono::minutes> utc_offset(std::string_view text);
+
+std::string rfc3339(TimePoint time) {
+  using namespace std::chrono;
+  const auto whole = floor<microseconds>(time);
+  const auto day = floor<days>(whole);
+  const year_month_day date{day};
+  const auto in_day = whole - day;
+
+  std::string text = "0000-00-00T00:00:00.000000Z";
+  const auto put = [&](std::size_t at, std::size_t width, std::int64_t value) {
+    for (std::size_t i = width; i-- > 0; value /= 10) text[at + i] = static_cast<char>('0' + value % 10);
+  };
+  put(0, 4, static_cast<int>(date.year()));
+  put(5, 2, static_cast<unsigned>(date.month()));
+  put(8, 2, static_cast<unsigned>(date.day()));
+  put(11, 2, duration_cast<hours>(in_day).count());
+  put(14, 2, duration_cast<minutes>(in_day).count() % 60);
+  put(17, 2, duration_cast<seconds>(in_day).count() % 60);
+  put(20, 6, in_day.count() % 1'000'000);
+  return text;
+}
+
+std::optional<TimePoint> parse_rfc3339(std::string_view text) {
+  using namespace std::chrono;
+  constexpr std::string_view shape = "0000-00-00T00:00:00";
+  if (!starts_in_shape(text, shape)) return std::nullopt;
+  const year_month_day date{year{static_cast<int>(two_digits(text, 0) * 100 + two_digits(text, 2))},
+                            month{two_digits(text, 5)}, day{two_digits(text, 8)}};
+  const auto hour = two_digits(text, 11);
+  const auto minute = two_digits(text, 14);
+  const auto second = two_digits(text, 17);
+  if (!date.ok() || hour > 23 || minute > 59 || second > 60) return std::nullopt;
+
+  auto rest = text.substr(shape.size());
+  const auto fraction = take_fraction(rest);
+  const auto offset = utc_offset(rest);
+  if (!fraction || !offset) return std::nullopt;
+
+  const auto utc_minute = sys_days{date} + hours{hour} + minutes{minute} - *offset;
+  if (second == 60 && utc_minute - floor<days>(utc_minute) != hours{23} + minutes{59}) return std::nullopt;
+  const auto time = utc_minute.time_since_epoch() + seconds{second} + *fraction;
+  if (time < duration_cast<microseconds>(TimePoint::min().time_since_epoch()) ||
+      time > duration_cast<microseconds>(TimePoint::max().time_since_epoch()))
+    return std::nullopt;
+  return TimePoint{time};
+}
+
+/// In `shape` a 0 stands for any digit and a T for one of either case; everything else for itself.
+bool starts_in_shape(std::string_view text, std::string_view shape) {
+  if (text.size() < shape.size()) return false;
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    const bool fits = shape[i] == '0'   ? text[i] >= '0' && text[i] <= '9'
+                      : shape[i] == 'T' ? text[i] == 'T' || text[i] == 't'
+                                        : text[i] == shape[i];
+    if (!fits) return false;
+  }
+  return true;
+}
+
+unsigned two_digits(std::string_view text, std::size_t at) {
+  return static_cast<unsigned>(text[at] - '0') * 10 + static_cast<unsigned>(text[at + 1] - '0');
+}
+
+/// Takes ".123" off the front, which need not be there; nullopt: a dot without digits.
+std::optional<std::chrono::microseconds> take_fraction(std::string_view& text) {
+  std::int64_t us = 0;
+  if (text.starts_with('.')) {
+    text.remove_prefix(1);
+    const auto digits = text.substr(0, text.find_first_not_of("0123456789"));
+    if (digits.empty()) return std::nullopt;
+    for (std::size_t i = 0; i < 6; ++i) us = us * 10 + (i < digits.size() ? digits[i] - '0' : 0);
+    text.remove_prefix(digits.size());
+  }
+  return std::chrono::microseconds{us};
+}
+
+/// "Z", "+01:00": how far the clock on that wall is ahead of UTC.
+std::optional<std::chrono::minutes> utc_offset(std::string_view text) {
+  if (text == "Z" || text == "z") return std::chrono::minutes{0};
+  const bool is_ahead = starts_in_shape(text, "+00:00");
+  if ((!is_ahead && !starts_in_shape(text, "-00:00")) || text.size() != 6) return std::nullopt;
+  const auto hour = two_digits(text, 1);
+  const auto minute = two_digits(text, 4);
+  if (hour > 23 || minute > 59) return std::nullopt;
+  const std::chrono::minutes offset = std::chrono::hours{hour} + std::chrono::minutes{minute};
+  return is_ahead ? offset : -offset;
+}
+
+}  // namespace flyhook::detail
+
+#endif
+#endif
+
+#endif
+
+#ifndef FLYHOOK_HTTP_HPP
+#define FLYHOOK_HTTP_HPP
 
 #include <chrono>
 #include <cstddef>
@@ -174,6 +403,1944 @@ bool is_header_value(std::string_view value) {
 
 #endif
 
+#ifndef FLYHOOK_MESSAGE_HPP
+#define FLYHOOK_MESSAGE_HPP
+
+#ifndef FLYHOOK_ID_HPP
+#define FLYHOOK_ID_HPP
+
+#include <array>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+// Identifiers: one type each, so that none is taken for another. Events and subscriptions are named by ULIDs (or by the
+// application), deliveries by the store's append sequence.
+
+namespace flyhook {
+
+/// An event: the `webhook-id` of every attempt to deliver it. "msg_" and a ULID unless the application gave its own.
+struct EventId {
+  std::string value{};
+  friend bool operator==(const EventId&, const EventId&) = default;
+  friend std::strong_ordering operator<=>(const EventId& a, const EventId& b) { return a.value.compare(b.value) <=> 0; }
+};
+
+/// One event on its way to one subscription: "dlv_" and 13 Crockford characters, in the order of appending.
+struct DeliveryId {
+  std::string value{};
+  friend bool operator==(const DeliveryId&, const DeliveryId&) = default;
+  friend std::strong_ordering operator<=>(const DeliveryId& a, const DeliveryId& b) {
+    return a.value.compare(b.value) <=> 0;
+  }
+};
+
+/// A registered endpoint. "sub_" and a ULID unless the application gave its own ([A-Za-z0-9_-]{1,64}).
+struct SubscriptionId {
+  std::string value{};
+  friend bool operator==(const SubscriptionId&, const SubscriptionId&) = default;
+  friend std::strong_ordering operator<=>(const SubscriptionId& a, const SubscriptionId& b) {
+    return a.value.compare(b.value) <=> 0;
+  }
+};
+
+/// True for an id that an application may choose: [A-Za-z0-9_-]{1,64}. A dot would make the signed content ambiguous.
+FLYHOOK_DECL bool is_id(std::string_view text);
+
+namespace detail {
+
+/// One of [A-Za-z0-9_-]: what ids and the segments of event types are made of.
+FLYHOOK_DECL bool is_identifier_char(char c);
+
+/// 128 bits, most significant byte first: 48 of Unix milliseconds, 80 of randomness (the ULID specification).
+using Ulid = std::array<std::uint8_t, 16>;
+
+/// `prefix` and the 26 Crockford base-32 characters of a ULID.
+FLYHOOK_DECL std::string ulid_text(std::string_view prefix, const Ulid& ulid);
+
+/// A DeliveryId's text for an append sequence, and back; nullopt: not such an id.
+FLYHOOK_DECL std::string delivery_text(std::uint64_t sequence);
+FLYHOOK_DECL std::optional<std::uint64_t> delivery_sequence(std::string_view text);
+
+/// 64 bits of FNV-1a, going on from `state`. Fixed for ever: slots and content hashes are stored.
+FLYHOOK_DECL std::uint64_t fnv1a(std::string_view bytes, std::uint64_t state = 0xcbf29ce484222325u);
+
+/// Strictly increasing ULIDs: a new millisecond draws new randomness, within one the last id is counted up, and a wall
+/// clock that goes back is ignored. Not thread-safe: its owner calls it under its own lock.
+class UlidSequence {
+ public:
+  /// `seed`: 32 bytes of the application's random source; everything drawn later derives from it.
+  FLYHOOK_DECL explicit UlidSequence(const std::array<std::uint64_t, 4>& seed);
+  FLYHOOK_DECL Ulid next(TimePoint now);
+
+ private:
+  FLYHOOK_DECL std::uint64_t draw();
+
+  std::array<std::uint64_t, 4> state_;  // xoshiro256**
+  std::uint64_t milliseconds_ = 0;
+  std::uint16_t high_ = 0;
+  std::uint64_t low_ = 0;
+};
+
+}  // namespace detail
+}  // namespace flyhook
+
+template <>
+struct std::hash<flyhook::EventId> {
+  std::size_t operator()(const flyhook::EventId& id) const noexcept { return std::hash<std::string>{}(id.value); }
+};
+template <>
+struct std::hash<flyhook::DeliveryId> {
+  std::size_t operator()(const flyhook::DeliveryId& id) const noexcept { return std::hash<std::string>{}(id.value); }
+};
+template <>
+struct std::hash<flyhook::SubscriptionId> {
+  std::size_t operator()(const flyhook::SubscriptionId& id) const noexcept { return std::hash<std::string>{}(id.value); }
+};
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_ID_IPP
+#define FLYHOOK_IMPL_ID_IPP
+
+#include <algorithm>
+
+namespace flyhook {
+
+namespace detail {
+
+inline constexpr std::string_view crockford_digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+bool is_identifier_char(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+}
+
+std::string ulid_text(std::string_view prefix, const Ulid& ulid) {
+  std::string text;
+  text.reserve(prefix.size() + 26);
+  text.append(prefix);
+  // 26 digits hold 130 bits: two zero bits stand before the first byte.
+  unsigned pending = 0;
+  int bits = 2;
+  for (const auto byte : ulid) {
+    pending = (pending << 8) | byte;
+    bits += 8;
+    while (bits >= 5) {
+      bits -= 5;
+      text.push_back(crockford_digits[(pending >> bits) & 31u]);
+    }
+    pending &= 0xFFu;
+  }
+  return text;
+}
+
+std::string delivery_text(std::uint64_t sequence) {
+  std::string text = "dlv_0000000000000";
+  for (std::size_t at = text.size(); at-- > 4; sequence >>= 5) text[at] = crockford_digits[sequence & 31u];
+  return text;
+}
+
+std::optional<std::uint64_t> delivery_sequence(std::string_view text) {
+  if (text.size() != 17 || text.substr(0, 4) != "dlv_") return std::nullopt;
+  std::uint64_t sequence = 0;
+  for (const char c : text.substr(4)) {
+    const auto digit = crockford_digits.find(c);
+    if (digit == crockford_digits.npos || (sequence >> 59) != 0) return std::nullopt;
+    sequence = (sequence << 5) | digit;
+  }
+  return sequence;
+}
+
+std::uint64_t fnv1a(std::string_view bytes, std::uint64_t state) {
+  for (const char c : bytes) state = (state ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+  return state;
+}
+
+UlidSequence::UlidSequence(const std::array<std::uint64_t, 4>& seed) : state_(seed) {
+  if (std::all_of(state_.begin(), state_.end(), [](std::uint64_t word) { return word == 0; })) state_[0] = 1;
+}
+
+std::uint64_t UlidSequence::draw() {
+  const auto rotate = [](std::uint64_t value, int by) { return (value << by) | (value >> (64 - by)); };
+  const std::uint64_t result = rotate(state_[1] * 5, 7) * 9;
+  const std::uint64_t shifted = state_[1] << 17;
+  state_[2] ^= state_[0];
+  state_[3] ^= state_[1];
+  state_[1] ^= state_[2];
+  state_[0] ^= state_[3];
+  state_[2] ^= shifted;
+  state_[3] = rotate(state_[3], 45);
+  return result;
+}
+
+Ulid UlidSequence::next(TimePoint now) {
+  const auto since = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
+  const auto milliseconds = static_cast<std::uint64_t>(std::max<decltype(since)>(since, 0));
+  if (milliseconds > milliseconds_) {
+    milliseconds_ = milliseconds;
+    // The top bit stays clear, so that counting up within a millisecond cannot overflow.
+    high_ = static_cast<std::uint16_t>(draw() & 0x7FFFu);
+    low_ = draw();
+  } else if (++low_ == 0) {
+    ++high_;
+  }
+  Ulid ulid{};
+  for (std::size_t i = 0; i < 6; ++i) ulid[i] = static_cast<std::uint8_t>(milliseconds_ >> (40 - 8 * i));
+  ulid[6] = static_cast<std::uint8_t>(high_ >> 8);
+  ulid[7] = static_cast<std::uint8_t>(high_ & 0xFFu);
+  for (std::size_t i = 0; i < 8; ++i) ulid[8 + i] = static_cast<std::uint8_t>(low_ >> (56 - 8 * i));
+  return ulid;
+}
+
+}  // namespace detail
+
+bool is_id(std::string_view text) {
+  return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), detail::is_identifier_char);
+}
+
+}  // namespace flyhook
+
+#endif
+#endif
+
+#endif
+
+#ifndef FLYHOOK_RETRY_POLICY_HPP
+#define FLYHOOK_RETRY_POLICY_HPP
+
+#include <chrono>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+// When a failed delivery is tried again: the policy as data, and what an endpoint's Retry-After asks for.
+
+namespace flyhook {
+
+/// When a delivery is tried again after an attempt that was answered by anything but 2xx, or not at all. A redirect is not
+/// followed, and counts as a failure. Out of attempts it is dead. 410 ends it whatever the policy, and disables the
+/// subscription. The default spreads ten attempts over about three days.
+///
+/// Retry-After, seconds or a date, makes the wait longer and never shorter. On 429 and 503 it holds the whole subscription:
+/// nothing is sent to it before then, and the delivery spends no step of its schedule, six times at most.
+struct RetryPolicy {
+  /// schedule[i] is the wait before attempt i+1, so the first is usually 0. 1 to 1,000 of them, each 0 to a year.
+  std::vector<std::chrono::milliseconds> schedule = default_schedule();
+  /// Each wait is spread by this share to both sides, a Retry-After upwards only; 0 to 1. 0: as the schedule says.
+  double jitter = 0.2;
+  /// A delivery whose next attempt would come later than this after `publish` is dead at once, its reason begins with
+  /// "max_age"; 0: no limit. It counts while paused, and against a replay too.
+  std::chrono::seconds max_age{0};
+  std::vector<int> stop_on{};                  ///< statuses after which it is dead at once, as {400, 422}; 100 to 599
+  std::chrono::seconds retry_after_cap{3600};  ///< a longer Retry-After counts as this; 0: none is heeded
+
+  /// At once, 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h.
+  FLYHOOK_DECL static std::vector<std::chrono::milliseconds> default_schedule();
+
+  /// One attempt, at once.
+  FLYHOOK_DECL static RetryPolicy none();
+
+  /// {0, first, first × factor, first × factor², … ≤ cap}: so many attempts in all, each wait rounded to milliseconds and
+  /// none above the cap. Throws Error (`invalid`) naming the argument: `first` below 0, `factor` below 1 or not finite,
+  /// `cap` below `first`, `attempts` 0 or above 1,000.
+  FLYHOOK_DECL static RetryPolicy exponential(std::chrono::milliseconds first, double factor, std::chrono::milliseconds cap,
+                                              unsigned attempts);
+
+  friend bool operator==(const RetryPolicy&, const RetryPolicy&) = default;
+};
+
+/// How long a Retry-After field of this value asks to wait (RFC 9110, 10.2.3; rules R1 to R8 of tests/vectors/README.md):
+/// seconds, or a date in one of the three forms of RFC 9110, 5.6.7; nullopt: it is neither, as if the field were absent.
+/// From 0 to 10^12 seconds, which more seconds count as. That fits microseconds and not nanoseconds: bound it
+/// (`RetryPolicy::retry_after_cap`) before adding it to a time. A date is rounded up to whole seconds, so that the wait
+/// never ends before it. Does not throw, whatever the value.
+FLYHOOK_DECL std::optional<std::chrono::seconds> parse_retry_after(std::string_view value, TimePoint now);
+
+}  // namespace flyhook
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_RETRY_POLICY_IPP
+#define FLYHOOK_IMPL_RETRY_POLICY_IPP
+
+#ifndef FLYHOOK_ERROR_HPP
+#define FLYHOOK_ERROR_HPP
+
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+// The one exception of the library: misuse and refused input. Background failures are never thrown; they are an
+// outcome in the delivery log, an observer call and a counter.
+
+namespace flyhook {
+
+/// What kind of refusal an Error is. `unavailable` may pass by itself; the others need another input or call.
+enum class ErrorCode { invalid, too_large, queue_full, stopped, not_found, conflict, unavailable, unsupported };
+
+/// A refused call. `what()` is one sentence: the field, its value (never a secret), the reason and, where there is one,
+/// the remedy. Nothing was changed by the call that threw.
+class Error : public std::runtime_error {
+ public:
+  FLYHOOK_DECL Error(ErrorCode code, std::string field, const std::string& reason);
+
+  ErrorCode code() const noexcept { return code_; }
+  /// The member or argument that was refused, named as in C++ ("url", "headers", "events"); empty: the call as a whole.
+  const std::string& field() const noexcept { return field_; }
+
+ private:
+  ErrorCode code_;
+  std::string field_;
+};
+
+namespace detail {
+
+/// What strangers wrote, fit for a line of an error: at most 100 bytes of it, each printable ASCII or '?'.
+FLYHOOK_DECL std::string printable(std::string_view text);
+
+}  // namespace detail
+}  // namespace flyhook
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_ERROR_IPP
+#define FLYHOOK_IMPL_ERROR_IPP
+
+#include <algorithm>
+#include <utility>
+
+namespace flyhook {
+
+Error::Error(ErrorCode code, std::string field, const std::string& reason)
+    : std::runtime_error(field.empty() ? reason : field + ": " + reason), code_(code), field_(std::move(field)) {}
+
+namespace detail {
+
+std::string printable(std::string_view text) {
+  std::string shown{text.substr(0, 100)};
+  std::replace_if(
+      shown.begin(), shown.end(), [](char c) { return c < 0x20 || c > 0x7E; }, '?');
+  return text.size() > shown.size() ? shown + "..." : shown;
+}
+
+}  // namespace detail
+}  // namespace flyhook
+
+#endif
+#endif
+
+#endif
+
+#ifndef FLYHOOK_IMPL_RETRY_POLICY_RETRY_AFTER_IPP
+#define FLYHOOK_IMPL_RETRY_POLICY_RETRY_AFTER_IPP
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+// Retry-After: delta-seconds, and the three forms of HTTP-date (RFC 9110, 5.6.7). Each form is read from left to right
+// without a step back; what does not fit exactly is no date.
+
+namespace flyhook {
+
+namespace detail {
+
+/// A date as it stands in a field, not yet known to exist.
+struct HttpDate {
+  unsigned weekday = 0;  // 0 is Sunday
+  int year = 0;
+  unsigned month = 0, day = 0;
+  unsigned hour = 0, minute = 0, second = 0;
+};
+
+/// Takes what it is asked for off the front of a text. After the first thing that is not there, nothing is.
+class DateText {
+ public:
+  explicit DateText(std::string_view text) : rest_(text) {}
+
+  FLYHOOK_DECL void literal(std::string_view expected);
+  /// Exactly so many digits.
+  FLYHOOK_DECL unsigned number(std::size_t width);
+  FLYHOOK_DECL void time_of_day(HttpDate& date);
+  /// Which of `names` it starts with.
+  template <std::size_t Count>
+  unsigned name(const std::array<std::string_view, Count>& names) {
+    for (unsigned i = 0; i < Count; ++i)
+      if (rest_.starts_with(names[i])) {
+        rest_.remove_prefix(names[i].size());
+        return i;
+      }
+    is_good_ = false;
+    return 0;
+  }
+
+  bool starts_with(char c) const noexcept { return rest_.starts_with(c); }
+  /// All of it was there, and nothing else.
+  bool is_done() const noexcept { return is_good_ && rest_.empty(); }
+
+ private:
+  std::string_view rest_;
+  bool is_good_ = true;
+};
+
+FLYHOOK_DECL std::optional<HttpDate> read_imf_fixdate(std::string_view text);
+FLYHOOK_DECL std::optional<HttpDate> read_rfc850_date(std::string_view text, TimePoint now);
+FLYHOOK_DECL std::optional<HttpDate> read_asctime_date(std::string_view text);
+FLYHOOK_DECL int rfc850_year(const HttpDate& date, TimePoint now);
+FLYHOOK_DECL std::chrono::sys_seconds instant_of(const HttpDate& date);
+FLYHOOK_DECL bool date_exists(const HttpDate& date);
+
+inline constexpr std::array<std::string_view, 7> http_short_days{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+inline constexpr std::array<std::string_view, 7> http_long_days{"Sunday",   "Monday", "Tuesday", "Wednesday",
+                                                                "Thursday", "Friday", "Saturday"};
+inline constexpr std::array<std::string_view, 12> http_months{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                              "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+
+void DateText::literal(std::string_view expected) {
+  is_good_ = is_good_ && rest_.starts_with(expected);
+  if (is_good_) rest_.remove_prefix(expected.size());
+}
+
+unsigned DateText::number(std::size_t width) {
+  unsigned value = 0;
+  for (std::size_t i = 0; i < width; ++i) {
+    is_good_ = is_good_ && !rest_.empty() && rest_.front() >= '0' && rest_.front() <= '9';
+    if (!is_good_) return 0;
+    value = value * 10 + static_cast<unsigned>(rest_.front() - '0');
+    rest_.remove_prefix(1);
+  }
+  return value;
+}
+
+void DateText::time_of_day(HttpDate& date) {
+  date.hour = number(2);
+  literal(":");
+  date.minute = number(2);
+  literal(":");
+  date.second = number(2);
+}
+
+/// Sun, 06 Nov 1994 08:49:37 GMT
+std::optional<HttpDate> read_imf_fixdate(std::string_view text) {
+  DateText from{text};
+  HttpDate date;
+  date.weekday = from.name(http_short_days);
+  from.literal(", ");
+  date.day = from.number(2);
+  from.literal(" ");
+  date.month = from.name(http_months) + 1;
+  from.literal(" ");
+  date.year = static_cast<int>(from.number(4));
+  from.literal(" ");
+  from.time_of_day(date);
+  from.literal(" GMT");
+  return from.is_done() ? std::optional{date} : std::nullopt;
+}
+
+/// Sunday, 06-Nov-94 08:49:37 GMT
+std::optional<HttpDate> read_rfc850_date(std::string_view text, TimePoint now) {
+  DateText from{text};
+  HttpDate date;
+  date.weekday = from.name(http_long_days);
+  from.literal(", ");
+  date.day = from.number(2);
+  from.literal("-");
+  date.month = from.name(http_months) + 1;
+  from.literal("-");
+  date.year = static_cast<int>(from.number(2));
+  from.literal(" ");
+  from.time_of_day(date);
+  from.literal(" GMT");
+  if (!from.is_done()) return std::nullopt;
+  date.year = rfc850_year(date, now);
+  return date;
+}
+
+/// Sun Nov  6 08:49:37 1994
+std::optional<HttpDate> read_asctime_date(std::string_view text) {
+  DateText from{text};
+  HttpDate date;
+  date.weekday = from.name(http_short_days);
+  from.literal(" ");
+  date.month = from.name(http_months) + 1;
+  from.literal(" ");
+  if (from.starts_with(' ')) {
+    from.literal(" ");
+    date.day = from.number(1);
+  } else {
+    date.day = from.number(2);
+  }
+  from.literal(" ");
+  from.time_of_day(date);
+  from.literal(" ");
+  date.year = static_cast<int>(from.number(4));
+  return from.is_done() ? std::optional{date} : std::nullopt;
+}
+
+/// The latest year of these two digits that is at most 50 years ahead (R6). In the fiftieth year itself R6, which counts
+/// years, and RFC 9110, which counts time, may differ by a century; the weekday then tells which of the two is meant.
+int rfc850_year(const HttpDate& date, TimePoint now) {
+  const auto this_second = std::chrono::floor<std::chrono::seconds>(now);
+  const std::chrono::year_month_day today{std::chrono::floor<std::chrono::days>(this_second)};
+  const int latest = static_cast<int>(today.year()) + 50;
+  HttpDate meant = date;
+  meant.year = latest - (latest - date.year) % 100;
+  if (meant.year < latest) return meant.year;
+
+  const std::chrono::sys_days same_day_ahead{today + std::chrono::years{50}};
+  const auto in_day = this_second - std::chrono::floor<std::chrono::days>(this_second);
+  const bool is_beyond = instant_of(meant) > same_day_ahead + in_day;
+  const std::chrono::weekday weekday{std::chrono::floor<std::chrono::days>(instant_of(meant))};
+  return is_beyond && weekday.c_encoding() != date.weekday ? meant.year - 100 : meant.year;
+}
+
+std::chrono::sys_seconds instant_of(const HttpDate& date) {
+  const std::chrono::sys_days day{std::chrono::year{date.year} / static_cast<int>(date.month) / static_cast<int>(date.day)};
+  return day + std::chrono::hours{date.hour} + std::chrono::minutes{date.minute} + std::chrono::seconds{date.second};
+}
+
+/// The weekday may be wrong: that the server cannot count days says nothing about when it wants to be asked again.
+bool date_exists(const HttpDate& date) {
+  const std::chrono::year_month_day day{std::chrono::year{date.year}, std::chrono::month{date.month},
+                                        std::chrono::day{date.day}};
+  if (!day.ok() || date.hour > 23 || date.minute > 59) return false;
+  if (date.second < 60) return true;
+  // A leap second: RFC 9110 has it in its grammar, and UTC at the end of these two months.
+  const bool is_end_of_half = (date.month == 6 && date.day == 30) || (date.month == 12 && date.day == 31);
+  return date.second == 60 && date.hour == 23 && date.minute == 59 && is_end_of_half;
+}
+
+}  // namespace detail
+
+std::optional<std::chrono::seconds> parse_retry_after(std::string_view value, TimePoint now) {
+  constexpr std::int64_t most = 1'000'000'000'000;
+  const auto first = std::min(value.find_first_not_of(" \t"), value.size());
+  value = value.substr(first, value.find_last_not_of(" \t") + 1 - first);
+
+  if (!value.empty() && std::all_of(value.begin(), value.end(), [](char c) { return c >= '0' && c <= '9'; })) {
+    std::int64_t seconds = 0;
+    for (const char c : value) seconds = std::min(most, seconds * 10 + (c - '0'));
+    return std::chrono::seconds{seconds};
+  }
+  auto date = detail::read_imf_fixdate(value);
+  if (!date) date = detail::read_rfc850_date(value, now);
+  if (!date) date = detail::read_asctime_date(value);
+  if (!date || !detail::date_exists(*date)) return std::nullopt;
+  const auto wait = detail::instant_of(*date) - std::chrono::floor<std::chrono::seconds>(now);
+  return std::max(wait, std::chrono::seconds{0});
+}
+
+}  // namespace flyhook
+
+#endif
+
+#include <cmath>
+#include <string>
+
+namespace flyhook {
+
+std::vector<std::chrono::milliseconds> RetryPolicy::default_schedule() {
+  using namespace std::chrono;
+  return {0s, 5s, 5min, 30min, 2h, 5h, 10h, 14h, 20h, 24h};
+}
+
+RetryPolicy RetryPolicy::none() {
+  RetryPolicy policy;
+  policy.schedule.assign(1, std::chrono::milliseconds{0});
+  return policy;
+}
+
+RetryPolicy RetryPolicy::exponential(std::chrono::milliseconds first, double factor, std::chrono::milliseconds cap,
+                                     unsigned attempts) {
+  using std::chrono::milliseconds;
+  if (first < milliseconds{0}) throw Error{ErrorCode::invalid, "first", std::to_string(first.count()) + " ms is negative"};
+  if (!std::isfinite(factor) || factor < 1)
+    throw Error{ErrorCode::invalid, "factor", std::to_string(factor) + " is not a finite number of at least 1"};
+  if (cap < first) throw Error{ErrorCode::invalid, "cap", std::to_string(cap.count()) + " ms is less than the first wait"};
+  if (attempts == 0 || attempts > 1000)
+    throw Error{ErrorCode::invalid, "attempts", std::to_string(attempts) + " is outside 1 to 1,000"};
+
+  RetryPolicy policy = none();
+  auto exact = static_cast<double>(first.count());
+  for (milliseconds wait = first; policy.schedule.size() < attempts;) {
+    policy.schedule.push_back(wait);
+    exact *= factor;
+    // Compared as double first: beyond the cap, or infinite, it may be no number of milliseconds.
+    wait = exact < static_cast<double>(cap.count()) ? milliseconds{std::llround(exact)} : cap;
+  }
+  return policy;
+}
+
+}  // namespace flyhook
+
+#endif
+#endif
+
+#endif
+
+#include <memory>
+#include <optional>
+#include <string>
+
+// The event as the core carries it: its C++ type is gone, its data is bytes.
+
+namespace flyhook {
+
+/// An endpoint that is in no registry: a callback URL that came with a request, say. What it leaves open follows Options.
+struct Target {
+  std::string url{};                   ///< http or https, absolute, at most 8,000 bytes; judged by Options::url_policy
+  std::string secret{};                ///< as Subscription::secret; empty: its requests are not signed
+  Headers headers{};                   ///< sent with its requests; win over Options::headers
+  std::optional<RetryPolicy> retry{};  ///< empty: Options::retry
+  bool public_only = false;            ///< as Subscription::public_only: for a URL that came with a stranger's request
+};
+
+/// For whom an event is that was not published to subscriptions.
+struct Recipient {
+  Target target{};          ///< of `send`
+  SubscriptionId tested{};  ///< of `send_test`: not empty, and then `target` is
+};
+
+/// A serialised event. Immutable once made; stores keep it, lanes share it.
+struct Message {
+  EventId id{};
+  std::string type{}, tenant{}, key{};
+  std::string data{};  ///< one JSON value, unless content_type says otherwise
+  TimePoint created_at{};
+  Headers headers{};           ///< of this event's requests, besides the subscription's
+  std::string trace_parent{};  ///< W3C Trace Context, sent as `traceparent`
+  std::optional<TimePoint> deliver_at{}, expires_at{};
+  std::string content_type{};                    ///< empty: application/json
+  std::shared_ptr<const Recipient> recipient{};  ///< null: published. Equal if it is the same one
+
+  friend bool operator==(const Message&, const Message&) = default;
+};
+
+}  // namespace flyhook
+
+#endif
+
+#include <string>
+#include <string_view>
+
+// How a message becomes the body and the headers that no attempt changes. Pure: the same event gives the same bytes for
+// ever, so that a receiver may compare repeats.
+
+namespace flyhook {
+
+/// What a request carries.
+enum class Encoding {
+  standard,                ///< {"type","timestamp","data"} (Standard Webhooks)
+  raw,                     ///< the data alone
+  cloudevents_structured,  ///< CloudEvents 1.0, JSON format
+  cloudevents_binary       ///< CloudEvents 1.0, attributes as ce- headers
+};
+
+/// An encoded message: content-type, webhook-id, traceparent, ce- attributes, then the message's own headers; and the body.
+struct Encoded {
+  Headers headers{};
+  std::string body{};
+};
+
+/// Encodes `message` (rules E1 to E9 of tests/vectors/README.md). `source` is the application's CloudEvents source
+/// (`Options::source`); the CloudEvents encodings alone use it.
+///
+///     encoding                 content-type                   body
+///     standard                 application/json               {"type","timestamp","data"}
+///     raw                      the message's                  the data
+///     cloudevents_structured   application/cloudevents+json   {"specversion","id","source","type","time",
+///                                                              "datacontenttype","data"}
+///     cloudevents_binary       the message's                  the data; specversion, id, source, type, time as ce- headers
+///
+/// The data's bytes go out as they are. What `EventTraits::serialize` wrote is not checked here: what is no JSON, or no
+/// UTF-8, makes a `standard` or structured body that is none either. Attributes are escaped, whatever bytes they hold.
+/// Throws Error: `unsupported` ("encoding") for `standard` and `cloudevents_structured` where the content type is not
+/// JSON's, `invalid` ("source") for a CloudEvents encoding with an empty source.
+FLYHOOK_DECL Encoded encode(const Message& message, Encoding encoding, std::string_view source);
+
+namespace detail {
+
+/// True for the media types of JSON: subtype json or ending in +json, in any case, parameters aside (CloudEvents JSON
+/// format, 3.1); and for the empty text, which means application/json.
+FLYHOOK_DECL bool is_json_type(std::string_view content_type);
+
+/// The value of a ce- header (CloudEvents HTTP binding 1.0.2, 3.1.3.2): bytes outside 0x21 to 0x7E, `"` and `%` as %XX.
+FLYHOOK_DECL std::string ce_header_value(std::string_view text);
+
+}  // namespace detail
+}  // namespace flyhook
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_ENCODING_IPP
+#define FLYHOOK_IMPL_ENCODING_IPP
+
+namespace flyhook {
+
+namespace detail {
+
+FLYHOOK_DECL void append_json(std::string& out, std::string_view text);
+FLYHOOK_DECL void append_member(std::string& out, std::string_view name, std::string_view text);
+FLYHOOK_DECL void require_json(const Message& message, const char* encoding);
+FLYHOOK_DECL std::string standard_body(const Message& message);
+FLYHOOK_DECL std::string structured_body(const Message& message, std::string_view content_type, std::string_view source);
+FLYHOOK_DECL void add_attributes(Headers& headers, const Message& message, std::string_view source);
+
+bool is_json_type(std::string_view content_type) {
+  if (content_type.empty()) return true;
+  auto type = content_type.substr(0, content_type.find(';'));
+  while (type.ends_with(' ') || type.ends_with('\t')) type.remove_suffix(1);
+  const auto slash = type.find('/');
+  if (slash == type.npos || slash == 0) return false;
+  const auto subtype = type.substr(slash + 1);
+  if (equal_without_case(subtype, "json")) return true;
+  constexpr std::string_view suffix = "+json";
+  return subtype.size() > suffix.size() && equal_without_case(subtype.substr(subtype.size() - suffix.size()), suffix);
+}
+
+std::string ce_header_value(std::string_view text) {
+  return percent_encoded(text,
+                         [](unsigned char byte) { return byte >= 0x21 && byte <= 0x7E && byte != '"' && byte != '%'; });
+}
+
+/// `text` as a JSON string. Bytes from 0x80 on stay what they are.
+void append_json(std::string& out, std::string_view text) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  out.push_back('"');
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20) {
+      out.append({'\\', 'u', '0', '0', digits[byte >> 4], digits[byte & 15u]});
+    } else {
+      if (c == '"' || c == '\\') out.push_back('\\');
+      out.push_back(c);
+    }
+  }
+  out.push_back('"');
+}
+
+/// `"name":"text",`
+void append_member(std::string& out, std::string_view name, std::string_view text) {
+  append_json(out, name);
+  out.push_back(':');
+  append_json(out, text);
+  out.push_back(',');
+}
+
+void require_json(const Message& message, const char* encoding) {
+  if (is_json_type(message.content_type)) return;
+  throw Error{ErrorCode::unsupported, "encoding",
+              std::string{encoding} + " carries JSON only, and this event's content type is " + message.content_type +
+                  "; use raw or cloudevents_binary"};
+}
+
+std::string standard_body(const Message& message) {
+  std::string body;
+  body.reserve(message.data.size() + message.type.size() + 72);
+  body.push_back('{');
+  append_member(body, "type", message.type);
+  append_member(body, "timestamp", rfc3339(message.created_at));
+  body.append(R"("data":)").append(message.data).append("}");
+  return body;
+}
+
+std::string structured_body(const Message& message, std::string_view content_type, std::string_view source) {
+  std::string body;
+  body.reserve(message.data.size() + message.id.value.size() + message.type.size() + source.size() + content_type.size() +
+               160);
+  body.push_back('{');
+  append_member(body, "specversion", "1.0");
+  append_member(body, "id", message.id.value);
+  append_member(body, "source", source);
+  append_member(body, "type", message.type);
+  append_member(body, "time", rfc3339(message.created_at));
+  append_member(body, "datacontenttype", content_type);
+  body.append(R"("data":)").append(message.data).append("}");
+  return body;
+}
+
+void add_attributes(Headers& headers, const Message& message, std::string_view source) {
+  headers.emplace_back("ce-specversion", "1.0");
+  headers.emplace_back("ce-id", ce_header_value(message.id.value));
+  headers.emplace_back("ce-source", ce_header_value(source));
+  headers.emplace_back("ce-type", ce_header_value(message.type));
+  headers.emplace_back("ce-time", ce_header_value(rfc3339(message.created_at)));
+}
+
+}  // namespace detail
+
+Encoded encode(const Message& message, Encoding encoding, std::string_view source) {
+  const bool is_structured = encoding == Encoding::cloudevents_structured;
+  const bool is_binary = encoding == Encoding::cloudevents_binary;
+  if ((is_structured || is_binary) && source.empty())
+    throw Error{ErrorCode::invalid, "source", "is empty; CloudEvents need a URI-reference"};
+  const std::string own_type = message.content_type.empty() ? "application/json" : message.content_type;
+
+  Encoded encoded;
+  auto& headers = encoded.headers;
+  headers.reserve((is_binary ? 8 : 3) + message.headers.size());
+  if (encoding == Encoding::standard) {
+    detail::require_json(message, "standard");
+    encoded.body = detail::standard_body(message);
+    headers.emplace_back("content-type", "application/json");
+  } else if (is_structured) {
+    detail::require_json(message, "cloudevents_structured");
+    encoded.body = detail::structured_body(message, own_type, source);
+    headers.emplace_back("content-type", "application/cloudevents+json");
+  } else {
+    encoded.body = message.data;
+    headers.emplace_back("content-type", own_type);
+  }
+  headers.emplace_back("webhook-id", message.id.value);
+  if (!message.trace_parent.empty()) headers.emplace_back("traceparent", message.trace_parent);
+  if (is_binary) detail::add_attributes(headers, message, source);
+  headers.insert(headers.end(), message.headers.begin(), message.headers.end());
+  return encoded;
+}
+
+}  // namespace flyhook
+
+#endif
+#endif
+
+#endif
+
+#ifndef FLYHOOK_EVENT_TYPE_HPP
+#define FLYHOOK_EVENT_TYPE_HPP
+
+#include <string>
+#include <string_view>
+
+// The grammar of event types and of the patterns that subscriptions choose them by (DESIGN.md section 3).
+
+namespace flyhook {
+
+/// One entry of the event catalogue (`Options::event_types`).
+struct EventType {
+  std::string name{};         ///< the type, in the grammar of is_event_type
+  std::string description{};  ///< one sentence for who subscribes
+  std::string example{};      ///< JSON text of an example's data
+  std::string schema{};       ///< JSON Schema text of the data
+};
+
+/// Dotted identifiers: [A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*, at most 128 bytes.
+FLYHOOK_DECL bool is_event_type(std::string_view text);
+
+/// An event type, an event type followed by ".*", or "*".
+FLYHOOK_DECL bool is_event_pattern(std::string_view text);
+
+/// "order.*" matches what is beneath "order." at any depth, and not "order" itself. Case matters.
+/// Both arguments are taken to be well formed.
+FLYHOOK_DECL bool pattern_matches(std::string_view pattern, std::string_view type);
+
+}  // namespace flyhook
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_EVENT_TYPE_IPP
+#define FLYHOOK_IMPL_EVENT_TYPE_IPP
+
+namespace flyhook {
+
+bool is_event_type(std::string_view text) {
+  if (text.size() > 128) return false;
+  bool in_segment = false;
+  for (const char c : text) {
+    if (c == '.') {
+      if (!in_segment) return false;
+      in_segment = false;
+    } else if (detail::is_identifier_char(c)) {
+      in_segment = true;
+    } else {
+      return false;
+    }
+  }
+  return in_segment;
+}
+
+bool is_event_pattern(std::string_view text) {
+  if (text == "*") return true;
+  if (text.ends_with(".*")) text.remove_suffix(2);
+  return is_event_type(text);
+}
+
+bool pattern_matches(std::string_view pattern, std::string_view type) {
+  if (!pattern.ends_with('*')) return pattern == type;
+  return type.starts_with(pattern.substr(0, pattern.size() - 1));
+}
+
+}  // namespace flyhook
+
+#endif
+#endif
+
+#endif
+
+#include <nlohmann/json.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+// The one door from C++ types to bytes: how an event type says its name, and how its data is written. Behind it nothing
+// knows types or JSON.
+
+namespace flyhook {
+
+/// The run-time typed event: for types that are not known when compiling. `Publisher<>` publishes it.
+struct Event {
+  std::string type{};
+  nlohmann::json data{};
+  std::string tenant{}, key{};
+};
+
+/// True if an event like this one passes `filter` (`Subscription::filter`; empty: all do). Type and tenant are a
+/// subscription's to match; a filter sees them at /type and /tenant. For trying filters out before subscribing: compiling
+/// is done anew each time. Throws Error (`invalid`, "filter") for a malformed filter, and then says where in it.
+FLYHOOK_DECL bool matches(std::string_view filter, const Event& event);
+
+/// What flyhook knows of an event type. Specialise it with any of
+///
+///     static constexpr std::string_view type = "order.paid";      or  static std::string_view type(const E&);
+///     static nlohmann::json to_json(const E&);                    without it: nlohmann's own conversion
+///     static void serialize(const E&, std::string& out);          own bytes: one JSON value, unless content_type differs
+///     static std::string key(const E&);                           ordering
+///     static std::string tenant(const E&);
+///     static std::size_t size_hint(const E&);                     of the serialised data, in bytes
+///     static constexpr std::string_view content_type = "...";     what serialize writes; default application/json
+///     static E parse(std::string_view data);                      for receiving; without it: nlohmann's own conversion
+///     static constexpr std::string_view description = "...";      one sentence for who subscribes
+///     static constexpr std::string_view schema = "...";           JSON Schema text of the data
+///     static E example();                                         one that shows what its data looks like
+///
+/// Without a specialisation a static constant E::event_type is the type. The functions run on the publishing thread (type,
+/// key, tenant, size_hint) or on a pool thread (to_json, serialize); what the latter throw drops the event and is reported.
+/// `parse` runs on the thread that handles the request; what it throws refuses the request. The last three are for the
+/// event catalogue (PublisherBase::event_types) of types whose name is a constant, and are asked when a publisher is made.
+/// An example whose content_type is not JSON is left out.
+template <class E>
+struct EventTraits {};
+
+namespace detail {
+
+template <class T>
+concept TextConstant = std::is_const_v<std::remove_reference_t<T>> && std::convertible_to<T, std::string_view>;
+
+// `*&` refuses a non-static member, whose mere name would pass.
+template <class E>
+concept TraitsTypeConstant = requires {
+  { *&EventTraits<E>::type } -> TextConstant;
+};
+template <class E>
+concept TraitsTypeFunction = requires(const E& event) {
+  { EventTraits<E>::type(event) } -> std::convertible_to<std::string_view>;
+};
+template <class E>
+concept MemberType = requires {
+  { *&E::event_type } -> TextConstant;
+};
+template <class E>
+concept HasConstantType = TraitsTypeConstant<E> || MemberType<E>;
+
+template <class E>
+concept HasSerialize = requires(const E& event, std::string& out) {
+  EventTraits<E>::serialize(event, out);
+};
+template <class E>
+concept HasToJson = requires(const E& event) {
+  { EventTraits<E>::to_json(event) } -> std::convertible_to<nlohmann::json>;
+};
+template <class E>
+concept HasNlohmann = requires(nlohmann::json& json, const E& event) {
+  nlohmann::adl_serializer<E>::to_json(json, event);
+};
+
+template <class E>
+concept HasParse = requires(std::string_view data) {
+  { EventTraits<E>::parse(data) } -> std::convertible_to<E>;
+};
+template <class E>
+concept HasFromNlohmann = requires(const nlohmann::json& json) {
+  { json.get<E>() } -> std::same_as<E>;
+};
+
+template <class E>
+concept HasKey = requires(const E& event) {
+  { EventTraits<E>::key(event) } -> std::convertible_to<std::string>;
+};
+template <class E>
+concept HasTenant = requires(const E& event) {
+  { EventTraits<E>::tenant(event) } -> std::convertible_to<std::string>;
+};
+template <class E>
+concept HasSizeHint = requires(const E& event) {
+  { EventTraits<E>::size_hint(event) } -> std::convertible_to<std::size_t>;
+};
+template <class E>
+concept HasContentType = requires {
+  { *&EventTraits<E>::content_type } -> TextConstant;
+};
+
+template <class E>
+concept HasDescription = requires {
+  { *&EventTraits<E>::description } -> TextConstant;
+};
+template <class E>
+concept HasSchema = requires {
+  { *&EventTraits<E>::schema } -> TextConstant;
+};
+template <class E>
+concept HasExample = requires {
+  { EventTraits<E>::example() } -> std::convertible_to<E>;
+};
+
+template <class E>
+struct is_publishable : std::bool_constant<(HasConstantType<E> ||
+                                            TraitsTypeFunction<E>)&&(HasSerialize<E> || HasToJson<E> || HasNlohmann<E>)> {};
+template <>
+struct is_publishable<Event> : std::true_type {};
+template <class... Alternatives>
+struct is_publishable<std::variant<Alternatives...>> : std::conjunction<is_publishable<Alternatives>...> {};
+
+/// Its data can be read, whatever its type is called.
+template <class E>
+concept Parsable = std::is_object_v<E> && std::move_constructible<E> &&(HasParse<E> || HasFromNlohmann<E>);
+
+template <class E>
+struct is_receivable
+    : std::bool_constant<(TraitsTypeConstant<E> || (MemberType<E> && !TraitsTypeFunction<E>)) && Parsable<E>> {};
+template <class... Alternatives>
+struct is_receivable<std::variant<Alternatives...>> : std::conjunction<is_receivable<Alternatives>...> {};
+
+}  // namespace detail
+
+/// True for what a Publisher can publish: an object type with a type name and a way to bytes, flyhook::Event, or a
+/// std::variant of such types.
+template <class E>
+concept Publishable = std::is_object_v<E> && std::move_constructible<E> && detail::is_publishable<E>::value;
+
+/// True for what a Receiver knows by its type alone: an object type with a constant type name and a way from bytes, or a
+/// std::variant of such types.
+template <class E>
+concept Receivable = std::is_object_v<E> && std::move_constructible<E> && detail::is_receivable<E>::value;
+
+namespace detail {
+
+/// The value of JSON text. Throws Error (`invalid`, no field) for what is no JSON, no UTF-8, nested deeper than `most_deep`
+/// (copying and dumping a value recurse), or has more behind it; the reason says where, and shows nothing of the text.
+FLYHOOK_DECL nlohmann::json parse_json(std::string_view text, std::size_t most_deep = 256);
+
+/// The same, but an object that has a member twice is refused: who wrote it and who reads it may not mean the same one.
+FLYHOOK_DECL nlohmann::json parse_strict_json(std::string_view text, std::size_t most_deep = 256);
+
+/// The uniform view of an event type. Only used with Publishable, Receivable or Parsable types.
+template <class E>
+struct EventAccess {
+  static std::string_view type(const E& event) {
+    if constexpr (TraitsTypeConstant<E>) {
+      return EventTraits<E>::type;
+    } else if constexpr (TraitsTypeFunction<E>) {
+      return EventTraits<E>::type(event);
+    } else {
+      return E::event_type;
+    }
+  }
+  static std::string key([[maybe_unused]] const E& event) {
+    if constexpr (HasKey<E>) return EventTraits<E>::key(event);
+    return {};
+  }
+  static std::string tenant([[maybe_unused]] const E& event) {
+    if constexpr (HasTenant<E>) return EventTraits<E>::tenant(event);
+    return {};
+  }
+  /// 0: it does not know.
+  static std::size_t size_hint([[maybe_unused]] const E& event) {
+    if constexpr (HasSizeHint<E>) return EventTraits<E>::size_hint(event);
+    return 0;
+  }
+  static void write(const E& event, Message& message) {
+    if constexpr (HasContentType<E>) message.content_type = std::string_view{EventTraits<E>::content_type};
+    if constexpr (HasSerialize<E>) {
+      EventTraits<E>::serialize(event, message.data);
+    } else if constexpr (HasToJson<E>) {
+      message.data = nlohmann::json(EventTraits<E>::to_json(event)).dump();
+    } else {
+      message.data = nlohmann::json(event).dump();
+    }
+  }
+  /// `data` as it was sent, and as `json`, which only nlohmann's conversion reads.
+  static E parse([[maybe_unused]] std::string_view data, [[maybe_unused]] const nlohmann::json& json) {
+    if constexpr (HasParse<E>) {
+      return EventTraits<E>::parse(data);
+    } else {
+      return json.get<E>();
+    }
+  }
+  /// Its name, if that is known when compiling.
+  static void add_names([[maybe_unused]] std::vector<std::string_view>& names) {
+    if constexpr (TraitsTypeConstant<E>) {
+      names.push_back(EventTraits<E>::type);
+    } else if constexpr (MemberType<E> && !TraitsTypeFunction<E>) {
+      names.push_back(E::event_type);
+    }
+  }
+  /// Its entry of the event catalogue, if its name is known when compiling.
+  static void add_types(std::vector<EventType>& types) {
+    std::vector<std::string_view> names;
+    add_names(names);
+    for (const auto name : names) types.push_back(catalogued(name));
+  }
+
+ private:
+  static EventType catalogued(std::string_view name) {
+    EventType type;
+    type.name = name;
+    if constexpr (HasDescription<E>) type.description = std::string_view{EventTraits<E>::description};
+    if constexpr (HasSchema<E>) type.schema = std::string_view{EventTraits<E>::schema};
+    if constexpr (HasExample<E>) {
+      const E event = EventTraits<E>::example();
+      Message message;
+      write(event, message);
+      if (is_json_type(message.content_type)) type.example = std::move(message.data);
+    }
+    return type;
+  }
+};
+
+template <>
+struct EventAccess<Event> {
+  static std::string_view type(const Event& event) { return event.type; }
+  static std::string key(const Event& event) { return event.key; }
+  static std::string tenant(const Event& event) { return event.tenant; }
+  static std::size_t size_hint(const Event&) { return 0; }
+  static void write(const Event& event, Message& message) { message.data = event.data.dump(); }
+  static void add_types(std::vector<EventType>&) {}
+};
+
+template <class... Alternatives>
+struct EventAccess<std::variant<Alternatives...>> {
+  using E = std::variant<Alternatives...>;
+  template <class Call>
+  static decltype(auto) visit(const E& event, Call call) {
+    return std::visit([&](const auto& own) { return call(own, EventAccess<std::remove_cvref_t<decltype(own)>>{}); }, event);
+  }
+  static std::string_view type(const E& event) {
+    return visit(event, [](const auto& own, auto access) { return access.type(own); });
+  }
+  static std::string key(const E& event) {
+    return visit(event, [](const auto& own, auto access) { return access.key(own); });
+  }
+  static std::string tenant(const E& event) {
+    return visit(event, [](const auto& own, auto access) { return access.tenant(own); });
+  }
+  static std::size_t size_hint(const E& event) {
+    return visit(event, [](const auto& own, auto access) { return access.size_hint(own); });
+  }
+  static void write(const E& event, Message& message) {
+    visit(event, [&](const auto& own, auto access) { access.write(own, message); });
+  }
+  static void add_names(std::vector<std::string_view>& names) { (EventAccess<Alternatives>::add_names(names), ...); }
+  static void add_types(std::vector<EventType>& types) { (EventAccess<Alternatives>::add_types(types), ...); }
+};
+
+}  // namespace detail
+}  // namespace flyhook
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_EVENT_IPP
+#define FLYHOOK_IMPL_EVENT_IPP
+
+#ifndef FLYHOOK_DETAIL_DECIDE_FILTER_HPP
+#define FLYHOOK_DETAIL_DECIDE_FILTER_HPP
+
+#include <cstddef>
+#include <memory>
+#include <string_view>
+
+// Which events a subscription wants beyond type and tenant: the JSON text of `Subscription::filter`, compiled once and
+// asked for each event that the patterns match (rules M6 to M15 of tests/vectors/README.md). Here alone the core looks into
+// data.
+//
+//     {"/total": {"$gte": 100, "$lt": 1000},                  pointer: operators, all of which must hold
+//      "/customer/country": "DE",                             pointer: value, compared as a whole
+//      "$or": [{"/key": "vip"}, {"/items/0": {"$exists": true}}]}
+
+namespace flyhook::detail {
+
+struct FilterClause;  // a compiled filter: impl/detail/decide/filter/clause.ipp
+struct FilterData;    // parsed data: the same
+
+/// An event as filters look at it. Borrows what it is made of. Its data is parsed when the first filter asks for it, and
+/// once; so it is for one thread.
+class FilterInput {
+ public:
+  FLYHOOK_DECL explicit FilterInput(const Message& message);
+  /// With data that is parsed already.
+  FLYHOOK_DECL FilterInput(std::string_view type, std::string_view tenant, std::string_view key, const FilterData& data);
+  FilterInput(const FilterInput&) = delete;
+  FilterInput& operator=(const FilterInput&) = delete;
+  FLYHOOK_DECL ~FilterInput();
+
+  std::string_view type() const noexcept { return type_; }
+  std::string_view tenant() const noexcept { return tenant_; }
+  std::string_view key() const noexcept { return key_; }
+
+  /// False for an event with a content type that is not JSON's.
+  FLYHOOK_DECL bool has_json_type() const;
+  /// Null: it is not JSON. Of a member that is there twice the last one counts.
+  FLYHOOK_DECL const FilterData* data();
+
+ private:
+  const std::string_view type_, tenant_, key_;
+  const Message* const message_ = nullptr;  // null: data_ was given
+  std::unique_ptr<const FilterData> parsed_;
+  const FilterData* data_ = nullptr;
+  bool was_parsed_ = false;
+};
+
+/// A compiled filter. Immutable, thread-safe, as cheap to copy as a shared_ptr. Without one (default, or of empty text) it
+/// matches everything.
+///
+/// Numbers are compared by value, without rounding: an integer that fits 64 bits is that integer, any other number the
+/// nearest double. `$and` of nothing holds, `$or` of nothing does not.
+class Filter {
+ public:
+  static constexpr std::size_t most_bytes = 8192;  ///< of the text, which bounds the number of conditions as well
+  static constexpr std::size_t most_deep = 16;     ///< objects and arrays in one another, the outermost counted
+
+  Filter() = default;
+  /// Throws Error (`invalid`, "filter") saying where: what is no filter, a larger or deeper one, or an object with one key
+  /// twice, of which JSON libraries would drop one without a word.
+  FLYHOOK_DECL explicit Filter(std::string_view text);
+
+  /// An event whose content type is not JSON's matches no filter; nor does one whose data is not JSON match a filter that
+  /// looks into data. What `$not` says is the same for these. May throw std::bad_alloc.
+  bool matches(FilterInput& event) const { return clause_ == nullptr || holds(event); }
+
+ private:
+  FLYHOOK_DECL bool holds(FilterInput& event) const;
+
+  std::shared_ptr<const FilterClause> clause_;  // null: matches everything
+};
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_DETAIL_DECIDE_FILTER_IPP
+#define FLYHOOK_IMPL_DETAIL_DECIDE_FILTER_IPP
+
+#ifndef FLYHOOK_IMPL_DETAIL_DECIDE_FILTER_CLAUSE_IPP
+#define FLYHOOK_IMPL_DETAIL_DECIDE_FILTER_CLAUSE_IPP
+
+#include <nlohmann/json.hpp>
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+// What a filter is once compiled, and what it is asked about: JSON values, which filter.hpp must not know.
+
+namespace flyhook::detail {
+
+/// An event's data, parsed: its own, or somebody else's who keeps it.
+struct FilterData {
+  explicit FilterData(nlohmann::json&& parsed) : own(std::move(parsed)), value(own) {}
+  explicit FilterData(const nlohmann::json* borrowed) : value(*borrowed) {}
+  FilterData(const FilterData&) = delete;
+  FilterData& operator=(const FilterData&) = delete;
+  ~FilterData() = default;
+
+  const nlohmann::json own{};
+  const nlohmann::json& value;
+};
+
+enum class FilterOperator { eq, ne, gt, gte, lt, lte, in, nin, exists, prefix, suffix };
+
+/// One operator with its operand.
+struct FilterTest {
+  FilterOperator op = FilterOperator::eq;
+  nlohmann::json operand{};
+};
+
+/// One step of a JSON Pointer: a member, or, in an array, an element.
+struct FilterStep {
+  std::string member{};
+  std::optional<std::size_t> index{};  // if the token is one (RFC 6901, 4)
+};
+
+/// Where a pointer starts (M6).
+enum class FilterRoot { type, tenant, key, data };
+
+/// A pointer and what must hold of the value it leads to.
+struct FilterCondition {
+  FilterRoot root = FilterRoot::data;
+  std::vector<FilterStep> steps{};
+  std::vector<FilterTest> tests{};  // all must hold
+};
+
+/// A filter, or the filters that `$and`, `$or` or `$not` combines. Only a filter has conditions, and then it is of kind
+/// `all`.
+struct FilterClause {
+  enum class Kind { all, any, none };
+  Kind kind = Kind::all;
+  std::vector<FilterCondition> conditions{};
+  std::vector<FilterClause> clauses{};
+  bool looks_into_data = false;  // here or further down
+};
+
+/// Throws Error ("filter").
+FLYHOOK_DECL FilterClause compile_filter(std::string_view text);
+
+}  // namespace flyhook::detail
+
+#endif
+
+#ifndef FLYHOOK_IMPL_DETAIL_DECIDE_FILTER_COMPILE_IPP
+#define FLYHOOK_IMPL_DETAIL_DECIDE_FILTER_COMPILE_IPP
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <limits>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+// From a filter's text to its clause. Every branch is checked here, reached by an event or not (M14). The JSON parser keeps
+// its own stack, and nothing deeper than Filter::most_deep gets past it, so that what recurses behind it is bounded.
+
+namespace flyhook::detail {
+
+/// Compiles what is parsed, and knows where it is in the text.
+class FilterCompiler {
+ public:
+  FLYHOOK_DECL FilterClause clause(const nlohmann::json& filter);
+
+ private:
+  class Place;  // a step down
+
+  FLYHOOK_DECL FilterClause combination(const std::string& name, const nlohmann::json& filters);
+  FLYHOOK_DECL static void add(FilterClause& to, FilterClause&& clause);
+  FLYHOOK_DECL FilterCondition condition(const std::string& pointer, const nlohmann::json& value);
+  FLYHOOK_DECL FilterTest test(const std::string& name, const nlohmann::json& operand);
+  [[noreturn]] FLYHOOK_DECL void refuse(const std::string& reason) const;
+
+  std::string at_{};  // a JSON Pointer into the filter
+};
+
+FLYHOOK_DECL nlohmann::json parse_filter(std::string_view text);
+FLYHOOK_DECL std::string as_quoted(std::string_view text);
+[[noreturn]] FLYHOOK_DECL void refuse_filter(const std::string& reason);
+FLYHOOK_DECL bool is_operators(const nlohmann::json& value);
+FLYHOOK_DECL std::optional<std::vector<FilterStep>> pointer_steps(std::string_view pointer);
+FLYHOOK_DECL std::optional<std::size_t> array_index(std::string_view token);
+
+struct FilterOperatorName {
+  std::string_view name{};
+  FilterOperator op{};
+};
+inline constexpr std::array<FilterOperatorName, 11> filter_operators{{{"$eq", FilterOperator::eq},
+                                                                      {"$ne", FilterOperator::ne},
+                                                                      {"$gt", FilterOperator::gt},
+                                                                      {"$gte", FilterOperator::gte},
+                                                                      {"$lt", FilterOperator::lt},
+                                                                      {"$lte", FilterOperator::lte},
+                                                                      {"$in", FilterOperator::in},
+                                                                      {"$nin", FilterOperator::nin},
+                                                                      {"$exists", FilterOperator::exists},
+                                                                      {"$prefix", FilterOperator::prefix},
+                                                                      {"$suffix", FilterOperator::suffix}}};
+
+/// As a JSON string in ASCII, so that a message stays one line of text whatever it quotes; cut where it is long.
+std::string as_quoted(std::string_view text) {
+  constexpr std::size_t most = 200;
+  const bool is_cut = text.size() > most;
+  return nlohmann::json(text.substr(0, most)).dump(-1, ' ', true, nlohmann::json::error_handler_t::ignore) +
+         (is_cut ? "..." : "");
+}
+
+void refuse_filter(const std::string& reason) {
+  throw Error{ErrorCode::invalid, "filter", reason};
+}
+
+// Text ------------------------------------------------------------------------------------------------------------------
+
+FilterClause compile_filter(std::string_view text) {
+  return FilterCompiler{}.clause(parse_filter(text));
+}
+
+nlohmann::json parse_filter(std::string_view text) {
+  if (text.size() > Filter::most_bytes)
+    refuse_filter("has " + std::to_string(text.size()) + " bytes, the most are " + std::to_string(Filter::most_bytes));
+  // nlohmann's parser takes a NUL for the end of the text.
+  if (text.find('\0') != text.npos) refuse_filter("is not JSON: it holds a NUL byte");
+
+  using Event = nlohmann::json::parse_event_t;
+  std::vector<std::set<std::string>> keys;  // of each object that is open, by depth
+  const auto check = [&keys](int depth, Event event, const nlohmann::json& parsed) {
+    const auto level = static_cast<std::size_t>(depth);
+    if (event == Event::object_start || event == Event::array_start) {
+      if (level >= Filter::most_deep)
+        refuse_filter("is more than " + std::to_string(Filter::most_deep) + " objects and arrays deep");
+      keys.resize(level);
+      keys.emplace_back();
+    } else if (event == Event::key) {
+      const auto& key = parsed.get_ref<const std::string&>();
+      if (!keys[level - 1].insert(key).second) refuse_filter("the key " + as_quoted(key) + " stands twice in one object");
+    }
+    return true;
+  };
+  try {
+    return nlohmann::json::parse(text, check);
+  } catch (const nlohmann::json::parse_error& error) {
+    refuse_filter("is not JSON: byte " + std::to_string(error.byte) + " is not what must stand there");
+  } catch (const nlohmann::json::out_of_range&) {
+    refuse_filter("holds a number that is too large for a double");
+  }
+}
+
+// Clauses ---------------------------------------------------------------------------------------------------------------
+
+class FilterCompiler::Place {
+ public:
+  Place(std::string& at, std::string_view token) : at_(at), size_(at.size()) {
+    at_.push_back('/');
+    for (const char c : token) {
+      if (c == '~' || c == '/') {
+        at_.append(c == '~' ? "~0" : "~1");
+      } else {
+        at_.push_back(c);
+      }
+    }
+  }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+  ~Place() { at_.resize(size_); }
+
+ private:
+  std::string& at_;
+  std::size_t size_;
+};
+
+void FilterCompiler::refuse(const std::string& reason) const {
+  if (at_.empty()) refuse_filter(reason);
+  auto place = as_quoted(at_);
+  std::erase(place, '"');  // a quote of the text is left as \"
+  throw Error{ErrorCode::invalid, "filter", "at " + place + ": " + reason};
+}
+
+FilterClause FilterCompiler::clause(const nlohmann::json& filter) {
+  if (!filter.is_object()) refuse("must be a filter: a JSON object");
+  FilterClause clause;
+  for (const auto& [key, value] : filter.get_ref<const nlohmann::json::object_t&>()) {
+    if (key.starts_with('$')) {
+      add(clause, combination(key, value));
+    } else {
+      clause.conditions.push_back(condition(key, value));
+      clause.looks_into_data = clause.looks_into_data || clause.conditions.back().root == FilterRoot::data;
+    }
+  }
+  return clause;
+}
+
+FilterClause FilterCompiler::combination(const std::string& name, const nlohmann::json& filters) {
+  if (name != "$and" && name != "$or" && name != "$not") refuse(as_quoted(name) + " is none of $and, $or and $not");
+  FilterClause combined;
+  const Place here{at_, name};
+  if (name == "$not") {
+    combined.kind = FilterClause::Kind::none;
+    add(combined, clause(filters));
+    return combined;
+  }
+  combined.kind = name == "$and" ? FilterClause::Kind::all : FilterClause::Kind::any;
+  if (!filters.is_array()) refuse("must be an array of filters");
+  for (std::size_t i = 0; i < filters.size(); ++i) {
+    const Place at_element{at_, std::to_string(i)};
+    add(combined, clause(filters[i]));
+  }
+  return combined;
+}
+
+void FilterCompiler::add(FilterClause& to, FilterClause&& clause) {
+  to.looks_into_data = to.looks_into_data || clause.looks_into_data;
+  to.clauses.push_back(std::move(clause));
+}
+
+/// M7: one key that starts with $ makes it one, and then each key must be an operator.
+bool is_operators(const nlohmann::json& value) {
+  if (!value.is_object()) return false;
+  const auto& members = value.get_ref<const nlohmann::json::object_t&>();
+  return std::any_of(members.begin(), members.end(), [](const auto& member) { return member.first.starts_with('$'); });
+}
+
+FilterCondition FilterCompiler::condition(const std::string& pointer, const nlohmann::json& value) {
+  auto steps = pointer_steps(pointer);
+  if (!steps)
+    refuse(as_quoted(pointer) +
+           " is neither a JSON Pointer (\"/data/total\", with ~ as ~0 and / in a name as ~1) nor $and, $or or $not");
+
+  FilterCondition condition;
+  condition.steps = std::move(*steps);
+  constexpr std::array<std::pair<std::string_view, FilterRoot>, 4> roots{
+      {{"type", FilterRoot::type}, {"tenant", FilterRoot::tenant}, {"key", FilterRoot::key}, {"data", FilterRoot::data}}};
+  for (const auto& [name, root] : roots)
+    if (!condition.steps.empty() && condition.steps.front().member == name) {
+      condition.root = root;
+      condition.steps.erase(condition.steps.begin());
+      break;
+    }
+
+  const Place here{at_, pointer};
+  if (!is_operators(value)) {
+    condition.tests.push_back({FilterOperator::eq, value});
+    return condition;
+  }
+  for (const auto& [name, operand] : value.get_ref<const nlohmann::json::object_t&>())
+    condition.tests.push_back(test(name, operand));
+  return condition;
+}
+
+FilterTest FilterCompiler::test(const std::string& name, const nlohmann::json& operand) {
+  const auto known = std::find_if(filter_operators.begin(), filter_operators.end(),
+                                  [&](const FilterOperatorName& each) { return each.name == name; });
+  if (known == filter_operators.end()) refuse(as_quoted(name) + " is not an operator");
+  const Place here{at_, name};
+  switch (known->op) {
+    case FilterOperator::eq:
+    case FilterOperator::ne: break;
+    case FilterOperator::gt:
+    case FilterOperator::gte:
+    case FilterOperator::lt:
+    case FilterOperator::lte:
+      if (!operand.is_number() && !operand.is_string()) refuse("must be a number or a string");
+      break;
+    case FilterOperator::in:
+    case FilterOperator::nin:
+      if (!operand.is_array()) refuse("must be an array");
+      break;
+    case FilterOperator::exists:
+      if (!operand.is_boolean()) refuse("must be true or false");
+      break;
+    case FilterOperator::prefix:
+    case FilterOperator::suffix:
+      if (!operand.is_string()) refuse("must be a string");
+      break;
+  }
+  return {known->op, operand};
+}
+
+// Pointers (RFC 6901) ---------------------------------------------------------------------------------------------------
+
+/// nullopt: not a JSON Pointer.
+std::optional<std::vector<FilterStep>> pointer_steps(std::string_view pointer) {
+  std::vector<FilterStep> steps;
+  while (!pointer.empty()) {
+    if (pointer.front() != '/') return std::nullopt;
+    pointer.remove_prefix(1);
+    const auto token = pointer.substr(0, pointer.find('/'));
+    pointer.remove_prefix(token.size());
+    FilterStep step;
+    for (std::size_t i = 0; i < token.size(); ++i) {
+      if (token[i] != '~') {
+        step.member.push_back(token[i]);
+        continue;
+      }
+      const char escaped = ++i < token.size() ? token[i] : '\0';
+      if (escaped != '0' && escaped != '1') return std::nullopt;
+      step.member.push_back(escaped == '0' ? '~' : '/');
+    }
+    step.index = array_index(token);
+    steps.push_back(std::move(step));
+  }
+  return steps;
+}
+
+/// "0", or digits without a leading zero; nullopt for all else, and for what no array is long enough for (M9).
+std::optional<std::size_t> array_index(std::string_view token) {
+  constexpr auto most = std::numeric_limits<std::size_t>::max();
+  if (token.empty() || (token.size() > 1 && token.front() == '0')) return std::nullopt;
+  std::size_t index = 0;
+  for (const char c : token) {
+    if (c < '0' || c > '9') return std::nullopt;
+    const auto digit = static_cast<std::size_t>(c - '0');
+    if (index > (most - digit) / 10) return std::nullopt;
+    index = index * 10 + digit;
+  }
+  return index;
+}
+
+}  // namespace flyhook::detail
+
+#endif
+
+#include <algorithm>
+#include <cmath>
+#include <compare>
+#include <cstdint>
+#include <limits>
+#include <utility>
+
+// A clause asked about an event. Nothing is copied, and what recurses goes down a filter or an operand, which are shallow;
+// how deep or large the data is does not matter.
+
+namespace flyhook::detail {
+
+/// What a pointer leads to: JSON, a member of the event that is text, or nothing (missing).
+struct FilterValue {
+  const nlohmann::json* json = nullptr;
+  std::optional<std::string_view> text{};  // set for every string, JSON's too
+
+  bool is_missing() const noexcept { return json == nullptr && !text; }
+};
+
+/// An event whose data is parsed, if the filter needs it.
+struct FilterEvent {
+  const FilterInput& input;
+  const nlohmann::json* data;  // null: the filter does not look there
+};
+
+FLYHOOK_DECL bool holds(const FilterClause& clause, const FilterEvent& event);
+FLYHOOK_DECL bool holds(const FilterTest& test, const FilterValue& value);
+FLYHOOK_DECL FilterValue find_value(const FilterCondition& condition, const FilterEvent& event);
+FLYHOOK_DECL const nlohmann::json* step_into(const nlohmann::json& value, const FilterStep& step);
+FLYHOOK_DECL bool equals(const FilterValue& value, const nlohmann::json& operand);
+FLYHOOK_DECL bool equals_any(const FilterValue& value, const nlohmann::json& operands);
+FLYHOOK_DECL std::partial_ordering compare(const FilterValue& value, const nlohmann::json& operand);
+FLYHOOK_DECL nlohmann::json::value_t kind_of(const nlohmann::json& value);
+FLYHOOK_DECL bool same_value(const nlohmann::json& a, const nlohmann::json& b);
+FLYHOOK_DECL std::partial_ordering compare_numbers(const nlohmann::json& a, const nlohmann::json& b);
+FLYHOOK_DECL std::partial_ordering compare_mixed(double real, const nlohmann::json& whole);
+FLYHOOK_DECL std::partial_ordering compare_integers(const nlohmann::json& a, const nlohmann::json& b);
+
+// Input -----------------------------------------------------------------------------------------------------------------
+
+FilterInput::FilterInput(const Message& message)
+    : type_(message.type), tenant_(message.tenant), key_(message.key), message_(&message) {}
+
+FilterInput::FilterInput(std::string_view type, std::string_view tenant, std::string_view key, const FilterData& data)
+    : type_(type), tenant_(tenant), key_(key), data_(&data), was_parsed_(true) {}
+
+FilterInput::~FilterInput() = default;
+
+bool FilterInput::has_json_type() const {
+  return message_ == nullptr || is_json_type(message_->content_type);
+}
+
+const FilterData* FilterInput::data() {
+  if (std::exchange(was_parsed_, true)) return data_;
+  const auto& text = message_->data;
+  if (text.find('\0') != text.npos) return nullptr;  // nlohmann's parser would take it for the end of the text
+  auto parsed = nlohmann::json::parse(text, nullptr, false);
+  if (parsed.is_discarded()) return nullptr;
+  parsed_ = std::make_unique<const FilterData>(std::move(parsed));
+  data_ = parsed_.get();
+  return data_;
+}
+
+// Filter ----------------------------------------------------------------------------------------------------------------
+
+Filter::Filter(std::string_view text) {
+  if (!text.empty()) clause_ = std::make_shared<const FilterClause>(compile_filter(text));
+}
+
+bool Filter::holds(FilterInput& event) const {
+  if (!event.has_json_type()) return false;
+  const FilterData* data = nullptr;
+  // Before anything is judged: data that is no JSON must not hold by way of a `$not`.
+  if (clause_->looks_into_data && (data = event.data()) == nullptr) return false;
+  return detail::holds(*clause_, {event, data == nullptr ? nullptr : &data->value});
+}
+
+bool holds(const FilterClause& clause, const FilterEvent& event) {
+  for (const auto& condition : clause.conditions) {
+    const auto value = find_value(condition, event);
+    for (const auto& test : condition.tests)
+      if (!holds(test, value)) return false;
+  }
+  const auto& clauses = clause.clauses;
+  const auto each_holds = [&](const FilterClause& each) { return holds(each, event); };
+  switch (clause.kind) {
+    case FilterClause::Kind::all: return std::all_of(clauses.begin(), clauses.end(), each_holds);
+    case FilterClause::Kind::any: return std::any_of(clauses.begin(), clauses.end(), each_holds);
+    case FilterClause::Kind::none: return std::none_of(clauses.begin(), clauses.end(), each_holds);
+  }
+  return false;
+}
+
+/// Where it leads nowhere, no test of equality, order or text holds, and so `$ne` and `$nin`, which negate, do (M10).
+bool holds(const FilterTest& test, const FilterValue& value) {
+  const auto& operand = test.operand;
+  switch (test.op) {
+    case FilterOperator::eq: return equals(value, operand);
+    case FilterOperator::ne: return !equals(value, operand);
+    case FilterOperator::gt: return std::is_gt(compare(value, operand));
+    case FilterOperator::gte: return std::is_gteq(compare(value, operand));
+    case FilterOperator::lt: return std::is_lt(compare(value, operand));
+    case FilterOperator::lte: return std::is_lteq(compare(value, operand));
+    case FilterOperator::in: return equals_any(value, operand);
+    case FilterOperator::nin: return !equals_any(value, operand);
+    case FilterOperator::exists: return operand.get<bool>() != value.is_missing();
+    case FilterOperator::prefix: return value.text && value.text->starts_with(operand.get_ref<const std::string&>());
+    case FilterOperator::suffix: return value.text && value.text->ends_with(operand.get_ref<const std::string&>());
+  }
+  return false;
+}
+
+FilterValue find_value(const FilterCondition& condition, const FilterEvent& event) {
+  FilterValue found;
+  if (condition.root != FilterRoot::data && !condition.steps.empty()) return found;  // a step into a scalar
+  switch (condition.root) {
+    case FilterRoot::type: found.text = event.input.type(); return found;
+    case FilterRoot::tenant: found.text = event.input.tenant(); return found;
+    case FilterRoot::key: found.text = event.input.key(); return found;
+    case FilterRoot::data: break;
+  }
+  found.json = event.data;
+  for (const auto& step : condition.steps) {
+    if (found.json == nullptr) return found;
+    found.json = step_into(*found.json, step);
+  }
+  if (found.json != nullptr && found.json->is_string()) found.text = found.json->get_ref<const std::string&>();
+  return found;
+}
+
+const nlohmann::json* step_into(const nlohmann::json& value, const FilterStep& step) {
+  if (const auto* object = value.get_ptr<const nlohmann::json::object_t*>()) {
+    const auto member = object->find(step.member);
+    return member == object->end() ? nullptr : &member->second;
+  }
+  if (const auto* array = value.get_ptr<const nlohmann::json::array_t*>())
+    return step.index && *step.index < array->size() ? &(*array)[*step.index] : nullptr;
+  return nullptr;
+}
+
+// Comparison ------------------------------------------------------------------------------------------------------------
+
+bool equals(const FilterValue& value, const nlohmann::json& operand) {
+  if (value.text) return operand.is_string() && *value.text == operand.get_ref<const std::string&>();
+  return value.json != nullptr && same_value(operand, *value.json);
+}
+
+bool equals_any(const FilterValue& value, const nlohmann::json& operands) {
+  return std::any_of(operands.begin(), operands.end(), [&](const auto& operand) { return equals(value, operand); });
+}
+
+/// Unordered across types (M11). Strings by bytes.
+std::partial_ordering compare(const FilterValue& value, const nlohmann::json& operand) {
+  if (value.text && operand.is_string()) return *value.text <=> operand.get_ref<const std::string&>();
+  const bool is_number = value.json != nullptr && kind_of(*value.json) == nlohmann::json::value_t::number_float;
+  return is_number && operand.is_number() ? compare_numbers(*value.json, operand) : std::partial_ordering::unordered;
+}
+
+/// One kind for all numbers. Infinity and NaN, which only a value built in C++ can hold, are written as null.
+nlohmann::json::value_t kind_of(const nlohmann::json& value) {
+  if (value.is_number_float() && !std::isfinite(value.get<double>())) return nlohmann::json::value_t::null;
+  return value.is_number() ? nlohmann::json::value_t::number_float : value.type();
+}
+
+/// M8. Not nlohmann's ==, which compares an integer with a double as doubles.
+bool same_value(const nlohmann::json& a, const nlohmann::json& b) {
+  using Json = nlohmann::json;
+  const auto kind = kind_of(a);
+  if (kind != kind_of(b)) return false;
+  switch (kind) {
+    case Json::value_t::null: return true;
+    case Json::value_t::boolean: return a.get<bool>() == b.get<bool>();
+    case Json::value_t::string: return a.get_ref<const std::string&>() == b.get_ref<const std::string&>();
+    case Json::value_t::array: return std::equal(a.begin(), a.end(), b.begin(), b.end(), same_value);
+    case Json::value_t::object: {
+      const auto& of_a = a.get_ref<const Json::object_t&>();
+      const auto& of_b = b.get_ref<const Json::object_t&>();
+      // Both are sorted by key.
+      return std::equal(of_a.begin(), of_a.end(), of_b.begin(), of_b.end(), [](const auto& one, const auto& other) {
+        return one.first == other.first && same_value(one.second, other.second);
+      });
+    }
+    case Json::value_t::number_integer:
+    case Json::value_t::number_unsigned:
+    case Json::value_t::number_float: return std::is_eq(compare_numbers(a, b));
+    case Json::value_t::binary:
+    case Json::value_t::discarded: break;  // no JSON
+  }
+  return false;
+}
+
+/// By value: the double is never rounded to an integer, nor the integer to a double.
+template <class Integer>
+std::partial_ordering compare_whole(double real, Integer whole) {
+  using Limits = std::numeric_limits<Integer>;
+  // The greatest integer becomes the power of two above it.
+  if (real >= static_cast<double>(Limits::max())) return std::partial_ordering::greater;
+  if (real < static_cast<double>(Limits::min())) return std::partial_ordering::less;
+  const auto truncated = static_cast<Integer>(real);
+  if (truncated != whole) return truncated <=> whole;
+  return real <=> static_cast<double>(truncated);  // exact: a double with a fraction is below 2^53
+}
+
+std::partial_ordering compare_mixed(double real, const nlohmann::json& whole) {
+  return whole.is_number_unsigned() ? compare_whole(real, whole.get<std::uint64_t>())
+                                    : compare_whole(real, whole.get<std::int64_t>());
+}
+
+std::partial_ordering compare_integers(const nlohmann::json& a, const nlohmann::json& b) {
+  // get converts; what is not negative is the same in both types, and what is negative keeps its order.
+  const bool is_a_negative = !a.is_number_unsigned() && a.get<std::int64_t>() < 0;
+  const bool is_b_negative = !b.is_number_unsigned() && b.get<std::int64_t>() < 0;
+  if (is_a_negative != is_b_negative) return is_a_negative ? std::partial_ordering::less : std::partial_ordering::greater;
+  return a.get<std::uint64_t>() <=> b.get<std::uint64_t>();
+}
+
+std::partial_ordering compare_numbers(const nlohmann::json& a, const nlohmann::json& b) {
+  if (a.is_number_float() && b.is_number_float()) return a.get<double>() <=> b.get<double>();
+  if (a.is_number_float()) return compare_mixed(a.get<double>(), b);
+  if (!b.is_number_float()) return compare_integers(a, b);
+  const auto reversed = compare_mixed(b.get<double>(), a);
+  return std::is_lt(reversed)   ? std::partial_ordering::greater
+         : std::is_gt(reversed) ? std::partial_ordering::less
+                                : reversed;
+}
+
+}  // namespace flyhook::detail
+
+#endif
+#endif
+
+#endif
+
+#include <algorithm>
+#include <cstddef>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace flyhook {
+
+namespace detail {
+
+FLYHOOK_DECL std::size_t find_deeper(std::string_view text, std::size_t most_deep);
+FLYHOOK_DECL nlohmann::json parse_with(std::string_view text, std::size_t most_deep,
+                                       const nlohmann::json::parser_callback_t& check);
+
+/// Where the text goes deeper than that; npos: nowhere. Right for as long as the text is JSON, which is all that a parser
+/// looks at.
+std::size_t find_deeper(std::string_view text, std::size_t most_deep) {
+  std::size_t depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      in_string = c != '"';
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '[' || c == '{') {
+      if (++depth > most_deep) return i;
+    } else if ((c == ']' || c == '}') && depth > 0) {
+      --depth;
+    }
+  }
+  return text.npos;
+}
+
+nlohmann::json parse_with(std::string_view text, std::size_t most_deep, const nlohmann::json::parser_callback_t& check) {
+  const auto refused = [](const std::string& reason) { return Error{ErrorCode::invalid, "", reason}; };
+  if (const auto at = find_deeper(text, most_deep); at != text.npos)
+    throw refused("the JSON is nested deeper than " + std::to_string(most_deep) + " at byte " + std::to_string(at));
+  // nlohmann's parser takes a NUL for the end of the text.
+  if (const auto at = text.find('\0'); at != text.npos)
+    throw refused("it is not JSON in UTF-8, at byte " + std::to_string(at));
+  try {
+    return nlohmann::json::parse(text, check);
+  } catch (const nlohmann::json::parse_error& error) {
+    // Counted from 1, and for what is missing at the end one behind it.
+    const auto at = std::min(error.byte == 0 ? 0 : error.byte - 1, text.size());
+    throw refused("it is not JSON in UTF-8, at byte " + std::to_string(at));
+  } catch (const nlohmann::json::exception&) {
+    throw refused("it holds a number that is out of range");
+  }
+}
+
+nlohmann::json parse_json(std::string_view text, std::size_t most_deep) {
+  return parse_with(text, most_deep, nullptr);
+}
+
+nlohmann::json parse_strict_json(std::string_view text, std::size_t most_deep) {
+  using Parsing = nlohmann::json::parse_event_t;
+  std::vector<std::set<std::string>> keys;  // of what is open, by depth
+  return parse_with(text, most_deep, [&keys](int depth, Parsing step, const nlohmann::json& parsed) {
+    const auto level = static_cast<std::size_t>(depth);
+    if (step == Parsing::object_start || step == Parsing::array_start) {
+      keys.resize(level);
+      keys.emplace_back();
+    } else if (step == Parsing::key) {
+      const auto& key = parsed.get_ref<const std::string&>();
+      if (!keys[level - 1].insert(key).second)
+        throw Error{ErrorCode::invalid, "", "the member \"" + printable(key) + "\" stands twice in one object"};
+    }
+    return true;
+  });
+}
+
+}  // namespace detail
+
+bool matches(std::string_view filter, const Event& event) {
+  const detail::FilterData data{&event.data};
+  detail::FilterInput input{event.type, event.tenant, event.key, data};
+  return detail::Filter{filter}.matches(input);
+}
+
+}  // namespace flyhook
+
+#endif
+#endif
+
+#endif
+
+#ifndef FLYHOOK_RECEIVED_HPP
+#define FLYHOOK_RECEIVED_HPP
+
+#include <string>
+
+// What a handler of a Receiver learns of a request besides the event itself.
+
+namespace flyhook {
+
+/// A request whose signature was right.
+struct Received {
+  /// By which repeats are known: the webhook-id (signed); GitHub's X-GitHub-Delivery (not signed: who has a signed request
+  /// can send it again under another one); Stripe's member `id` of the body (signed).
+  std::string id{};
+  /// Of the event: the body's, for CloudEvents in binary mode the ce-type header and for GitHub X-GitHub-Event (both not
+  /// signed). Empty: the request does not say (raw).
+  std::string type{};
+  std::string scope{};    ///< ReceiverOptions::scope
+  TimePoint timestamp{};  ///< of the event, where the request says; else of the request; GitHub's have none: of receipt
+  Headers headers{};      ///< as they came; of all these only the id, the time and the body are signed
+  std::string body{};     ///< the bytes as they came, for who stores first and handles after
+};
+
+}  // namespace flyhook
+
+#endif
+
 #ifndef FLYHOOK_VERIFIER_HPP
 #define FLYHOOK_VERIFIER_HPP
 
@@ -266,74 +2433,6 @@ class HmacKey {
 
 #ifndef FLYHOOK_IMPL_DETAIL_SECURITY_CRYPTO_IPP
 #define FLYHOOK_IMPL_DETAIL_SECURITY_CRYPTO_IPP
-
-#ifndef FLYHOOK_ERROR_HPP
-#define FLYHOOK_ERROR_HPP
-
-#include <stdexcept>
-#include <string>
-#include <string_view>
-
-// The one exception of the library: misuse and refused input. Background failures are never thrown; they are an
-// outcome in the delivery log, an observer call and a counter.
-
-namespace flyhook {
-
-/// What kind of refusal an Error is. `unavailable` may pass by itself; the others need another input or call.
-enum class ErrorCode { invalid, too_large, queue_full, stopped, not_found, conflict, unavailable, unsupported };
-
-/// A refused call. `what()` is one sentence: the field, its value (never a secret), the reason and, where there is one,
-/// the remedy. Nothing was changed by the call that threw.
-class Error : public std::runtime_error {
- public:
-  FLYHOOK_DECL Error(ErrorCode code, std::string field, const std::string& reason);
-
-  ErrorCode code() const noexcept { return code_; }
-  /// The member or argument that was refused, named as in C++ ("url", "headers", "events"); empty: the call as a whole.
-  const std::string& field() const noexcept { return field_; }
-
- private:
-  ErrorCode code_;
-  std::string field_;
-};
-
-namespace detail {
-
-/// What strangers wrote, fit for a line of an error: at most 100 bytes of it, each printable ASCII or '?'.
-FLYHOOK_DECL std::string printable(std::string_view text);
-
-}  // namespace detail
-}  // namespace flyhook
-
-#if defined(FLYHOOK_HEADER_ONLY)
-
-#ifndef FLYHOOK_IMPL_ERROR_IPP
-#define FLYHOOK_IMPL_ERROR_IPP
-
-#include <algorithm>
-#include <utility>
-
-namespace flyhook {
-
-Error::Error(ErrorCode code, std::string field, const std::string& reason)
-    : std::runtime_error(field.empty() ? reason : field + ": " + reason), code_(code), field_(std::move(field)) {}
-
-namespace detail {
-
-std::string printable(std::string_view text) {
-  std::string shown{text.substr(0, 100)};
-  std::replace_if(
-      shown.begin(), shown.end(), [](char c) { return c < 0x20 || c > 0x7E; }, '?');
-  return text.size() > shown.size() ? shown + "..." : shown;
-}
-
-}  // namespace detail
-}  // namespace flyhook
-
-#endif
-#endif
-
-#endif
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -1166,6 +3265,2247 @@ VerifyResult Verifier::verify_stripe(const Headers& headers, std::string_view bo
 #endif
 #endif
 
+#endif
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+// A verified request taken apart: which encoding it is, whose event, and where in the body the data stands. Pure; no
+// handler and no server is known here.
+//
+//   standard scheme   application/cloudevents+json   structured   type, data or data_base64 of the body
+//                     a ce-specversion header        binary       ce-type; data is the body, of its own content type
+//                     {"type","data"}                standard     type and data of the body
+//                     any other JSON                 raw          no type; data is the body
+//   github            JSON                                        X-GitHub-Event; data is the body
+//   stripe            JSON                                        type and data of the body
+
+namespace flyhook::detail {
+
+/// What one request brought.
+struct ReceivedEvent {
+  /// The data's bytes as they stand in the body (of data_base64 and of text in a JSON string: decoded). Empty: there is
+  /// none.
+  std::string_view data() const {
+    return decoded ? std::string_view{*decoded} : std::string_view{meta.body}.substr(at, size);
+  }
+
+  Received meta{};
+  nlohmann::json json{};  ///< the data; what is no JSON as a string if it is UTF-8, else as binary
+  bool is_json = true;
+  std::size_t at = 0, size = 0;  ///< of the data within meta.body
+  std::optional<std::string> decoded{};
+};
+
+/// Why a request is not taken, for its answer.
+struct Refusal {
+  int status = 400;
+  std::string detail{}, field{};
+};
+
+/// `meta` comes with headers, body, scope and, of the standard scheme, the id. `now` is the time of what has none.
+FLYHOOK_DECL std::variant<ReceivedEvent, Refusal> read_event(Scheme scheme, Received meta, TimePoint now);
+
+/// Where the value of the member `name` of an object stands in `text`, which is JSON; the last one if there are several, as
+/// nlohmann's parser has it. Nullopt: there is none, or it is no object.
+struct Span {
+  std::size_t at = 0, size = 0;
+};
+FLYHOOK_DECL std::optional<Span> find_member(std::string_view text, std::string_view name);
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_DETAIL_RECEIVE_READING_IPP
+#define FLYHOOK_IMPL_DETAIL_RECEIVE_READING_IPP
+
+#ifndef FLYHOOK_DETAIL_SERVE_EXCHANGE_HPP
+#define FLYHOOK_DETAIL_SERVE_EXCHANGE_HPP
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+// One exchange as a server of ours sees it, whatever HTTP library took it: the request as values, its target taken apart,
+// and the one shape of an answer that says what was wrong. Receiver and Admin judge these.
+
+namespace flyhook::detail {
+
+/// A request that a server took.
+struct ServerRequest {
+  std::string method{};
+  std::string target{};  ///< as received: path and query, still percent-encoded
+  Headers headers{};
+  std::string body{};
+  bool is_too_large = false;  ///< the body was longer than the limit, and is not here
+  std::string peer{};         ///< the client's address as text; empty: unknown
+  int port = 0;               ///< on which the server took it; 0: unknown
+};
+
+/// A request target (RFC 9112, 3.2) in its decoded parts.
+struct RequestTarget {
+  std::string path{};
+  std::vector<std::pair<std::string, std::string>> query{};  ///< in the order of the target; '+' is a space
+};
+
+/// Nullopt as of percent_decoded. A fragment is cut off.
+FLYHOOK_DECL std::optional<RequestTarget> parse_target(std::string_view target);
+
+/// Nullopt: a '%' without two hexadecimal digits behind it, or a NUL.
+FLYHOOK_DECL std::optional<std::string> percent_decoded(std::string_view text, bool plus_is_space);
+
+/// The answer for a request that was refused (RFC 9457): `application/problem+json` with title, status and detail, and the
+/// member that was refused as `field`, unless it is empty. What is no UTF-8 in them is replaced.
+FLYHOOK_DECL HttpResponse problem(int status, std::string_view detail, std::string_view field = {});
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_DETAIL_SERVE_EXCHANGE_IPP
+#define FLYHOOK_IMPL_DETAIL_SERVE_EXCHANGE_IPP
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cstddef>
+
+namespace flyhook::detail {
+
+FLYHOOK_DECL int hex_digit(char c);
+FLYHOOK_DECL std::string_view status_title(int status);
+
+/// -1: it is none.
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  const char lower = ascii_lower(c);
+  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+std::optional<std::string> percent_decoded(std::string_view text, bool plus_is_space) {
+  std::string decoded;
+  decoded.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    char c = text[i];
+    if (c == '%') {
+      const int high = i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
+      const int low = high >= 0 ? hex_digit(text[i + 2]) : -1;
+      if (low < 0) return std::nullopt;
+      c = static_cast<char>(high * 16 + low);
+      i += 2;
+    } else if (c == '+' && plus_is_space) {
+      c = ' ';
+    }
+    if (c == '\0') return std::nullopt;
+    decoded.push_back(c);
+  }
+  return decoded;
+}
+
+std::optional<RequestTarget> parse_target(std::string_view target) {
+  target = target.substr(0, target.find('#'));
+  const auto mark = std::min(target.find('?'), target.size());
+  const auto path = percent_decoded(target.substr(0, mark), false);
+  if (!path) return std::nullopt;
+
+  RequestTarget parsed;
+  parsed.path = *path;
+  for (auto rest = target.substr(std::min(mark + 1, target.size())); !rest.empty();) {
+    const auto pair = rest.substr(0, rest.find('&'));
+    rest.remove_prefix(std::min(pair.size() + 1, rest.size()));
+    if (pair.empty()) continue;
+    const auto equals = std::min(pair.find('='), pair.size());
+    auto name = percent_decoded(pair.substr(0, equals), true);
+    auto value = percent_decoded(pair.substr(std::min(equals + 1, pair.size())), true);
+    if (!name || !value) return std::nullopt;
+    parsed.query.emplace_back(std::move(*name), std::move(*value));
+  }
+  return parsed;
+}
+
+/// The phrases of RFC 9110, 15, as RFC 9457, 4.2.1 asks for where a problem has no type of its own.
+std::string_view status_title(int status) {
+  switch (status) {
+    case 400: return "Bad Request";
+    case 401: return "Unauthorized";
+    case 403: return "Forbidden";
+    case 404: return "Not Found";
+    case 405: return "Method Not Allowed";
+    case 409: return "Conflict";
+    case 413: return "Content Too Large";
+    case 415: return "Unsupported Media Type";
+    case 422: return "Unprocessable Content";
+    case 429: return "Too Many Requests";
+    case 500: return "Internal Server Error";
+    case 503: return "Service Unavailable";
+    default: return status < 500 ? "Refused" : "Failed";
+  }
+}
+
+HttpResponse problem(int status, std::string_view detail, std::string_view field) {
+  nlohmann::json body{{"title", status_title(status)}, {"status", status}, {"detail", detail}};
+  if (!field.empty()) body["field"] = field;
+  HttpResponse response;
+  response.status = status;
+  response.headers.emplace_back("content-type", "application/problem+json");
+  response.body = body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return response;
+}
+
+}  // namespace flyhook::detail
+
+#endif
+#endif
+
+#endif
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cstdint>
+#include <limits>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace flyhook::detail {
+
+/// How the event stands in the request.
+enum class ContentMode { json, structured, binary, unsupported };
+
+FLYHOOK_DECL Error malformed(std::string_view field, const std::string& reason);
+FLYHOOK_DECL const std::string* only_header(const Headers& headers, std::string_view name);
+FLYHOOK_DECL ContentMode content_mode(Scheme scheme, std::string_view content_type, bool has_attributes);
+FLYHOOK_DECL bool is_identity(std::string_view content_encoding);
+FLYHOOK_DECL TimePoint time_of(std::int64_t seconds);
+FLYHOOK_DECL TimePoint signed_time(const Headers& headers, TimePoint otherwise);
+FLYHOOK_DECL bool is_utf8(std::string_view text);
+FLYHOOK_DECL const std::string& text_member(const nlohmann::json& object, const char* name);
+FLYHOOK_DECL const std::string* optional_text(const nlohmann::json& object, const char* name);
+FLYHOOK_DECL std::string attribute(const Headers& headers, std::string_view name);
+FLYHOOK_DECL void take_bytes(ReceivedEvent& event);
+FLYHOOK_DECL void take_member(ReceivedEvent& event, nlohmann::json& body, const char* name);
+FLYHOOK_DECL void take_body(ReceivedEvent& event);
+FLYHOOK_DECL void read_standard(ReceivedEvent& event, TimePoint now);
+FLYHOOK_DECL void read_structured(ReceivedEvent& event, TimePoint now);
+FLYHOOK_DECL void read_binary(ReceivedEvent& event, TimePoint now, std::string_view content_type);
+FLYHOOK_DECL void read_github(ReceivedEvent& event, TimePoint now);
+FLYHOOK_DECL void read_stripe(ReceivedEvent& event);
+FLYHOOK_DECL std::size_t skip_space(std::string_view text, std::size_t at);
+FLYHOOK_DECL std::size_t skip_string(std::string_view text, std::size_t at);
+FLYHOOK_DECL std::size_t skip_value(std::string_view text, std::size_t at);
+
+std::variant<ReceivedEvent, Refusal> read_event(Scheme scheme, Received meta, TimePoint now) {
+  ReceivedEvent event;
+  event.meta = std::move(meta);
+  const auto& headers = event.meta.headers;
+  try {
+    const auto* given = only_header(headers, "content-type");
+    const std::string content_type = given != nullptr ? *given : "";
+    const auto* encoding = only_header(headers, "content-encoding");
+    if (encoding != nullptr && !is_identity(*encoding))
+      return Refusal{415, "content-encoding: the body is taken as it is signed, not compressed", "content-encoding"};
+    const auto mode = content_mode(scheme, content_type, find_header(headers, "ce-specversion") != nullptr);
+    if (mode == ContentMode::unsupported) return Refusal{415, "content-type: JSON is taken here", "content-type"};
+
+    if (scheme == Scheme::github) {
+      read_github(event, now);
+    } else if (scheme == Scheme::stripe) {
+      read_stripe(event);
+    } else if (mode == ContentMode::structured) {
+      read_structured(event, now);
+    } else if (mode == ContentMode::binary) {
+      read_binary(event, now, content_type);
+    } else {
+      read_standard(event, now);
+    }
+  } catch (const Error& error) {
+    return Refusal{400, error.what(), error.field()};
+  }
+  return event;
+}
+
+// Headers ---------------------------------------------------------------------------------------------------------------
+
+Error malformed(std::string_view field, const std::string& reason) {
+  return Error{ErrorCode::invalid, std::string{field}, reason};
+}
+
+/// Null: it is not there. Which of two the sender meant is unknown.
+const std::string* only_header(const Headers& headers, std::string_view wanted) {
+  const std::string* found = nullptr;
+  for (const auto& [name, value] : headers) {
+    if (!equal_without_case(name, wanted)) continue;
+    if (found != nullptr) throw malformed(wanted, "is there twice");
+    found = &value;
+  }
+  return found;
+}
+
+/// CloudEvents HTTP binding 1.0.2, 3: the media type tells structured (and batched) mode, else the attributes binary mode.
+ContentMode content_mode(Scheme scheme, std::string_view content_type, bool has_attributes) {
+  if (scheme == Scheme::standard) {
+    constexpr std::string_view prefix = "application/cloudevents";
+    auto type = content_type.substr(0, content_type.find(';'));
+    while (type.ends_with(' ') || type.ends_with('\t')) type.remove_suffix(1);
+    if (equal_without_case(type, "application/cloudevents+json")) return ContentMode::structured;
+    if (equal_without_case(type.substr(0, prefix.size()), prefix)) return ContentMode::unsupported;
+    if (has_attributes) return ContentMode::binary;
+  }
+  return is_json_type(content_type) ? ContentMode::json : ContentMode::unsupported;
+}
+
+bool is_identity(std::string_view content_encoding) {
+  return content_encoding.empty() || equal_without_case(content_encoding, "identity");
+}
+
+/// As near as TimePoint comes to it.
+TimePoint time_of(std::int64_t seconds) {
+  constexpr std::int64_t most = 9'000'000'000;  // in the year 2255; nanoseconds in 64 bits end in 2262
+  return TimePoint{std::chrono::seconds{std::clamp(seconds, -most, most)}};
+}
+
+/// What the verifier judged.
+TimePoint signed_time(const Headers& headers, TimePoint otherwise) {
+  const auto* text = find_header(headers, "webhook-timestamp");
+  if (text == nullptr) text = find_header(headers, "svix-timestamp");
+  std::int64_t seconds = 0;
+  if (text == nullptr || std::from_chars(text->data(), text->data() + text->size(), seconds).ec != std::errc{})
+    return otherwise;
+  return time_of(seconds);
+}
+
+bool is_utf8(std::string_view text) {
+  try {
+    nlohmann::json(text).dump();
+    return true;
+  } catch (const nlohmann::json::exception&) {
+    return false;
+  }
+}
+
+/// The value of a CloudEvents attribute that must be there (HTTP binding 1.0.2, 3.1.3.2: quotes, then percent-encoding).
+std::string attribute(const Headers& headers, std::string_view name) {
+  const auto* value = only_header(headers, name);
+  if (value == nullptr) throw malformed(name, "is missing");
+  std::string unquoted;
+  std::string_view rest = *value;
+  if (rest.size() >= 2 && rest.starts_with('"') && rest.ends_with('"')) {
+    rest = rest.substr(1, rest.size() - 2);
+    for (std::size_t i = 0; i < rest.size(); ++i) {
+      if (rest[i] == '\\' && i + 1 < rest.size()) ++i;
+      unquoted.push_back(rest[i]);
+    }
+    rest = unquoted;
+  }
+  auto decoded = percent_decoded(rest, false);
+  if (!decoded || decoded->empty() || !is_utf8(*decoded)) throw malformed(name, "is empty, or no percent-encoded UTF-8");
+  return *std::move(decoded);
+}
+
+// Modes -----------------------------------------------------------------------------------------------------------------
+
+const std::string& text_member(const nlohmann::json& object, const char* name) {
+  const auto found = object.find(name);
+  if (found == object.end() || !found->is_string() || found->get_ref<const std::string&>().empty())
+    throw malformed(name, "must be a string that is not empty");
+  return found->get_ref<const std::string&>();
+}
+
+/// Null: it is not there, or is null, which says the same (CloudEvents JSON format 1.0.2, 2.2).
+const std::string* optional_text(const nlohmann::json& object, const char* name) {
+  const auto found = object.find(name);
+  if (found == object.end() || found->is_null()) return nullptr;
+  if (!found->is_string()) throw malformed(name, "must be a string");
+  return &found->get_ref<const std::string&>();
+}
+
+/// The data is no JSON.
+void take_bytes(ReceivedEvent& event) {
+  const auto bytes = event.data();
+  event.is_json = false;
+  if (is_utf8(bytes)) {
+    event.json = bytes;
+  } else {
+    event.json = nlohmann::json::binary({bytes.begin(), bytes.end()});
+  }
+}
+
+void take_member(ReceivedEvent& event, nlohmann::json& body, const char* name) {
+  const auto span = find_member(event.meta.body, name);
+  if (!span) throw malformed(name, "is missing");
+  event.at = span->at;
+  event.size = span->size;
+  event.json = std::move(body.at(name));
+}
+
+void take_body(ReceivedEvent& event) {
+  event.json = parse_json(event.meta.body);
+  event.size = event.meta.body.size();
+}
+
+void read_standard(ReceivedEvent& event, TimePoint now) {
+  auto& meta = event.meta;
+  meta.timestamp = signed_time(meta.headers, now);
+  take_body(event);
+  const auto type = event.json.is_object() ? event.json.find("type") : event.json.end();
+  if (type == event.json.end() || !type->is_string() || type->get_ref<const std::string&>().empty() ||
+      !event.json.contains("data"))
+    return;  // raw
+  auto body = std::move(event.json);
+  meta.type = body.at("type").get<std::string>();
+  const auto time = body.find("timestamp");
+  if (time != body.end() && time->is_string())
+    if (const auto given = parse_rfc3339(time->get_ref<const std::string&>())) meta.timestamp = *given;
+  take_member(event, body, "data");
+}
+
+/// CloudEvents JSON format 1.0.2, 3.
+void read_structured(ReceivedEvent& event, TimePoint now) {
+  auto& meta = event.meta;
+  auto body = parse_json(meta.body);
+  if (!body.is_object()) throw malformed("", "a CloudEvent must be an object");
+  if (!text_member(body, "specversion").starts_with("1.")) throw malformed("specversion", "must be 1.0");
+  text_member(body, "id");
+  text_member(body, "source");
+  meta.type = text_member(body, "type");
+  meta.timestamp = signed_time(meta.headers, now);
+  if (const auto* text = optional_text(body, "time")) {
+    const auto time = parse_rfc3339(*text);
+    if (!time) throw malformed("time", "must be a date-time of RFC 3339");
+    meta.timestamp = *time;
+  }
+  const auto* content_type = optional_text(body, "datacontenttype");
+  const bool is_text = content_type != nullptr && !is_json_type(*content_type);
+  const bool has_data = body.contains("data");
+  if (const auto* encoded = optional_text(body, "data_base64")) {
+    if (has_data) throw malformed("data_base64", "is there beside data");
+    event.decoded = base64_decode(*encoded);
+    if (!event.decoded) throw malformed("data_base64", "is not base64");
+    take_bytes(event);
+  } else if (has_data) {
+    take_member(event, body, "data");
+    if (is_text && event.json.is_string()) {
+      event.decoded = event.json.get<std::string>();  // 3.1: text of that type
+      event.is_json = false;
+    }
+  }
+}
+
+void read_binary(ReceivedEvent& event, TimePoint now, std::string_view content_type) {
+  auto& meta = event.meta;
+  if (!attribute(meta.headers, "ce-specversion").starts_with("1.")) throw malformed("ce-specversion", "must be 1.0");
+  attribute(meta.headers, "ce-id");
+  attribute(meta.headers, "ce-source");
+  meta.type = attribute(meta.headers, "ce-type");
+  meta.timestamp = signed_time(meta.headers, now);
+  if (find_header(meta.headers, "ce-time") != nullptr) {
+    const auto time = parse_rfc3339(attribute(meta.headers, "ce-time"));
+    if (!time) throw malformed("ce-time", "must be a date-time of RFC 3339");
+    meta.timestamp = *time;
+  }
+  if (is_json_type(content_type)) {
+    if (!meta.body.empty()) take_body(event);  // an event need not have data
+  } else {
+    event.size = meta.body.size();
+    take_bytes(event);
+  }
+}
+
+void read_github(ReceivedEvent& event, TimePoint now) {
+  auto& meta = event.meta;
+  for (auto* const field : {&meta.type, &meta.id}) {
+    const auto* const name = field == &meta.type ? "x-github-event" : "x-github-delivery";
+    const auto* value = only_header(meta.headers, name);
+    if (value == nullptr || value->empty()) throw malformed(name, "is missing");
+    *field = *value;
+  }
+  meta.timestamp = now;
+  take_body(event);
+}
+
+void read_stripe(ReceivedEvent& event) {
+  auto& meta = event.meta;
+  auto body = parse_json(meta.body);
+  if (!body.is_object()) throw malformed("", "a Stripe event must be an object");
+  meta.type = text_member(body, "type");
+  meta.id = text_member(body, "id");
+  const auto created = body.find("created");
+  if (created == body.end() || !created->is_number_integer()) throw malformed("created", "must be an integer");
+  constexpr auto most = std::numeric_limits<std::int64_t>::max();
+  const bool is_over = created->is_number_unsigned() && created->get<std::uint64_t>() > std::uint64_t{most};
+  meta.timestamp = time_of(is_over ? most : created->get<std::int64_t>());
+  take_member(event, body, "data");
+}
+
+// Where a member stands -------------------------------------------------------------------------------------------------
+
+std::size_t skip_space(std::string_view text, std::size_t at) {
+  return std::min(text.find_first_not_of(" \t\r\n", at), text.size());
+}
+
+/// Behind the string that begins at `at`.
+std::size_t skip_string(std::string_view text, std::size_t at) {
+  for (++at; at < text.size() && text[at] != '"'; ++at)
+    if (text[at] == '\\') ++at;
+  return std::min(at + 1, text.size());
+}
+
+/// Behind the value that begins at `at`; what follows one is a comma, a bracket or space.
+std::size_t skip_value(std::string_view text, std::size_t at) {
+  std::size_t depth = 0;
+  while (at < text.size()) {
+    const char c = text[at];
+    if (c == '"') {
+      at = skip_string(text, at);
+    } else if (c == '{' || c == '[') {
+      ++depth;
+      ++at;
+    } else if (c == '}' || c == ']') {
+      if (depth == 0) return at;
+      --depth;
+      ++at;
+    } else if (depth == 0) {
+      at = std::min(text.find_first_of(",}] \t\r\n", at), text.size());
+    } else {
+      ++at;
+      continue;
+    }
+    if (depth == 0) return at;
+  }
+  return at;
+}
+
+std::optional<Span> find_member(std::string_view text, std::string_view name) {
+  std::optional<Span> found;
+  auto at = skip_space(text, text.starts_with("\xEF\xBB\xBF") ? 3 : 0);
+  if (at == text.size() || text[at] != '{') return found;
+  for (at = skip_space(text, at + 1); at < text.size() && text[at] == '"';) {
+    const auto key = text.substr(at, skip_string(text, at) - at);
+    at = skip_space(text, at + key.size());  // the colon
+    at = skip_space(text, std::min(at + 1, text.size()));
+    const auto end = skip_value(text, at);
+    const bool is_it = key.find('\\') == key.npos ? key.size() == name.size() + 2 && key.substr(1, name.size()) == name
+                                                  : nlohmann::json::parse(key, nullptr, false) == nlohmann::json(name);
+    if (is_it) found = Span{at, end - at};
+    at = skip_space(text, end);
+    if (at < text.size() && text[at] == ',') at = skip_space(text, at + 1);
+  }
+  return found;
+}
+
+}  // namespace flyhook::detail
+
+#endif
+#endif
+
+#endif
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+// Where typed handlers become untyped ones: which events one wants, and how it reads them. Reading comes before any handler
+// of a request is called, so that data which one of them cannot read runs none.
+
+namespace flyhook::detail {
+
+/// A handler with its event, ready to be called.
+using Call = std::function<void(const Received&)>;
+
+struct Handler {
+  bool wants(std::string_view type) const {
+    return (!pattern.empty() && pattern_matches(pattern, type)) ||
+           std::find(types.begin(), types.end(), type) != types.end();
+  }
+
+  std::vector<std::string_view> types{};  ///< constants of the event types
+  std::string pattern{};                  ///< empty: none
+  /// Reads the data. Throws NeedsJson, or what parsing throws.
+  std::function<Call(const ReceivedEvent&)> prepare{};
+};
+
+/// The event type has no `parse`, and the data is no JSON.
+struct NeedsJson {};
+
+template <class E, class Function>
+concept Handles = std::invocable<Function&, const E&, const Received&> || std::invocable<Function&, const E&>;
+
+template <class E, class Function>
+Call ready(std::shared_ptr<Function> function, E event) {
+  return [function = std::move(function), shared = std::make_shared<const E>(std::move(event))](const Received& meta) {
+    if constexpr (std::invocable<Function&, const E&, const Received&>) {
+      (*function)(*shared, meta);
+    } else {
+      (*function)(*shared);
+    }
+  };
+}
+
+template <class E>
+E read_data(const ReceivedEvent& event) {
+  if constexpr (!HasParse<E>) {
+    if (!event.is_json) throw NeedsJson{};
+  }
+  return EventAccess<E>::parse(event.data(), event.json);
+}
+
+template <class E>
+struct DataReader {
+  static E read(const ReceivedEvent& event) { return read_data<E>(event); }
+};
+
+template <>
+struct DataReader<Event> {
+  static Event read(const ReceivedEvent& event) {
+    return {.type = event.meta.type, .data = event.json, .tenant = {}, .key = {}};
+  }
+};
+
+template <class... Alternatives>
+struct DataReader<std::variant<Alternatives...>> {
+  using E = std::variant<Alternatives...>;
+
+  static E read(const ReceivedEvent& event) { return read_one(event, std::index_sequence_for<Alternatives...>{}); }
+
+  // The handler wants the types of the alternatives alone: one of them it is.
+  template <std::size_t... Indices>
+  static E read_one(const ReceivedEvent& event, std::index_sequence<Indices...>) {
+    std::vector<std::string_view> types;
+    EventAccess<E>::add_names(types);
+    std::optional<E> found;
+    const auto take = [&]<std::size_t index>(std::integral_constant<std::size_t, index>) {
+      if (types[index] != event.meta.type) return false;
+      found.emplace(std::in_place_index<index>, read_data<std::variant_alternative_t<index, E>>(event));
+      return true;
+    };
+    (void)(take(std::integral_constant<std::size_t, Indices>{}) || ...);
+    return *std::move(found);
+  }
+};
+
+template <class E, class Function>
+Handler make_handler(std::vector<std::string_view> types, std::string_view pattern, Function function) {
+  auto shared = std::make_shared<Function>(std::move(function));
+  return {.types = std::move(types),
+          .pattern = std::string{pattern},
+          .prepare = [shared = std::move(shared)](const ReceivedEvent& event) {
+            return ready(shared, DataReader<E>::read(event));
+          }};
+}
+
+}  // namespace flyhook::detail
+
+#endif
+
+#ifndef FLYHOOK_DETAIL_SERVE_MOUNT_HPP
+#define FLYHOOK_DETAIL_SERVE_MOUNT_HPP
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <utility>
+
+// Putting a handler of ours on somebody's httplib::Server, or on one with the same members: a template, so that no HTTP
+// library is included here. What cpp-httplib 0.11.4 leaves to its handlers is kept in this one place.
+
+namespace flyhook::detail {
+
+/// A pattern that matches `path` and nothing else: httplib's are std::regex, and newer ones take "/:" for a parameter.
+FLYHOOK_DECL std::string escaped_for_regex(std::string_view path);
+
+/// True for the headers that 0.11.4 adds to a request: they would pass for the client's own.
+FLYHOOK_DECL bool is_made_by_server(std::string_view name);
+
+/// True if the client sent a body, were it an empty one in chunks (RFC 9112, 6.3).
+FLYHOOK_DECL bool has_body(const Headers& headers);
+
+/// True if the length that the headers announce is over `limit`.
+FLYHOOK_DECL bool announces_more_than(const Headers& headers, std::size_t limit);
+
+/// Takes the content-encoding away where the server has decoded the body: of those that every version knows, if it is one.
+/// What it could not decode is no body that was read.
+FLYHOOK_DECL void forget_decoded(Headers& headers);
+
+template <class Request>
+ServerRequest as_server_request(const Request& request) {
+  ServerRequest taken;
+  taken.method = request.method;
+  taken.target = request.target;
+  for (const auto& [name, value] : request.headers)
+    if (!is_made_by_server(name)) taken.headers.emplace_back(name, value);
+  taken.peer = request.remote_addr;
+  taken.port = request.local_port;
+  return taken;
+}
+
+/// Puts the body into `taken`, `limit` bytes of it at most; what is more is read on and thrown away, since it would be
+/// taken for the next request of the connection. False: it broke off or is none, and where the next request begins is
+/// unknown.
+template <class Request, class Reader>
+bool read_body(const Request& request, const Reader& reader, std::size_t limit, ServerRequest& taken) {
+  // Without a length and chunks there is none; 0.11.4 would read until the connection ends.
+  if (!has_body(taken.headers)) return true;
+  // For a form the reader of one argument throws bad_function_call.
+  if (request.is_multipart_form_data())
+    return reader([](const auto&) { return true; }, [](const char*, std::size_t) { return true; });
+  // 0.11.4 reads no body of such a DELETE.
+  if (taken.method == "DELETE" && find_header(taken.headers, "content-length") == nullptr) return false;
+
+  taken.is_too_large = announces_more_than(taken.headers, limit);
+  return reader([&](const char* bytes, std::size_t size) {
+    if (!taken.is_too_large && size > limit - taken.body.size()) {
+      taken.is_too_large = true;
+      taken.body = {};
+    }
+    if (!taken.is_too_large) taken.body.append(bytes, size);
+    return true;
+  });
+}
+
+/// All but the body; answers its content type.
+template <class Response>
+std::string write_head(const HttpResponse& answer, Response& response) {
+  response.status = answer.status;
+  std::string type;
+  for (const auto& [name, value] : answer.headers) {
+    if (equal_without_case(name, "content-type")) {
+      type = value;
+    } else {
+      response.set_header(name, value);
+    }
+  }
+  return type;
+}
+
+template <class Response>
+void write_response(const HttpResponse& answer, Response& response) {
+  const auto type = write_head(answer, response);
+  if (!type.empty()) response.set_content(answer.body, type);
+}
+
+/// As the last answer of its connection. A handler cannot ask for that; a body whose source gives up at its end can.
+template <class Response>
+void write_last_response(const HttpResponse& answer, Response& response) {
+  const auto type = write_head(answer, response);
+  response.set_header("connection", "close");
+  if (answer.body.empty()) return;
+  response.set_content_provider(answer.body.size(), type,
+                                [body = answer.body](std::size_t offset, std::size_t size, auto& sink) -> bool {
+                                  sink.write(body.data() + offset, size);
+                                  return false;
+                                });
+}
+
+template <class Handle>
+HttpResponse answer_of(const Handle& handle, ServerRequest&& taken) {
+  try {
+    return handle(std::move(taken));
+  } catch (...) {
+    return problem(500, "the request could not be served");
+  }
+}
+
+/// Takes every request whose path matches `pattern`, whatever its method. `handle` is an HttpResponse(ServerRequest&&) that
+/// may be called from several threads at once; it is copied into the server. What it throws is a 500.
+template <class Server, class Handle>
+void mount_on(Server& server, const std::string& pattern, std::size_t max_body_bytes, Handle handle) {
+  const auto with_body = [handle, max_body_bytes](const auto& request, auto& response, const auto& reader) -> void {
+    auto taken = as_server_request(request);
+    if (read_body(request, reader, max_body_bytes, taken)) {
+      forget_decoded(taken.headers);
+      write_response(answer_of(handle, std::move(taken)), response);
+    } else {
+      const int status = response.status == 413 || response.status == 415 ? response.status : 400;
+      write_last_response(problem(status, "the body could not be read"), response);
+    }
+  };
+  const auto without_body = [handle](const auto& request, auto& response) -> void {
+    auto taken = as_server_request(request);
+    const bool is_last = has_body(taken.headers);  // which 0.11.4 leaves unread
+    const auto answer = answer_of(handle, std::move(taken));
+    if (is_last) {
+      write_last_response(answer, response);
+    } else {
+      write_response(answer, response);
+    }
+  };
+  server.Get(pattern, without_body);
+  server.Options(pattern, without_body);
+  server.Post(pattern, with_body);
+  server.Put(pattern, with_body);
+  server.Patch(pattern, with_body);
+  server.Delete(pattern, with_body);
+}
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_DETAIL_SERVE_MOUNT_IPP
+#define FLYHOOK_IMPL_DETAIL_SERVE_MOUNT_IPP
+
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <system_error>
+
+namespace flyhook::detail {
+
+std::string escaped_for_regex(std::string_view path) {
+  constexpr std::string_view special = R"(^$\.*+?()[]{}|)";
+  std::string escaped;
+  escaped.reserve(path.size());
+  for (const char c : path) {
+    if (c == ':') {
+      escaped.append("[:]");
+      continue;
+    }
+    if (special.find(c) != special.npos) escaped.push_back('\\');
+    escaped.push_back(c);
+  }
+  return escaped;
+}
+
+bool is_made_by_server(std::string_view name) {
+  return equal_without_case(name, "REMOTE_ADDR") || equal_without_case(name, "REMOTE_PORT") ||
+         equal_without_case(name, "LOCAL_ADDR") || equal_without_case(name, "LOCAL_PORT");
+}
+
+bool has_body(const Headers& headers) {
+  if (find_header(headers, "transfer-encoding") != nullptr) return true;
+  const auto* length = find_header(headers, "content-length");
+  return length != nullptr && *length != "0";
+}
+
+bool announces_more_than(const Headers& headers, std::size_t limit) {
+  const auto* length = find_header(headers, "content-length");
+  if (length == nullptr || find_header(headers, "transfer-encoding") != nullptr) return false;
+  std::uint64_t bytes = 0;
+  const auto read = std::from_chars(length->data(), length->data() + length->size(), bytes);
+  return read.ec == std::errc::result_out_of_range || (read.ec == std::errc{} && bytes > limit);
+}
+
+void forget_decoded(Headers& headers) {
+  const auto is_encoding = [](const auto& field) { return equal_without_case(field.first, "content-encoding"); };
+  const auto found = std::find_if(headers.begin(), headers.end(), is_encoding);
+  if (found == headers.end() || std::find_if(found + 1, headers.end(), is_encoding) != headers.end()) return;
+  const auto& value = found->second;
+  if (value == "gzip" || value == "deflate" || value == "br") headers.erase(found);
+}
+
+}  // namespace flyhook::detail
+
+#endif
+#endif
+
+#endif
+
+#ifndef FLYHOOK_DETAIL_SERVE_MOUNTS_HPP
+#define FLYHOOK_DETAIL_SERVE_MOUNTS_HPP
+
+#ifndef FLYHOOK_DETAIL_SECURITY_URL_HPP
+#define FLYHOOK_DETAIL_SECURITY_URL_HPP
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+
+// A callback URL taken apart, once, where it comes in: rules U1 to U10 of tests/vectors/README.md. Its host is read as
+// WHATWG URL reads it, so that no spelling of an address passes for a name; what it may lead to is url_policy.hpp's
+// business.
+
+namespace flyhook::detail {
+
+/// A host in the one spelling that is resolved, compared and sent.
+struct Host {
+  /// A name in lower case, with its trailing dot if it has one; or an address as to_text of ip.hpp writes it, without
+  /// brackets: 127.0.0.1 for 0x7f.1.
+  std::string text{};
+  bool is_literal = false;  ///< an IP address: it is its own only answer (U12)
+};
+
+///     https :// [2001:db8::1] : 8443 /hooks?x=1 #dropped
+///     is_https     host         port   target
+struct Url {
+  bool is_https = false;
+  std::string host{};  ///< Host::text
+  std::uint16_t port = 0;
+  std::string target{};     ///< path and query as given, non-ASCII percent-encoded, at least "/"; a fragment is never sent
+  bool is_literal = false;  ///< Host::is_literal
+
+  /// The Host header field: brackets for IPv6, the port unless it is the scheme's default.
+  FLYHOOK_DECL std::string authority() const;
+};
+
+/// A host as it stands in a URL (U5 to U8), or why it is none, as a predicate: "has a host that ...". `xn--` labels are
+/// taken as they stand (U6 leaves the choice): a malformed one is a name that nobody has.
+FLYHOOK_DECL std::variant<Host, std::string> parse_host(std::string_view text);
+
+/// A parsed URL, or why it is not one that can be called, as a predicate that quotes nothing of it.
+FLYHOOK_DECL std::variant<Url, std::string> parse_url(std::string_view text);
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_DETAIL_SECURITY_URL_IPP
+#define FLYHOOK_IMPL_DETAIL_SECURITY_URL_IPP
+
+#ifndef FLYHOOK_DETAIL_SECURITY_IP_HPP
+#define FLYHOOK_DETAIL_SECURITY_IP_HPP
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+// IP addresses and ranges as values, and which of them are public: the IANA special-purpose registries of both families as
+// one table. The URL policy judges with it; it asks no system, so the answer is the same everywhere.
+
+namespace flyhook::detail {
+
+/// The value of a hexadecimal digit; -1: it is none.
+constexpr int hex_value(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+struct IpAddress {
+  bool is_v6 = false;
+  std::array<std::uint8_t, 16> bytes{};  ///< network order; of IPv4 the first four, the others are 0
+
+  friend bool operator==(const IpAddress&, const IpAddress&) = default;
+  friend bool operator<(const IpAddress& a, const IpAddress& b) {  // IPv4 first
+    return a.is_v6 == b.is_v6 ? a.bytes < b.bytes : b.is_v6;
+  }
+};
+
+/// Strict text (U13 of tests/vectors/README.md): a dotted quad without leading zeros, or RFC 4291, 2.2 without a zone.
+FLYHOOK_DECL std::optional<IpAddress> parse_ip(std::string_view text);
+
+/// The IPv4 address of a number, the first byte its highest.
+FLYHOOK_DECL IpAddress ipv4_of(std::uint32_t number);
+
+/// Dotted decimal, or RFC 5952 as WHATWG URL serialises it: never with a dotted tail.
+FLYHOOK_DECL std::string to_text(const IpAddress& address);
+
+/// U15: an IPv4-mapped address (::ffff:0:0/96) is the IPv4 address in it; every other is itself.
+FLYHOOK_DECL IpAddress unmapped(const IpAddress& address);
+
+/// U16: the IPv4 address in a NAT64 one (64:ff9b::/96, RFC 6052); none in any other.
+FLYHOOK_DECL std::optional<IpAddress> nat64_inner(const IpAddress& address);
+
+/// 127.0.0.0/8 or ::1.
+FLYHOOK_DECL bool is_loopback(const IpAddress& address);
+
+/// A CIDR block. Bits of `base` beyond `prefix` are 0.
+struct IpRange {
+  IpAddress base{};
+  unsigned prefix = 0;  ///< 0 to 32, or to 128
+
+  FLYHOOK_DECL bool holds(const IpAddress& address) const;
+
+  friend bool operator==(const IpRange&, const IpRange&) = default;
+};
+
+/// "ADDRESS/PREFIX", or an address, which is the range of itself. Bits beyond the prefix are cleared. A range of
+/// IPv4-mapped addresses is the range of the IPv4 addresses in them (U15); one that also holds others although it is
+/// written as mapped ("::ffff:10.0.0.0/8") is refused: its author meant something else.
+FLYHOOK_DECL std::optional<IpRange> parse_ip_range(std::string_view text);
+
+/// The range `inner` of IPv4 behind NAT64: 10.0.0.0/8 is 64:ff9b::a00:0/104.
+FLYHOOK_DECL IpRange nat64_range(const IpRange& inner);
+
+FLYHOOK_DECL std::string to_text(const IpRange& range);
+
+/// Many ranges, searched in logarithmic time. Immutable.
+class IpRanges {
+ public:
+  IpRanges() = default;
+  FLYHOOK_DECL explicit IpRanges(std::vector<IpRange> ranges);
+
+  /// The widest range that holds `address`; null: none. An IPv4 address is in no IPv6 range.
+  FLYHOOK_DECL const IpRange* find(const IpAddress& address) const;
+
+ private:
+  std::vector<IpRange> ranges_{};  // disjoint: CIDR blocks nest or are apart, and nested ones are left out; sorted
+};
+
+/// A line of the registries (or of what is refused beyond them).
+struct SpecialBlock {
+  IpRange range{};
+  std::string_view name{}, rfc{};
+  bool is_global = false;  ///< Globally Reachable; N/A counts as false
+};
+
+/// The whole table.
+FLYHOOK_DECL std::span<const SpecialBlock> special_blocks();
+
+/// U14: the most specific block that holds `address`; null: none does. A mapped address is looked up as it stands.
+FLYHOOK_DECL const SpecialBlock* special_block_of(const IpAddress& address);
+
+/// U14 to U18: may anybody on the internet be expected behind this address?
+FLYHOOK_DECL bool is_public(const IpAddress& address);
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_DETAIL_SECURITY_IP_IPP
+#define FLYHOOK_IMPL_DETAIL_SECURITY_IP_IPP
+
+#include <algorithm>
+#include <cstddef>
+#include <tuple>
+#include <utility>
+
+namespace flyhook::detail {
+
+// Text ------------------------------------------------------------------------------------------------------------------
+// constexpr, so that the table below is read by the compiler: a block that does not parse does not compile.
+
+/// At most `most` decimal digits without a leading zero, taken off the front of `text`; -1: there are none such.
+constexpr int read_decimal(std::string_view& text, std::size_t most) {
+  int value = 0;
+  std::size_t digits = 0;
+  for (; digits < text.size() && text[digits] >= '0' && text[digits] <= '9'; ++digits) {
+    if (digits == most || (digits == 1 && value == 0)) return -1;
+    value = value * 10 + (text[digits] - '0');
+  }
+  text.remove_prefix(digits);
+  return digits == 0 ? -1 : value;
+}
+
+constexpr std::optional<IpAddress> read_ipv4(std::string_view text) {
+  IpAddress address;
+  for (std::size_t part = 0; part < 4; ++part) {
+    if (part > 0) {
+      if (!text.starts_with('.')) return std::nullopt;
+      text.remove_prefix(1);
+    }
+    const int value = read_decimal(text, 3);
+    if (value < 0 || value > 255) return std::nullopt;
+    address.bytes[part] = static_cast<std::uint8_t>(value);
+  }
+  if (!text.empty()) return std::nullopt;
+  return address;
+}
+
+/// RFC 4291, 2.2, which is WHATWG's IPv6 parser as well. "::" stands for at least one piece.
+constexpr std::optional<IpAddress> read_ipv6(std::string_view text) {
+  std::array<std::uint8_t, 16> given{};  // as written, without what "::" stands for
+  std::size_t size = 0;
+  std::optional<std::size_t> gap;
+  if (text.starts_with("::")) {
+    gap = 0;
+    text.remove_prefix(2);
+  }
+  while (!text.empty()) {
+    unsigned piece = 0;
+    std::size_t digits = 0;
+    for (; digits < text.size() && digits < 4 && hex_value(text[digits]) >= 0; ++digits)
+      piece = piece * 16 + static_cast<unsigned>(hex_value(text[digits]));
+    if (digits == 0 || size == 16) return std::nullopt;
+    if (digits < text.size() && text[digits] == '.') {
+      const auto tail = read_ipv4(text);
+      if (!tail || size > 12) return std::nullopt;
+      for (std::size_t i = 0; i < 4; ++i) given[size++] = tail->bytes[i];
+      break;
+    }
+    given[size++] = static_cast<std::uint8_t>(piece >> 8);
+    given[size++] = static_cast<std::uint8_t>(piece & 0xFFu);
+    text.remove_prefix(digits);
+    if (text.empty()) break;
+    if (text.front() != ':') return std::nullopt;
+    text.remove_prefix(1);
+    if (text.starts_with(':')) {
+      if (gap) return std::nullopt;
+      gap = size;
+      text.remove_prefix(1);
+    } else if (text.empty()) {
+      return std::nullopt;
+    }
+  }
+  if (gap ? size == 16 : size != 16) return std::nullopt;
+  IpAddress address{true, {}};
+  const auto before = gap.value_or(16);
+  for (std::size_t i = 0; i < size; ++i) address.bytes[i < before ? i : 16 - size + i] = given[i];
+  return address;
+}
+
+constexpr IpAddress network_of(IpAddress address, unsigned prefix) {
+  for (std::size_t i = 0; i < address.bytes.size(); ++i) {
+    const auto kept = static_cast<unsigned>(std::clamp(static_cast<int>(prefix) - static_cast<int>(i) * 8, 0, 8));
+    address.bytes[i] = static_cast<std::uint8_t>(address.bytes[i] & (0xFF00u >> kept));
+  }
+  return address;
+}
+
+constexpr std::optional<IpRange> read_range(std::string_view text) {
+  const auto slash = text.find('/');
+  const auto name = text.substr(0, slash);
+  const auto address = name.find(':') == name.npos ? read_ipv4(name) : read_ipv6(name);
+  if (!address) return std::nullopt;
+  const int most = address->is_v6 ? 128 : 32;
+  if (slash == text.npos) return IpRange{*address, static_cast<unsigned>(most)};
+  text.remove_prefix(slash + 1);
+  const int prefix = read_decimal(text, 3);
+  if (prefix < 0 || prefix > most || !text.empty()) return std::nullopt;
+  return IpRange{network_of(*address, static_cast<unsigned>(prefix)), static_cast<unsigned>(prefix)};
+}
+
+// Special-purpose addresses ---------------------------------------------------------------------------------------------
+
+consteval SpecialBlock special_block(std::string_view cidr, std::string_view name, std::string_view rfc, bool is_global) {
+  return {read_range(cidr).value(), name, rfc, is_global};
+}
+
+// The IANA IPv4 and IPv6 Special-Purpose Address Registries, and what is refused beyond them (U18). No order is needed: the
+// longest prefix decides. 64:ff9b::/96 is only as public as the IPv4 address in it (U16), and nothing outside 2000::/3 is.
+inline constexpr std::array special_table{
+    special_block("0.0.0.0/8", "\"This network\"", "RFC 791", false),
+    special_block("0.0.0.0/32", "\"This host on this network\"", "RFC 1122", false),
+    special_block("10.0.0.0/8", "Private-Use", "RFC 1918", false),
+    special_block("100.64.0.0/10", "Shared Address Space (CGNAT)", "RFC 6598", false),
+    special_block("127.0.0.0/8", "Loopback", "RFC 1122", false),
+    special_block("169.254.0.0/16", "Link Local", "RFC 3927", false),
+    special_block("172.16.0.0/12", "Private-Use", "RFC 1918", false),
+    special_block("192.0.0.0/24", "IETF Protocol Assignments", "RFC 6890", false),
+    special_block("192.0.0.0/29", "IPv4 Service Continuity Prefix", "RFC 7335", false),
+    special_block("192.0.0.8/32", "IPv4 dummy address", "RFC 7600", false),
+    special_block("192.0.0.9/32", "Port Control Protocol Anycast", "RFC 7723", true),
+    special_block("192.0.0.10/32", "TURN Anycast", "RFC 8155", true),
+    special_block("192.0.0.170/32", "NAT64/DNS64 Discovery", "RFC 8880", false),
+    special_block("192.0.0.171/32", "NAT64/DNS64 Discovery", "RFC 8880", false),
+    special_block("192.0.2.0/24", "Documentation (TEST-NET-1)", "RFC 5737", false),
+    special_block("192.31.196.0/24", "AS112-v4", "RFC 7535", true),
+    special_block("192.52.193.0/24", "AMT", "RFC 7450", true),
+    special_block("192.88.99.0/24", "Deprecated (6to4 Relay Anycast)", "RFC 7526", false),  // N/A
+    special_block("192.88.99.2/32", "6a44-relay anycast address", "RFC 6751", false),
+    special_block("192.168.0.0/16", "Private-Use", "RFC 1918", false),
+    special_block("192.175.48.0/24", "Direct Delegation AS112 Service", "RFC 7534", true),
+    special_block("198.18.0.0/15", "Benchmarking", "RFC 2544", false),
+    special_block("198.51.100.0/24", "Documentation (TEST-NET-2)", "RFC 5737", false),
+    special_block("203.0.113.0/24", "Documentation (TEST-NET-3)", "RFC 5737", false),
+    special_block("240.0.0.0/4", "Reserved", "RFC 1112", false),
+    special_block("255.255.255.255/32", "Limited Broadcast", "RFC 919", false),
+
+    special_block("::1/128", "Loopback Address", "RFC 4291", false),
+    special_block("::/128", "Unspecified Address", "RFC 4291", false),
+    special_block("::ffff:0:0/96", "IPv4-mapped Address", "RFC 4291", false),
+    special_block("64:ff9b::/96", "IPv4-IPv6 Translation (NAT64)", "RFC 6052", true),
+    special_block("64:ff9b:1::/48", "IPv4-IPv6 Translation, local use", "RFC 8215", false),
+    special_block("100::/64", "Discard-Only Address Block", "RFC 6666", false),
+    special_block("100:0:0:1::/64", "Dummy IPv6 Prefix", "RFC 9780", false),
+    special_block("2001::/23", "IETF Protocol Assignments", "RFC 2928", false),
+    special_block("2001::/32", "TEREDO", "RFC 4380", false),  // N/A
+    special_block("2001:1::1/128", "Port Control Protocol Anycast", "RFC 7723", true),
+    special_block("2001:1::2/128", "TURN Anycast", "RFC 8155", true),
+    special_block("2001:1::3/128", "DNS-SD Service Registration Protocol Anycast", "RFC 9665", true),
+    special_block("2001:2::/48", "Benchmarking", "RFC 5180", false),
+    special_block("2001:3::/32", "AMT", "RFC 7450", true),
+    special_block("2001:4:112::/48", "AS112-v6", "RFC 7535", true),
+    special_block("2001:10::/28", "Deprecated (previously ORCHID)", "RFC 4843", false),  // N/A
+    special_block("2001:20::/28", "ORCHIDv2", "RFC 7343", true),
+    special_block("2001:30::/28", "Drone Remote ID Protocol Entity Tags", "RFC 9374", true),
+    special_block("2001:db8::/32", "Documentation", "RFC 3849", false),
+    special_block("2002::/16", "6to4", "RFC 3056", false),  // N/A
+    special_block("2620:4f:8000::/48", "Direct Delegation AS112 Service", "RFC 7534", true),
+    special_block("3fff::/20", "Documentation", "RFC 9637", false),
+    special_block("5f00::/16", "Segment Routing (SRv6) SIDs", "RFC 9602", false),
+    special_block("fc00::/7", "Unique-Local", "RFC 4193", false),
+    special_block("fe80::/10", "Link-Local Unicast", "RFC 4291", false),
+
+    special_block("224.0.0.0/4", "Multicast", "RFC 5771", false),
+    special_block("168.63.129.16/32", "Azure platform address (WireServer)", "none", false),  // public by number only
+    special_block("::/96", "IPv4-compatible, deprecated", "RFC 4291", false),
+    special_block("fec0::/10", "Site-local, deprecated", "RFC 3879", false),
+    special_block("ff00::/8", "Multicast", "RFC 4291", false),
+};
+
+inline constexpr IpRange mapped_block = read_range("::ffff:0:0/96").value();
+inline constexpr IpRange nat64_block = read_range("64:ff9b::/96").value();
+inline constexpr IpRange global_unicast = read_range("2000::/3").value();
+inline constexpr IpRange loopback_block = read_range("127.0.0.0/8").value();
+inline constexpr IpAddress loopback_v6 = read_ipv6("::1").value();
+
+FLYHOOK_DECL IpAddress last_four_bytes(const IpAddress& address);
+
+std::span<const SpecialBlock> special_blocks() {
+  return special_table;
+}
+
+const SpecialBlock* special_block_of(const IpAddress& address) {
+  const SpecialBlock* found = nullptr;
+  for (const auto& block : special_table)
+    if (block.range.holds(address) && (found == nullptr || block.range.prefix > found->range.prefix)) found = &block;
+  return found;
+}
+
+bool is_public(const IpAddress& address) {
+  if (const auto inner = nat64_inner(address)) return is_public(*inner);
+  const auto plain = unmapped(address);
+  if (plain.is_v6 && !global_unicast.holds(plain)) return false;
+  const auto* const block = special_block_of(plain);
+  return block == nullptr || block->is_global;
+}
+
+// Addresses -------------------------------------------------------------------------------------------------------------
+
+std::optional<IpAddress> parse_ip(std::string_view text) {
+  return text.find(':') == text.npos ? read_ipv4(text) : read_ipv6(text);
+}
+
+IpAddress ipv4_of(std::uint32_t number) {
+  IpAddress address;
+  for (unsigned i = 0; i < 4; ++i) address.bytes[i] = static_cast<std::uint8_t>(number >> (24 - 8 * i) & 0xFFu);
+  return address;
+}
+
+std::string to_text(const IpAddress& address) {
+  std::string text;
+  const auto& bytes = address.bytes;
+  if (!address.is_v6) {
+    for (std::size_t i = 0; i < 4; ++i) text.append(i == 0 ? "" : ".").append(std::to_string(bytes[i]));
+    return text;
+  }
+  // "::" stands for the first of the longest runs of two or more zero pieces.
+  const auto piece = [&](std::size_t i) { return unsigned{bytes[2 * i]} << 8 | bytes[2 * i + 1]; };
+  std::size_t gap = 8, longest = 1;
+  for (std::size_t from = 0; from < 8; ++from) {
+    std::size_t end = from;
+    while (end < 8 && piece(end) == 0) ++end;
+    if (end - from > longest) {
+      gap = from;
+      longest = end - from;
+    }
+  }
+  for (std::size_t i = 0; i < 8;) {
+    if (i == gap) {
+      text.append("::");
+      i += longest;
+      continue;
+    }
+    if (!text.empty() && text.back() != ':') text.push_back(':');
+    bool has_begun = false;
+    for (int shift = 12; shift >= 0; shift -= 4) {
+      const auto digit = piece(i) >> shift & 0xFu;
+      has_begun = has_begun || digit != 0 || shift == 0;
+      if (has_begun) text.push_back("0123456789abcdef"[digit]);
+    }
+    ++i;
+  }
+  return text;
+}
+
+IpAddress last_four_bytes(const IpAddress& address) {
+  IpAddress inner;
+  std::copy(address.bytes.begin() + 12, address.bytes.end(), inner.bytes.begin());
+  return inner;
+}
+
+IpAddress unmapped(const IpAddress& address) {
+  return mapped_block.holds(address) ? last_four_bytes(address) : address;
+}
+
+std::optional<IpAddress> nat64_inner(const IpAddress& address) {
+  if (!nat64_block.holds(address)) return std::nullopt;
+  return last_four_bytes(address);
+}
+
+bool is_loopback(const IpAddress& address) {
+  return loopback_block.holds(address) || address == loopback_v6;
+}
+
+// Ranges ----------------------------------------------------------------------------------------------------------------
+
+bool IpRange::holds(const IpAddress& address) const {
+  const auto& bytes = address.bytes;
+  const std::size_t whole = prefix / 8;
+  return address.is_v6 == base.is_v6 && std::equal(bytes.begin(), bytes.begin() + whole, base.bytes.begin()) &&
+         (prefix % 8 == 0 || ((bytes[whole] ^ base.bytes[whole]) & (0xFF00u >> prefix % 8)) == 0);
+}
+
+std::optional<IpRange> parse_ip_range(std::string_view text) {
+  auto range = read_range(text);
+  if (!range) return std::nullopt;
+  // As it is written: the range's own base has lost the bits beyond the prefix.
+  const auto written = parse_ip(text.substr(0, text.find('/'))).value();
+  if (!mapped_block.holds(written)) return range;
+  if (range->prefix < mapped_block.prefix) return std::nullopt;
+  return IpRange{last_four_bytes(range->base), range->prefix - mapped_block.prefix};
+}
+
+IpRange nat64_range(const IpRange& inner) {
+  IpRange range{nat64_block.base, nat64_block.prefix + inner.prefix};
+  std::copy(inner.base.bytes.begin(), inner.base.bytes.begin() + 4, range.base.bytes.begin() + 12);
+  return range;
+}
+
+std::string to_text(const IpRange& range) {
+  return to_text(range.base) + "/" + std::to_string(range.prefix);
+}
+
+IpRanges::IpRanges(std::vector<IpRange> ranges) : ranges_(std::move(ranges)) {
+  std::sort(ranges_.begin(), ranges_.end(),
+            [](const IpRange& a, const IpRange& b) { return std::tie(a.base, a.prefix) < std::tie(b.base, b.prefix); });
+  std::size_t kept = 0;
+  for (const auto& range : ranges_)
+    if (kept == 0 || !ranges_[kept - 1].holds(range.base)) ranges_[kept++] = range;
+  ranges_.resize(kept);
+}
+
+const IpRange* IpRanges::find(const IpAddress& address) const {
+  const auto after = std::upper_bound(ranges_.begin(), ranges_.end(), address,
+                                      [](const IpAddress& a, const IpRange& range) { return a < range.base; });
+  if (after == ranges_.begin() || !std::prev(after)->holds(address)) return nullptr;
+  return &*std::prev(after);
+}
+
+}  // namespace flyhook::detail
+
+#endif
+#endif
+
+#endif
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <iterator>
+#include <optional>
+#include <utility>
+
+namespace flyhook::detail {
+
+// The Fetch standard's "bad ports", and 0. Sorted.
+inline constexpr std::array<std::uint16_t, 83> bad_ports{
+    0,    1,    7,    9,    11,   13,   15,   17,   19,   20,   21,   22,   23,   25,   37,   42,   43,
+    53,   69,   77,   79,   87,   95,   101,  102,  103,  104,  109,  110,  111,  113,  115,  117,  119,
+    123,  135,  137,  139,  143,  161,  179,  389,  427,  465,  512,  513,  514,  515,  526,  530,  531,
+    532,  540,  548,  554,  556,  563,  587,  601,  636,  989,  990,  993,  995,  1719, 1720, 1723, 2049,
+    3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080};
+
+FLYHOOK_DECL bool is_digits(std::string_view text);
+FLYHOOK_DECL std::string percent_decoded(std::string_view text);
+FLYHOOK_DECL std::string ascii_of(std::string_view target);
+FLYHOOK_DECL std::optional<std::uint64_t> read_ipv4_number(std::string_view text);
+FLYHOOK_DECL bool ends_in_number(std::string_view host);
+FLYHOOK_DECL std::optional<IpAddress> read_ipv4_host(std::string_view host);
+FLYHOOK_DECL std::string wrong_with_name(std::string_view host);
+FLYHOOK_DECL std::optional<std::uint16_t> read_port(std::string_view text);
+
+bool is_digits(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+/// Once, as WHATWG URL, 1.3: a '%' that two hexadecimal digits do not follow stands for itself.
+std::string percent_decoded(std::string_view text) {
+  std::string decoded;
+  decoded.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool is_code =
+        text[i] == '%' && i + 2 < text.size() && hex_value(text[i + 1]) >= 0 && hex_value(text[i + 2]) >= 0;
+    decoded.push_back(is_code ? static_cast<char>(hex_value(text[i + 1]) * 16 + hex_value(text[i + 2])) : text[i]);
+    if (is_code) i += 2;
+  }
+  return decoded;
+}
+
+/// A request target is ASCII (RFC 9112, 3.2): what is not is percent-encoded, as WHATWG does.
+std::string ascii_of(std::string_view target) {
+  return percent_encoded(target, [](unsigned char byte) { return byte < 0x80; });
+}
+
+// Host ------------------------------------------------------------------------------------------------------------------
+
+/// WHATWG URL, "IPv4 number parser". What is beyond 32 bits is 2^32.
+std::optional<std::uint64_t> read_ipv4_number(std::string_view text) {
+  if (text.empty()) return std::nullopt;
+  unsigned radix = 10;
+  if (text.starts_with("0x")) {
+    radix = 16;
+    text.remove_prefix(2);
+  } else if (text.size() > 1 && text.front() == '0') {
+    radix = 8;
+    text.remove_prefix(1);
+  }
+  std::uint64_t number = 0;
+  for (const char c : text) {
+    const int digit = hex_value(c);
+    if (digit < 0 || static_cast<unsigned>(digit) >= radix) return std::nullopt;
+    number = std::min(number * radix + static_cast<unsigned>(digit), std::uint64_t{1} << 32);
+  }
+  return number;
+}
+
+/// WHATWG URL, "ends in a number checker": such a host is an IPv4 address or nothing.
+bool ends_in_number(std::string_view host) {
+  if (host.ends_with('.')) host.remove_suffix(1);
+  const auto last = host.substr(host.find_last_of('.') + 1);  // npos + 1 is 0
+  return is_digits(last) || (last.starts_with("0x") && read_ipv4_number(last));
+}
+
+/// WHATWG URL, "IPv4 parser": 1 to 4 numbers, the last of which fills the bytes that are left.
+std::optional<IpAddress> read_ipv4_host(std::string_view host) {
+  if (host.ends_with('.')) host.remove_suffix(1);
+  std::uint64_t address = 0;
+  for (unsigned part = 0; part < 4; ++part) {
+    const auto dot = host.find('.');
+    const auto number = read_ipv4_number(host.substr(0, dot));
+    if (!number) return std::nullopt;
+    if (dot == host.npos) {
+      if (*number >= std::uint64_t{1} << (32 - 8 * part)) return std::nullopt;
+      return ipv4_of(static_cast<std::uint32_t>(address | *number));
+    }
+    if (*number > 255) return std::nullopt;
+    address |= *number << (24 - 8 * part);
+    host.remove_prefix(dot + 1);
+  }
+  return std::nullopt;
+}
+
+/// U7; empty: nothing.
+std::string wrong_with_name(std::string_view host) {
+  if (host.ends_with('.')) host.remove_suffix(1);
+  if (host.size() > 253) return "has a host longer than 253 characters";
+  for (std::size_t from = 0; from <= host.size();) {
+    const auto dot = std::min(host.find('.', from), host.size());
+    if (dot == from || dot - from > 63) return "has a host with a label that is empty or longer than 63 characters";
+    from = dot + 1;
+  }
+  const bool is_right = std::all_of(host.begin(), host.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+  });
+  return is_right ? "" : "has a host with a character other than letters, digits, '-', '_' and '.'";
+}
+
+std::variant<Host, std::string> parse_host(std::string_view text) {
+  if (text.empty()) return "has no host";
+  if (text.starts_with('[')) {
+    if (!text.ends_with(']')) return "has a host without its closing bracket";
+    const auto inner = text.substr(1, text.size() - 2);
+    const auto address = parse_ip(inner);
+    if (!address || !address->is_v6) return "has a host in brackets that is not an IPv6 address (zones are not taken)";
+    return Host{to_text(*address), true};
+  }
+  auto name = percent_decoded(text);
+  if (std::any_of(name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; }))
+    return "has a host that is not ASCII: give an international name as its A-label (xn--...)";
+  std::transform(name.begin(), name.end(), name.begin(), ascii_lower);
+  if (ends_in_number(name)) {
+    const auto address = read_ipv4_host(name);
+    if (!address) return "has a host that ends in a number but is not an IPv4 address";
+    return Host{to_text(*address), true};
+  }
+  if (auto wrong = wrong_with_name(name); !wrong.empty()) return wrong;
+  return Host{std::move(name), false};
+}
+
+// URL -------------------------------------------------------------------------------------------------------------------
+
+/// U9, without the bad ones.
+std::optional<std::uint16_t> read_port(std::string_view text) {
+  if (!is_digits(text)) return std::nullopt;
+  std::uint32_t port = 0;
+  for (const char c : text) port = std::min(port * 10 + static_cast<std::uint32_t>(c - '0'), std::uint32_t{65'536});
+  if (port > 65'535) return std::nullopt;
+  return static_cast<std::uint16_t>(port);
+}
+
+std::string Url::authority() const {
+  std::string text = host.find(':') == host.npos ? host : "[" + host + "]";
+  if (port != (is_https ? 443 : 80)) text.append(":").append(std::to_string(port));
+  return text;
+}
+
+std::variant<Url, std::string> parse_url(std::string_view text) {
+  if (text.empty()) return "is empty";
+  if (text.size() > 8000) return "is longer than 8,000 bytes";
+  for (const char c : text)
+    if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7F || c == '\\')
+      return "holds a space, a control character or a backslash";
+
+  Url url;
+  const auto colon = text.find(':');
+  const auto scheme = text.substr(0, colon);
+  if (colon == text.npos || text.substr(colon, 3) != "://")
+    return "is not absolute: it must start with http:// or https://";
+  if (equal_without_case(scheme, "https")) {
+    url.is_https = true;
+  } else if (!equal_without_case(scheme, "http")) {
+    return "has another scheme than http or https";
+  }
+
+  auto rest = text.substr(colon + 3);
+  auto authority = rest.substr(0, rest.find_first_of("/?#"));
+  rest.remove_prefix(authority.size());
+  if (authority.find('@') != authority.npos) return "holds credentials: put them in a header";
+
+  // The port begins at the first colon that is not within brackets.
+  const auto bracket = authority.starts_with('[') ? authority.find(']') : 0;
+  if (bracket == authority.npos) return "has a host without its closing bracket";
+  const auto end = authority.find(':', bracket);
+  auto host = parse_host(authority.substr(0, end));
+  if (auto* wrong = std::get_if<std::string>(&host)) return std::move(*wrong);
+  url.host = std::move(std::get<Host>(host).text);
+  url.is_literal = std::get<Host>(host).is_literal;
+
+  url.port = url.is_https ? 443 : 80;
+  if (end != authority.npos && end + 1 < authority.size()) {
+    const auto port = read_port(authority.substr(end + 1));
+    if (!port) return "has a port that is not a number from 0 to 65535";
+    if (std::binary_search(bad_ports.begin(), bad_ports.end(), *port))
+      return "has port " + std::to_string(*port) + ", which is blocked: HTTP clients do not connect to it (Fetch standard)";
+    url.port = *port;
+  }
+
+  rest = rest.substr(0, rest.find('#'));
+  url.target = ascii_of(rest);
+  if (!url.target.starts_with('/')) url.target.insert(0, "/");
+  return url;
+}
+
+}  // namespace flyhook::detail
+
+#endif
+#endif
+
+#endif
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+// Where this process answers webhooks and API calls itself, so that the API can refuse a callback URL that leads back to
+// it: an application that sends to its own API, or publishes what it receives from itself, runs in a circle. An Admin must
+// know of a Receiver that it never met, so this list is the process's (with the fork counter the one exception to "no
+// globals"); nothing but that refusal depends on it.
+
+namespace flyhook::detail {
+
+/// One mounted Receiver or Admin. Lives as long as the server's handlers do.
+struct Mount {
+  const void* server = nullptr;  ///< tells servers apart; never followed
+  std::string path{};            ///< without a trailing slash
+  std::atomic<int> port{0};      ///< as the last request told; 0: there was none yet
+
+  void note(const ServerRequest& request) {
+    if (request.port != 0) port.store(request.port, std::memory_order_relaxed);
+  }
+};
+
+FLYHOOK_DECL std::shared_ptr<Mount> add_mount(const void* server, std::string_view path);
+
+/// True if `url` leads to a mount: its port is one that the mount's server was seen to listen on, one of `addresses` (what
+/// its host resolves to) is an address of this machine, and its path is at or beneath the mount's.
+FLYHOOK_DECL bool leads_to_mount(const Url& url, const std::vector<std::string>& addresses);
+
+/// The same by name: `authority` is the Host that a client just used for `server`, whatever stands between it and us.
+FLYHOOK_DECL bool leads_to_mount(const Url& url, std::string_view authority, const void* server);
+
+/// True if the target's path is `path` or beneath it, percent-encoding and dot segments (RFC 3986, 5.2.4) undone.
+FLYHOOK_DECL bool is_beneath(std::string_view target, std::string_view path);
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_DETAIL_SERVE_MOUNTS_IPP
+#define FLYHOOK_IMPL_DETAIL_SERVE_MOUNTS_IPP
+
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <mutex>
+#include <utility>
+#include <variant>
+
+namespace flyhook::detail {
+
+/// The mounts of this process.
+struct MountList {
+  std::mutex mutex{};
+  std::vector<std::weak_ptr<Mount>> mounts{};  // under mutex
+
+  FLYHOOK_DECL std::vector<std::shared_ptr<Mount>> all();
+};
+
+FLYHOOK_DECL MountList& mount_list();
+FLYHOOK_DECL std::vector<std::string> own_addresses();
+FLYHOOK_DECL std::string plain_path(std::string_view path);
+
+MountList& mount_list() {
+  static MountList list;
+  return list;
+}
+
+std::vector<std::shared_ptr<Mount>> MountList::all() {
+  std::vector<std::shared_ptr<Mount>> alive;
+  const std::lock_guard lock{mutex};
+  std::erase_if(mounts, [&](const std::weak_ptr<Mount>& known) {
+    auto mount = known.lock();
+    const bool is_gone = mount == nullptr;
+    if (!is_gone) alive.push_back(std::move(mount));
+    return is_gone;
+  });
+  return alive;
+}
+
+std::shared_ptr<Mount> add_mount(const void* server, std::string_view path) {
+  auto mount = std::make_shared<Mount>();
+  mount->server = server;
+  mount->path = plain_path(path);
+  auto& list = mount_list();
+  const std::lock_guard lock{list.mutex};
+  list.mounts.push_back(mount);
+  return mount;
+}
+
+/// Of every interface, as to_text writes them.
+std::vector<std::string> own_addresses() {
+  std::vector<std::string> addresses;
+  ifaddrs* first = nullptr;
+  if (getifaddrs(&first) != 0) return addresses;
+  for (const auto* each = first; each != nullptr; each = each->ifa_next) {
+    if (each->ifa_addr == nullptr) continue;
+    std::array<char, INET6_ADDRSTRLEN> text{};
+    const void* bytes = nullptr;
+    if (each->ifa_addr->sa_family == AF_INET) {
+      bytes = &reinterpret_cast<const sockaddr_in*>(each->ifa_addr)->sin_addr;
+    } else if (each->ifa_addr->sa_family == AF_INET6) {
+      bytes = &reinterpret_cast<const sockaddr_in6*>(each->ifa_addr)->sin6_addr;
+    } else {
+      continue;
+    }
+    if (inet_ntop(each->ifa_addr->sa_family, bytes, text.data(), text.size()) == nullptr) continue;
+    if (const auto address = parse_ip(text.data())) addresses.push_back(to_text(unmapped(*address)));
+  }
+  freeifaddrs(first);
+  return addresses;
+}
+
+/// With one slash in front and none behind; dot segments removed.
+std::string plain_path(std::string_view path) {
+  std::vector<std::string_view> segments;
+  while (!path.empty()) {
+    const auto slash = std::min(path.find('/'), path.size());
+    const auto segment = path.substr(0, slash);
+    path.remove_prefix(std::min(path.size(), slash + 1));
+    if (segment == "..") {
+      if (!segments.empty()) segments.pop_back();
+    } else if (!segment.empty() && segment != ".") {
+      segments.push_back(segment);
+    }
+  }
+  std::string plain;
+  for (const auto segment : segments) plain.append("/").append(segment);
+  return plain;
+}
+
+bool is_beneath(std::string_view target, std::string_view path) {
+  const auto parsed = parse_target(target);
+  if (!parsed) return false;
+  const auto asked = plain_path(parsed->path);
+  const auto mounted = plain_path(path);
+  return asked.starts_with(mounted) && (asked.size() == mounted.size() || asked[mounted.size()] == '/');
+}
+
+bool leads_to_mount(const Url& url, const std::vector<std::string>& addresses) {
+  const auto mounts = mount_list().all();
+  const auto is_here = [&](const Mount& mount) {
+    return is_beneath(url.target, mount.path) &&
+           std::any_of(mounts.begin(), mounts.end(), [&](const std::shared_ptr<Mount>& other) {
+             return other->server == mount.server && other->port.load(std::memory_order_relaxed) == url.port;
+           });
+  };
+  if (std::none_of(mounts.begin(), mounts.end(), [&](const auto& mount) { return is_here(*mount); })) return false;
+  const auto own = own_addresses();
+  return std::any_of(addresses.begin(), addresses.end(), [&](const std::string& text) {
+    const auto address = parse_ip(text);
+    if (!address) return false;
+    const auto plain = unmapped(*address);
+    // All of 127.0.0.0/8 is this machine, and so is the unspecified address of either family: connecting to it does.
+    return is_loopback(plain) || to_text(plain) == "0.0.0.0" || to_text(plain) == "::" ||
+           std::find(own.begin(), own.end(), to_text(plain)) != own.end();
+  });
+}
+
+bool leads_to_mount(const Url& url, std::string_view authority, const void* server) {
+  const auto parsed = parse_url("http://" + std::string{authority});
+  const auto* const asked = std::get_if<Url>(&parsed);
+  if (asked == nullptr || asked->host != url.host) return false;
+  // No port is either scheme's: what stands before us may have taken TLS off.
+  if (asked->port != url.port && !(asked->port == 80 && url.port == 443)) return false;
+  const auto mounts = mount_list().all();
+  return std::any_of(mounts.begin(), mounts.end(), [&](const std::shared_ptr<Mount>& mount) {
+    return mount->server == server && is_beneath(url.target, mount->path);
+  });
+}
+
+}  // namespace flyhook::detail
+
+#endif
+#endif
+
+#endif
+
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+// The receiving end: a request becomes an event and a handler's call, or an answer that says why not. Needs no engine and
+// no HTTP library.
+
+namespace flyhook {
+
+struct ReceiverOptions {
+  /// As VerifierOptions::secrets: any of them may have signed; at least one.
+  std::vector<std::string> secrets{};
+  Scheme scheme = Scheme::standard;
+  std::chrono::seconds tolerance{300};    ///< of the signed time, to both sides of now; 0: the same second only
+  std::size_t max_body_bytes = 1u << 20;  ///< a longer body is a 413, and never in memory as a whole; 0: empty ones only
+  std::string scope{};                    ///< handed on in Received: tells receivers apart that share one memory of ids
+  /// How many ids of handled requests are remembered, for 7 days at most, so that a repeat runs no handler; beyond, the
+  /// oldest is forgotten. An entry takes about 100 bytes. 0: none; two at once still run once.
+  std::size_t remember = 100'000;
+  /// A GET with a query parameter `challenge` is answered with its value, as some senders ask for before they send. It is
+  /// not signed: whoever asks gets the answer.
+  bool answer_challenge = false;
+  std::shared_ptr<Clock> clock{};  ///< empty: the system's
+  /// Told what a handler threw; the answer does not say it. Called on the thread of the request; what it throws is
+  /// swallowed. Empty: a line to stderr.
+  std::function<void(const Received&, std::string_view what)> on_error{};
+};
+
+/// Verifies requests, reads them in every encoding flyhook sends (and GitHub's and Stripe's), and calls handlers.
+/// Thread-safe.
+///
+///     answer   when
+///     204      every handler returned; the type has no handler; the id was handled before
+///     400      a signature header is malformed, the body is not JSON of the scheme, or a handler's type cannot be read
+///     from
+///              it (then none ran)
+///     401      unsigned, forged, too old or too new
+///     405      another method than POST
+///     413      the body is over max_body_bytes
+///     415      the content type is neither JSON nor of a CloudEvent, or the body is compressed
+///     500      a handler threw: those behind it did not run, and the id is forgotten, so that the sender's next attempt
+///     runs
+///              all of them again
+///
+/// Refusals are RFC 9457 problems. At least once: a handler must bear to see an event again, after a 500 that followed on
+/// half of the handlers, after a restart, and once `remember` is exceeded.
+class Receiver {
+ public:
+  /// Throws Error (`invalid`), as Verifier does: "secrets", "scheme", "tolerance".
+  FLYHOOK_DECL explicit Receiver(ReceiverOptions options);
+
+  /// Calls `handler(const E&, const Received&)`, or `handler(const E&)`, for events of E's own type. A std::variant takes
+  /// those of all its alternatives. All handlers that want an event are called, in the order of registration, on the
+  /// request's thread; those of different requests run concurrently, on one and the same `handler`. May be called while
+  /// requests run, which do not see it.
+  template <class E, class Function>
+  Receiver& on(Function handler) {
+    static_assert(
+        Receivable<E>,
+        "this type cannot be received by its type name: it needs a constant one (flyhook::EventTraits<E>::type or "
+        "E::event_type) and a way from JSON (NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE or EventTraits::parse); or give a "
+        "pattern: on<E>(\"order.*\", handler)");
+    if constexpr (Receivable<E>) {
+      static_assert(detail::Handles<E, Function>, "a handler must take (const E&, const flyhook::Received&) or (const E&)");
+      if constexpr (detail::Handles<E, Function>) {
+        std::vector<std::string_view> types;
+        detail::EventAccess<E>::add_names(types);
+        add(detail::make_handler<E>(std::move(types), {}, std::move(handler)));
+      }
+    }
+    return *this;
+  }
+
+  /// For events whose type matches `pattern`, each read as an E. "*" gets those without a type, too (raw). Throws Error
+  /// (`invalid`, "pattern").
+  template <class E, class Function>
+  Receiver& on(std::string_view pattern, Function handler) {
+    static_assert(detail::Parsable<E> || std::same_as<E, Event>,
+                  "this type cannot be received: give it a way from JSON by NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE or "
+                  "EventTraits::parse (a std::variant goes by its alternatives' types: on<E>(handler))");
+    if constexpr (detail::Parsable<E> || std::same_as<E, Event>) {
+      static_assert(detail::Handles<E, Function>, "a handler must take (const E&, const flyhook::Received&) or (const E&)");
+      if constexpr (detail::Handles<E, Function>) {
+        check_pattern(pattern);
+        add(detail::make_handler<E>({}, pattern, std::move(handler)));
+      }
+    }
+    return *this;
+  }
+
+  /// The same with flyhook::Event. Data that is no JSON is a string if it is UTF-8, else nlohmann's binary.
+  template <class Function>
+  Receiver& on(std::string_view pattern, Function handler) {
+    return on<Event, Function>(pattern, std::move(handler));
+  }
+
+  /// Takes the requests for `path` (all of it, no pattern) at an httplib::Server, or one with its members. The server may
+  /// outlive this object. A body that httplib decodes (content-encoding gzip, deflate, br) is verified decoded.
+  template <class Server>
+  void mount(Server& server, const std::string& path) {
+    detail::mount_on(server, detail::escaped_for_regex(path), max_body_bytes(),
+                     [state = state_, mounted = detail::add_mount(&server, path)](detail::ServerRequest&& request) {
+                       mounted->note(request);
+                       return answer(*state, std::move(request));
+                     });
+  }
+
+  /// The answer to a request, for any other server: `target` is path and query as received, `body` the bytes as signed.
+  /// Whatever the request is, it throws nothing (but bad_alloc).
+  FLYHOOK_DECL HttpResponse handle(std::string_view method, std::string_view target, const Headers& headers,
+                                   std::string_view body);
+
+ private:
+  struct State;
+
+  FLYHOOK_DECL static void check_pattern(std::string_view pattern);
+  FLYHOOK_DECL static HttpResponse answer(State& state, detail::ServerRequest&& request);
+  FLYHOOK_DECL static HttpResponse answer_get(const State& state, const detail::ServerRequest& request);
+  FLYHOOK_DECL static HttpResponse run(State& state, const detail::ReceivedEvent& event);
+  FLYHOOK_DECL void add(detail::Handler handler);
+  FLYHOOK_DECL std::size_t max_body_bytes() const;
+
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace flyhook
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_RECEIVER_IPP
+#define FLYHOOK_IMPL_RECEIVER_IPP
+
+#ifndef FLYHOOK_DETAIL_RECEIVE_REPEATS_HPP
+#define FLYHOOK_DETAIL_RECEIVE_REPEATS_HPP
+
+#include <array>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string_view>
+#include <unordered_map>
+
+// Which requests were handled before. An id is kept once its request succeeded; while one runs, others of the same id wait
+// for its answer. What is kept is a digest of fixed size, so that a long id costs no more than a short one.
+
+namespace flyhook::detail {
+
+/// Thread-safe. Remembers in memory only.
+class Repeats {
+ public:
+  /// How long an id is known.
+  static constexpr std::chrono::hours longest{7 * 24};
+
+  /// Remembers the last `remember` ids; 0: none, but two at once still run once.
+  FLYHOOK_DECL Repeats(std::string_view scope, std::size_t remember);
+
+  /// What `run` answers; 204 without it if the id is known; the answer of another call with this id that is running. An
+  /// answer other than 2xx, and an exception, which goes on to the caller, make the id unknown again. Called with no lock
+  /// held; `run` must not come back with the same id. `now`: the clock's elapsed().
+  FLYHOOK_DECL HttpResponse answer(std::string_view id, std::chrono::nanoseconds now,
+                                   const std::function<HttpResponse()>& run);
+
+  FLYHOOK_DECL std::size_t size() const;     ///< ids that are known or run
+  FLYHOOK_DECL std::size_t waiting() const;  ///< calls that wait for another's answer
+
+ private:
+  using Digest = std::array<unsigned char, 16>;
+  struct Running {
+    HttpResponse answer{};
+    bool is_done = false;
+  };
+  struct Known {
+    Digest digest{};
+    std::chrono::nanoseconds at{};
+  };
+  struct DigestHash {
+    FLYHOOK_DECL std::size_t operator()(const Digest& digest) const;
+  };
+  class Turn;
+
+  FLYHOOK_DECL Digest digest_of(std::string_view id) const;
+  FLYHOOK_DECL void forget_old(std::chrono::nanoseconds now);
+
+  const HmacKey key_;
+  const std::size_t remember_;
+  mutable std::mutex mutex_;  // protects all below
+  std::condition_variable done_;
+  std::unordered_map<Digest, std::shared_ptr<Running>, DigestHash> known_;  // null: handled
+  std::deque<Known> order_;                                                 // those handled, the oldest first
+  std::size_t waiting_ = 0;
+};
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_DETAIL_RECEIVE_REPEATS_IPP
+#define FLYHOOK_IMPL_DETAIL_RECEIVE_REPEATS_IPP
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <utility>
+
+namespace flyhook::detail {
+
+/// The first call of an id, from its entry to its answer; one that ends without an answer has failed.
+class Repeats::Turn {
+ public:
+  Turn(Repeats& repeats, const Digest& digest, std::shared_ptr<Running> running)
+      : repeats_(repeats), digest_(digest), running_(std::move(running)) {}
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+  ~Turn() {
+    const std::lock_guard lock{repeats_.mutex_};
+    if (!is_kept_) repeats_.known_.erase(digest_);
+    running_->is_done = true;
+    repeats_.done_.notify_all();
+  }
+
+  void end(const HttpResponse& answer, std::chrono::nanoseconds now) {
+    const std::lock_guard lock{repeats_.mutex_};
+    running_->answer = answer;
+    if (answer.status / 100 != 2) return;
+    auto& order = repeats_.order_;
+    order.push_back({digest_, order.empty() ? now : std::max(now, order.back().at)});
+    repeats_.known_[digest_] = nullptr;
+    is_kept_ = true;
+    repeats_.forget_old(now);
+  }
+
+ private:
+  Repeats& repeats_;
+  const Digest digest_;
+  const std::shared_ptr<Running> running_;
+  bool is_kept_ = false;
+};
+
+Repeats::Repeats(std::string_view scope, std::size_t remember)
+    : key_("flyhook repeats " + std::string{scope}), remember_(remember) {}
+
+HttpResponse Repeats::answer(std::string_view id, std::chrono::nanoseconds now, const std::function<HttpResponse()>& run) {
+  const auto digest = digest_of(id);
+  auto running = std::make_shared<Running>();
+  running->answer = problem(500, "the request could not be served");
+  {
+    std::unique_lock lock{mutex_};
+    forget_old(now);
+    const auto [known, is_new] = known_.try_emplace(digest, running);
+    if (!is_new) {
+      const auto other = known->second;
+      if (other == nullptr) return {.status = 204, .error = {}, .headers = {}, .body = {}};
+      ++waiting_;
+      done_.wait(lock, [&] { return other->is_done; });
+      --waiting_;
+      return other->answer;
+    }
+  }
+  Turn turn{*this, digest, running};
+  auto answered = run();
+  turn.end(answered, now);
+  return answered;
+}
+
+std::size_t Repeats::size() const {
+  const std::lock_guard lock{mutex_};
+  return known_.size();
+}
+
+std::size_t Repeats::waiting() const {
+  const std::lock_guard lock{mutex_};
+  return waiting_;
+}
+
+std::size_t Repeats::DigestHash::operator()(const Digest& digest) const {
+  std::size_t hash = 0;
+  std::memcpy(&hash, digest.data(), sizeof hash);
+  return hash;
+}
+
+Repeats::Digest Repeats::digest_of(std::string_view id) const {
+  const auto whole = key_.sign({id});
+  Digest digest;
+  std::copy_n(whole.begin(), digest.size(), digest.begin());
+  return digest;
+}
+
+/// The caller holds the lock.
+void Repeats::forget_old(std::chrono::nanoseconds now) {
+  while (!order_.empty() && (order_.size() > remember_ || now - order_.front().at >= longest)) {
+    known_.erase(order_.front().digest);
+    order_.pop_front();
+  }
+}
+
+}  // namespace flyhook::detail
+
+#endif
+#endif
+
+#endif
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <exception>
+#include <mutex>
+#include <new>
+#include <variant>
+
+namespace flyhook {
+
+namespace detail {
+
+FLYHOOK_DECL std::shared_ptr<Clock> given_or_system(std::shared_ptr<Clock> clock);
+FLYHOOK_DECL std::string_view name_of(VerifyReason reason);
+FLYHOOK_DECL std::string unread_member(std::string_view what);
+FLYHOOK_DECL void report(const std::function<void(const Received&, std::string_view)>& on_error, const Received& meta,
+                         std::string_view what) noexcept;
+
+std::shared_ptr<Clock> given_or_system(std::shared_ptr<Clock> clock) {
+  return clock ? std::move(clock) : system_clock();
+}
+
+std::string_view name_of(VerifyReason reason) {
+  switch (reason) {
+    case VerifyReason::none: return "none";
+    case VerifyReason::missing_header: return "missing_header";
+    case VerifyReason::malformed: return "malformed";
+    case VerifyReason::too_old: return "too_old";
+    case VerifyReason::too_new: return "too_new";
+    case VerifyReason::no_match: return "no_match";
+  }
+  return "no_match";
+}
+
+/// The member that an exception of nlohmann's names: one that is missing, or with JSON_DIAGNOSTICS where the wrong type is.
+/// The rest of its text may quote the data.
+std::string unread_member(std::string_view what) {
+  constexpr std::string_view missing = "key '";
+  const auto behind = std::min(what.find("] "), what.size());
+  auto text = what.substr(std::min(behind + 2, what.size()));
+  std::string path;
+  if (text.starts_with("(/")) {
+    path = text.substr(2, std::min(text.find(')'), text.size()) - 2);
+    text.remove_prefix(std::min(text.find(") ") + 2, text.size()));
+  }
+  if (!text.starts_with(missing)) return path;
+  text.remove_prefix(missing.size());
+  if (!path.empty()) path.push_back('/');
+  return path.append(text.substr(0, text.find('\'')));
+}
+
+void report(const std::function<void(const Received&, std::string_view)>& on_error, const Received& meta,
+            std::string_view what) noexcept {
+  try {
+    if (on_error) {
+      on_error(meta, what);
+      return;
+    }
+    const auto line =
+        "flyhook: a handler of " + printable(meta.type) + " " + printable(meta.id) + " threw: " + printable(what) + "\n";
+    std::fwrite(line.data(), 1, line.size(), stderr);
+  } catch (...) {  // it is the report of a failure already
+  }
+}
+
+}  // namespace detail
+
+struct Receiver::State {
+  using Handlers = std::vector<detail::Handler>;
+
+  explicit State(ReceiverOptions&& options)
+      : scope(std::move(options.scope)),
+        scheme(options.scheme),
+        max_body_bytes(options.max_body_bytes),
+        answer_challenge(options.answer_challenge),
+        on_error(std::move(options.on_error)),
+        clock(detail::given_or_system(std::move(options.clock))),
+        verifier(VerifierOptions{.scheme = scheme,
+                                 .secrets = std::move(options.secrets),
+                                 .tolerance = options.tolerance,
+                                 .now = [its = clock]() -> std::int64_t {
+                                   return std::chrono::floor<std::chrono::seconds>(its->now().time_since_epoch()).count();
+                                 }}),
+        repeats(scope, options.remember) {}
+
+  std::shared_ptr<const Handlers> snapshot() const {
+    const std::lock_guard lock{mutex};
+    return handlers;
+  }
+
+  const std::string scope;
+  const Scheme scheme;
+  const std::size_t max_body_bytes;
+  const bool answer_challenge;
+  const std::function<void(const Received&, std::string_view)> on_error;
+  const std::shared_ptr<Clock> clock;
+  const Verifier verifier;
+  detail::Repeats repeats;
+  mutable std::mutex mutex;  // protects the pointer; what it points to never changes
+  std::shared_ptr<const Handlers> handlers = std::make_shared<const Handlers>();
+};
+
+Receiver::Receiver(ReceiverOptions options) : state_(std::make_shared<State>(std::move(options))) {}
+
+void Receiver::check_pattern(std::string_view pattern) {
+  if (!is_event_pattern(pattern))
+    throw Error{ErrorCode::invalid, "pattern",
+                "'" + detail::printable(pattern) + "' is no pattern; one is an event type, \"order.*\" or \"*\""};
+}
+
+void Receiver::add(detail::Handler handler) {
+  const std::lock_guard lock{state_->mutex};
+  auto changed = std::make_shared<State::Handlers>(*state_->handlers);
+  changed->push_back(std::move(handler));
+  state_->handlers = std::move(changed);
+}
+
+std::size_t Receiver::max_body_bytes() const {
+  return state_->max_body_bytes;
+}
+
+HttpResponse Receiver::handle(std::string_view method, std::string_view target, const Headers& headers,
+                              std::string_view body) {
+  detail::ServerRequest request;
+  request.method = method;
+  request.target = target;
+  request.headers = headers;
+  request.is_too_large = body.size() > state_->max_body_bytes;
+  if (!request.is_too_large) request.body = body;
+  return answer(*state_, std::move(request));
+}
+
+HttpResponse Receiver::answer(State& state, detail::ServerRequest&& request) {
+  if (request.method != "POST") return answer_get(state, request);
+  if (request.is_too_large || request.body.size() > state.max_body_bytes)
+    return detail::problem(413, "the body is longer than " + std::to_string(state.max_body_bytes) + " bytes");
+
+  const auto verified = state.verifier.verify(request.headers, request.body);
+  if (!verified.ok) {
+    auto refused =
+        detail::problem(verified.reason == VerifyReason::malformed ? 400 : 401, detail::name_of(verified.reason));
+    if (refused.status == 401) refused.headers.emplace_back("www-authenticate", "webhook-signature");
+    return refused;
+  }
+
+  Received meta{.id = verified.id,
+                .type = {},
+                .scope = state.scope,
+                .timestamp = {},
+                .headers = std::move(request.headers),
+                .body = std::move(request.body)};
+  const auto read = detail::read_event(state.scheme, std::move(meta), state.clock->now());
+  if (const auto* refusal = std::get_if<detail::Refusal>(&read))
+    return detail::problem(refusal->status, refusal->detail, refusal->field);
+  const auto& event = std::get<detail::ReceivedEvent>(read);
+  return state.repeats.answer(event.meta.id, state.clock->elapsed(), [&] { return run(state, event); });
+}
+
+/// What is no POST.
+HttpResponse Receiver::answer_get(const State& state, const detail::ServerRequest& request) {
+  if (state.answer_challenge && request.method == "GET") {
+    const auto target = detail::parse_target(request.target);
+    if (!target) return detail::problem(400, "the target is malformed");
+    for (const auto& [name, value] : target->query) {
+      if (name != "challenge") continue;
+      constexpr std::string_view allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+      if (value.empty() || value.size() > 256 || value.find_first_not_of(allowed) != value.npos)
+        return detail::problem(400, "must be 1 to 256 of A-Z a-z 0-9 . _ -", "challenge");
+      return {.status = 200,
+              .error = {},
+              .headers = {{"content-type", "text/plain"}, {"x-content-type-options", "nosniff"}},
+              .body = value};
+    }
+  }
+  auto refused = detail::problem(405, "requests are POSTed here");
+  refused.headers.emplace_back("allow", state.answer_challenge ? "GET, POST" : "POST");
+  return refused;
+}
+
+HttpResponse Receiver::run(State& state, const detail::ReceivedEvent& event) {
+  const auto& meta = event.meta;
+  const auto handlers = state.snapshot();
+  std::vector<detail::Call> calls;
+  try {
+    for (const auto& handler : *handlers)
+      if (handler.wants(meta.type)) calls.push_back(handler.prepare(event));
+  } catch (const detail::NeedsJson&) {
+    return detail::problem(415, "content-type: events of this type are taken as JSON", "content-type");
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const nlohmann::json::exception& error) {
+    return detail::problem(400, "the data does not have the members of its type", detail::unread_member(error.what()));
+  } catch (...) {
+    return detail::problem(400, "the data does not have the form of its type");
+  }
+
+  for (const auto& call : calls) {
+    try {
+      call(meta);
+      continue;
+    } catch (const std::exception& error) {
+      detail::report(state.on_error, meta, error.what());
+    } catch (...) {
+      detail::report(state.on_error, meta, "something that is no std::exception");
+    }
+    return detail::problem(500, "the event could not be handled");
+  }
+  return {.status = 204, .error = {}, .headers = {}, .body = {}};
+}
+
+}  // namespace flyhook
+
+#endif
 #endif
 
 #endif

@@ -1,0 +1,156 @@
+#ifndef FLYHOOK_IMPL_DETAIL_ADMIN_API_SUBSCRIPTIONS_IPP
+#define FLYHOOK_IMPL_DETAIL_ADMIN_API_SUBSCRIPTIONS_IPP
+
+#include <flyhook/detail/admin/api.hpp>
+#include <flyhook/error.hpp>
+
+#include <utility>
+#include <variant>
+
+// Subscriptions over the API.
+
+namespace flyhook::detail {
+
+/// The one of the path. Throws not_found, for another tenant's too.
+EndpointPtr Api::endpoint_of(const ApiCall& call) const {
+  auto endpoint = engine_->subscriptions().find(SubscriptionId{call.id});
+  if (endpoint == nullptr || !is_visible(call.caller, endpoint->subscription.tenant)) throw_no_subscription(call.id);
+  return endpoint;
+}
+
+void Api::throw_no_subscription(std::string_view id) {
+  throw Error{ErrorCode::not_found, "id", "there is no subscription \"" + printable(id) + "\""};
+}
+
+HttpResponse Api::shown(const EndpointPtr& endpoint, int status, bool with_secret) {
+  auto value = representation(masked(endpoint->subscription));
+  if (with_secret) value["secret"] = receivers_secret(endpoint->subscription.secret);
+  return json(status, value);
+}
+
+/// Throws if a URL that is to be registered leads to this application's own API or receivers.
+void Api::refuse_own_url(const ApiCall& call, const std::string& url) const {
+  const auto parsed = parse_url(url);
+  const auto* const target = std::get_if<Url>(&parsed);
+  if (target == nullptr) return;  // registering says so
+  const auto* const host = find_header(call.request.headers, "host");
+  const bool is_named = host != nullptr && call.mount != nullptr && leads_to_mount(*target, *host, call.mount->server);
+  if (is_named || leads_to_mount(*target, engine_->addresses_of(*target)))
+    throw Error{ErrorCode::invalid, "url", "leads back to this application's own webhooks or API"};
+}
+
+HttpResponse Api::list_subscriptions(const ApiCall& call) {
+  SubscriptionQuery query;
+  const auto limit = limit_of(call);
+  query.limit = limit + 1;  // is there more?
+  query.tenant = asked_tenant(call);
+  if (const auto* const type = parameter(call, "event_type")) {
+    if (!is_event_type(*type)) throw Refusal{400, "event_type is no event type", "event_type", {}};
+    query.event_type = *type;
+  }
+  if (const auto* const cursor = parameter(call, "cursor")) {
+    if (!is_id(*cursor)) throw Refusal{400, "cursor is not one that a page has given", "cursor", {}};
+    query.cursor = *cursor;
+  }
+  auto endpoints = engine_->subscriptions().list(query);
+  const bool has_more = endpoints.size() > limit;
+  if (has_more) endpoints.resize(limit);
+  auto items = nlohmann::json::array();
+  for (const auto& endpoint : endpoints) items.push_back(representation(masked(endpoint->subscription)));
+  return page(std::move(items),
+              has_more ? std::optional{endpoints.back()->subscription.id.value} : std::optional<std::string>{});
+}
+
+HttpResponse Api::create_subscription(const ApiCall& call) {
+  auto subscription = read_subscription(body_of(call), call.caller);
+  const WipeAtEnd wiped{subscription.secret};
+  refuse_own_url(call, subscription.url);
+  const auto id = engine_->create(std::move(subscription));
+  const auto endpoint = engine_->subscriptions().find(id);
+  if (endpoint == nullptr) throw_no_subscription(id.value);  // somebody removed it at once
+  auto response = shown(endpoint, 201, true);
+  response.headers.emplace_back("location", std::string{call.mount_point} + "/api/subscriptions/" + id.value);
+  return response;
+}
+
+HttpResponse Api::get_subscription(const ApiCall& call) {
+  return shown(endpoint_of(call));
+}
+
+/// Only of the subscription that its caller was seen to own: not of one that was made under its id meanwhile.
+HttpResponse Api::change(const ApiCall& call, const SubscriptionPatch& patch) {
+  const auto known = endpoint_of(call);
+  if (!engine_->update(known->subscription.id, patch, known->lane)) throw_no_subscription(call.id);
+  return shown(endpoint_of(call));
+}
+
+HttpResponse Api::patch_subscription(const ApiCall& call) {
+  static_cast<void>(endpoint_of(call));  // what is another's is not there, whatever the body says
+  auto patch = read_patch(body_of(call), call.caller);
+  if (patch.url) refuse_own_url(call, *patch.url);
+  auto response = change(call, patch);
+  if (patch.secret) wipe(*patch.secret);
+  return response;
+}
+
+HttpResponse Api::delete_subscription(const ApiCall& call) {
+  if (!engine_->unsubscribe(endpoint_of(call)->subscription.id)) throw_no_subscription(call.id);
+  HttpResponse response;
+  response.status = 204;
+  return response;
+}
+
+HttpResponse Api::pause_subscription(const ApiCall& call) {
+  static_cast<void>(endpoint_of(call));
+  expect_no_members(call);
+  SubscriptionPatch patch;
+  patch.paused = true;
+  return change(call, patch);
+}
+
+HttpResponse Api::resume_subscription(const ApiCall& call) {
+  static_cast<void>(endpoint_of(call));
+  expect_no_members(call);
+  SubscriptionPatch patch;
+  patch.paused = false;
+  return change(call, patch);
+}
+
+HttpResponse Api::enable_subscription(const ApiCall& call) {
+  static_cast<void>(endpoint_of(call));
+  expect_no_members(call);
+  SubscriptionPatch patch;
+  patch.enabled = true;
+  return change(call, patch);
+}
+
+HttpResponse Api::rotate_secret(const ApiCall& call) {
+  const auto known = endpoint_of(call);
+  static_cast<void>(engine_->rotate_secret(known->subscription.id, read_grace(body_of(call)), known->lane));
+  return shown(endpoint_of(call), 200, true);
+}
+
+HttpResponse Api::reveal_secret(const ApiCall& call) {
+  nlohmann::json value;
+  value["secret"] = receivers_secret(endpoint_of(call)->subscription.secret);
+  return json(200, value);
+}
+
+HttpResponse Api::test_subscription(const ApiCall& call) {
+  const auto known = endpoint_of(call);
+  expect_no_members(call);
+  nlohmann::json value;
+  value["event_id"] = engine_->send_test(known->subscription.id).value;
+  return json(202, value);
+}
+
+HttpResponse Api::recover_subscription(const ApiCall& call) {
+  const auto known = endpoint_of(call);
+  nlohmann::json value;
+  value["count"] = engine_->recover(known->subscription.id, read_recover(body_of(call)));
+  return json(200, value);
+}
+
+}  // namespace flyhook::detail
+
+#endif
