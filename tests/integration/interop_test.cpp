@@ -10,6 +10,7 @@
 #include <chrono>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -213,16 +214,16 @@ TEST_CASE("forgeries of what flyhook signs are refused by the libraries of other
 }
 
 TEST_CASE("what the libraries of others sign a verifier verifies, and refuses every forgery of it") {
-  struct Receiver {
+  struct Verifying {
     std::string library, secret;
     Verifier verifier;
     std::atomic<int> genuine{0}, forged{0};
   };
-  std::vector<std::unique_ptr<Receiver>> receivers;
+  std::vector<std::unique_ptr<Verifying>> receivers;
   const auto add = [&](const std::string& library, Scheme scheme, const std::string& secret) {
     const std::string other = scheme == Scheme::standard ? generate_secret() : "another secret";
-    receivers.push_back(
-        std::unique_ptr<Receiver>{new Receiver{library, secret, Verifier{{.scheme = scheme, .secrets = {other, secret}}}}});
+    receivers.push_back(std::unique_ptr<Verifying>{
+        new Verifying{library, secret, Verifier{{.scheme = scheme, .secrets = {other, secret}}}}});
   };
   add("standardwebhooks", Scheme::standard, shared);
   add("svix", Scheme::standard, shared);
@@ -264,6 +265,55 @@ TEST_CASE("what the libraries of others sign a verifier verifies, and refuses ev
   server.stop();
   serving.join();
   CHECK(forged >= 1500);
+}
+
+TEST_CASE("what the libraries of others send a Receiver takes, each event once, and none that was changed") {
+  struct Sender {
+    std::string library, secret;
+    Scheme scheme = Scheme::standard;
+    std::string type{"order.paid"};
+  };
+  const std::vector<Sender> senders{{"standardwebhooks", shared},
+                                    {"svix", shared},
+                                    {"octokit", "It's a Secret to Everybody", Scheme::github, "order"},
+                                    {"stripe", "whsec_test_51openopenopenopenAbC", Scheme::stripe},
+                                    {"cloudevents-structured", shared},
+                                    {"cloudevents-binary", shared}};
+  httplib::Server server;
+  server.set_tcp_nodelay(true);
+  std::mutex mutex;
+  std::map<std::string, nlohmann::json> received;  // by library
+  std::vector<std::unique_ptr<Receiver>> receivers;
+  for (const auto& sender : senders) {
+    receivers.push_back(std::make_unique<Receiver>(
+        ReceiverOptions{.secrets = {sender.secret}, .scheme = sender.scheme, .scope = sender.library}));
+    receivers.back()->on(sender.type, [&](const Event& event, const Received& meta) {
+      const std::lock_guard lock{mutex};
+      received[meta.scope].push_back(
+          {{"id", meta.id}, {"data", meta.scope == "stripe" ? event.data.at("object") : event.data}});
+    });
+    receivers.back()->mount(server, "/" + sender.library);
+  }
+  const int port = server.bind_to_any_port("127.0.0.1");
+  std::thread serving{[&] { server.listen_after_bind(); }};
+
+  for (const auto& sender : senders) {
+    CAPTURE(sender.library);
+    try {
+      NodeProcess node{FLYHOOK_INTEROP_DIR,
+                       "deliver.mjs",
+                       {"http://127.0.0.1:" + std::to_string(port) + "/" + sender.library, sender.library, sender.secret}};
+      const auto told = nlohmann::json::parse(node.line());
+      CHECK(told.at("statuses") == nlohmann::json(std::vector<int>(8, 204)));
+      CHECK(told.at("forged") == 401);
+      const std::lock_guard lock{mutex};
+      CHECK(received[sender.library] == told.at("sent"));
+    } catch (const std::exception& error) {
+      FAIL_CHECK(error.what());
+    }
+  }
+  server.stop();
+  serving.join();
 }
 
 TEST_CASE("the receiver in node knows a CloudEvent from what is none") {
