@@ -8,20 +8,23 @@
 # What differs from run to run is written as <id> (letters, digits, _ and -), <number> (digits, perhaps with a fraction) or
 # <any> (whatever is left of the word). Everything else must be equal, line by line. With `// Output, in any order:` the
 # same lines must come, each once.
-# usage: compare.sh SOURCE PROGRAM
+# The block may stand in a script as well, as its comment.
+# usage: compare.sh SOURCE PROGRAM [ARGUMENT...]
 set -eu
+source=$1
+shift
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT
 
 code=0
-"$2" >"$output" || code=$?
+"$@" >"$output" || code=$?
 if [ $code -ne 0 ]; then
   cat "$output"
-  echo "$2 ended with $code"
+  echo "$* ended with $code"
   exit 1
 fi
 
-awk -v source="$1" -v output="$output" '
+awk -v source="$source" -v output="$output" '
 function pattern_of(line) {
   gsub(/[][\\.*+?(){}|^$]/, "\\\\&", line)
   gsub(/<id>/, "[A-Za-z0-9_-]+", line)
@@ -31,6 +34,7 @@ function pattern_of(line) {
 }
 BEGIN {
   while ((getline line < source) > 0) {
+    sub(/^#/, "//", line)
     if (line ~ /^\/\/ Output(, in any order)?:$/) { inside = 1; free = line ~ /any order/; wanted = 0; continue }
     if (inside && line !~ /^\/\//) { if (line != "") inside = 0; continue }
     if (inside) { sub(/^\/\/ ?/, "", line); want[++wanted] = line }
