@@ -34,7 +34,7 @@ figure() {
 
 quotient() { awk -v a="$1" -v b="$2" 'BEGIN { print a / b }'; }
 
-for name in matching delivery publish latency isolation depth memory retries; do
+for name in matching delivery publish latency isolation depth memory retries receive; do
   "$bin/flyhook_bench_$name" || failed=$((failed + 1))
 done
 
