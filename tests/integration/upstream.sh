@@ -1,5 +1,6 @@
 #!/bin/sh
-# The tests of HttplibTransport against another cpp-httplib than the installed one: header-only, as upstream has it.
+# The tests of HttplibTransport and of a mounted Receiver against another cpp-httplib than the installed one: header-only,
+# as upstream has it.
 # usage: upstream.sh HTTPLIB_H      the path of its httplib.h; CXX: the compiler (g++)
 set -eu
 header=$(realpath "$1")
@@ -16,7 +17,7 @@ objects=
 # The one that includes httplib.h first: it takes longest.
 for source in flyhook.cpp "$flyhook/tests/main.cpp" "$flyhook/tests/contract/transport_suite.cpp" \
   "$flyhook"/tests/integration/httplib_*_test.cpp "$flyhook"/tests/integration/hostile_*_test.cpp \
-  "$flyhook/tests/integration/rebinding_test.cpp"; do
+  "$flyhook/tests/integration/rebinding_test.cpp" "$flyhook/tests/integration/receiver_test.cpp"; do
   [ -e "$source" ] || continue
   object=$(basename "$source" .cpp).o
   "${CXX:-g++}" -std=c++20 -O1 -g1 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -DFLYHOOK_SEPARATE_COMPILATION \
