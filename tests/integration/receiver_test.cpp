@@ -112,34 +112,51 @@ class Running {
     options.secrets = {secret};
     Receiver receiver{std::move(options)};
     receiver.on("*", [this](const Event& event, const Received& meta) {
-      const std::lock_guard lock{mutex};
-      events.push_back(event);
-      metas.push_back(meta);
+      const std::lock_guard lock{mutex_};
+      events_.push_back(event);
+      metas_.push_back(meta);
     });
-    server.set_keep_alive_timeout(1);
-    server.set_keep_alive_max_count(100);
-    server.set_pre_routing_handler([this](const httplib::Request& request, httplib::Response&) {
-      const std::lock_guard lock{mutex};
-      ports.insert(request.remote_port);
+    server_.set_keep_alive_timeout(1);
+    server_.set_keep_alive_max_count(100);
+    server_.set_pre_routing_handler([this](const httplib::Request& request, httplib::Response&) {
+      const std::lock_guard lock{mutex_};
+      ports_.insert(request.remote_port);
       return httplib::Server::HandlerResponse::Unhandled;
     });
-    receiver.mount(server, path);  // the server outlives the receiver
-    port = server.bind_to_any_port("127.0.0.1");
-    thread = std::thread{[this] { server.listen_after_bind(); }};
-    while (!server.is_running()) std::this_thread::yield();
+    receiver.mount(server_, path);  // the server outlives the receiver
+    port = server_.bind_to_any_port("127.0.0.1");
+    thread_ = std::thread{[this] { server_.listen_after_bind(); }};
+    while (!server_.is_running()) std::this_thread::yield();
   }
   ~Running() {
-    server.stop();
-    thread.join();
+    server_.stop();
+    thread_.join();
   }
 
-  std::mutex mutex{};
-  std::vector<Event> events{};
-  std::vector<Received> metas{};
-  std::set<int> ports{};  // clients' connections
-  httplib::Server server{};
+  // Copies: the server's threads go on.
+  std::vector<Event> events() {
+    const std::lock_guard lock{mutex_};
+    return events_;
+  }
+  std::vector<Received> metas() {
+    const std::lock_guard lock{mutex_};
+    return metas_;
+  }
+  /// Connections that requests came on.
+  std::size_t connections() {
+    const std::lock_guard lock{mutex_};
+    return ports_.size();
+  }
+
   int port = 0;
-  std::thread thread{};
+
+ private:
+  std::mutex mutex_{};
+  std::vector<Event> events_{};
+  std::vector<Received> metas_{};
+  std::set<int> ports_{};
+  httplib::Server server_{};
+  std::thread thread_{};
 };
 
 std::string head_of(std::string_view body, std::string_view id, std::string_view path = "/hooks",
@@ -181,12 +198,12 @@ TEST_CASE("a request over HTTP reaches the handler as it was sent") {
   Running running;
   Connection client{running.port};
   CHECK(client.send(with_length(paid, "1", "Content-Type: application/json\r\nX-Own: a\r\n")).receive().status == 204);
-  REQUIRE(running.events.size() == 1);
-  CHECK(running.events[0].type == "order.paid");
-  CHECK(running.metas[0].body == paid);
-  CHECK(*find_header(running.metas[0].headers, "x-own") == "a");
+  REQUIRE(running.events().size() == 1);
+  CHECK(running.events()[0].type == "order.paid");
+  CHECK(running.metas()[0].body == paid);
+  CHECK(*find_header(running.metas()[0].headers, "x-own") == "a");
   for (const char* made : {"REMOTE_ADDR", "REMOTE_PORT", "LOCAL_ADDR", "LOCAL_PORT"})
-    CHECK(find_header(running.metas[0].headers, made) == nullptr);
+    CHECK(find_header(running.metas()[0].headers, made) == nullptr);
 
   const auto forged = client.send("POST /hooks HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}").receive();
   CHECK(forged.status == 401);
@@ -195,7 +212,7 @@ TEST_CASE("a request over HTTP reaches the handler as it was sent") {
   CHECK(forged.body.find("missing_header") != std::string::npos);
   CHECK(client.send("POST /hooks HTTP/1.1\r\n\r\n").receive().status == 401);
   CHECK(client.send("POST /hooks/x HTTP/1.1\r\nContent-Length: 0\r\n\r\n").receive().status == 404);
-  CHECK(running.ports.size() == 1);  // all of it on one connection
+  CHECK(running.connections() == 1);  // all of it on one connection
 }
 
 TEST_CASE("a body of ten megabytes is a 413, and the next request of the connection gets its own answer") {
@@ -208,9 +225,9 @@ TEST_CASE("a body of ten megabytes is a 413, and the next request of the connect
     CHECK(client.send(in_chunks ? chunked(large, "1", 100'000) : with_length(large, "1")).receive().status == 413);
     CHECK(client.send(with_length(paid, in_chunks ? "2" : "3")).receive().status == 204);
   }
-  CHECK(running.events.size() == 2);
-  CHECK(running.metas.at(0).id == "3");
-  CHECK(running.ports.size() == 1);
+  CHECK(running.events().size() == 2);
+  CHECK(running.metas().at(0).id == "3");
+  CHECK(running.connections() == 1);
 }
 
 TEST_CASE("a body in chunks is put together") {
@@ -219,7 +236,7 @@ TEST_CASE("a body in chunks is put together") {
   CHECK(client.send(chunked(paid, "1")).receive().status == 204);
   CHECK(client.send(chunked(std::string(100, ' '), "2", 7)).receive().status == 400);
   CHECK(client.send(chunked(std::string(101, ' '), "3", 7)).receive().status == 413);
-  CHECK(running.metas.at(0).body == paid);
+  CHECK(running.metas().at(0).body == paid);
 }
 
 TEST_CASE("a form is refused, and read to its end") {
@@ -231,14 +248,14 @@ TEST_CASE("a form is refused, and read to its end") {
   CHECK(client.send(with_length(paid, "2")).receive().status == 204);
   CHECK(client.send(with_length("a=b", "3", "Content-Type: application/x-www-form-urlencoded\r\n")).receive().status ==
         415);
-  CHECK(running.ports.size() == 1);
+  CHECK(running.connections() == 1);
 
   // Of one that is none, where it ends is unknown.
   CHECK(client.send(with_length(with_length(paid, "smuggled"), "4", "Content-Type: multipart/form-data\r\n"))
             .receive()
             .status == 400);
   CHECK(client.is_closed());
-  CHECK(running.events.size() == 1);
+  CHECK(running.events().size() == 1);
 }
 
 TEST_CASE("a body that breaks off is a 400, and the connection ends") {
@@ -254,7 +271,7 @@ TEST_CASE("a body that breaks off is a 400, and the connection ends") {
   const auto broken = head_of(paid, "2") + "Transfer-Encoding: chunked\r\n\r\nzz\r\n" + with_length(paid, "smuggled");
   CHECK(client.send(broken).receive().status == 400);
   CHECK(client.is_closed());
-  CHECK(running.events.empty());
+  CHECK(running.events().empty());
 }
 
 TEST_CASE("every other method is a 405") {
@@ -270,8 +287,8 @@ TEST_CASE("every other method is a 405") {
     CHECK(answer.status == 405);
     CHECK(Connection::header(answer, "allow") == "POST");
   }
-  CHECK(running.ports.size() == 1);
-  CHECK(running.events.empty());
+  CHECK(running.connections() == 1);
+  CHECK(running.events().empty());
 }
 
 TEST_CASE("a GET's body is not taken for the next request") {
@@ -279,7 +296,7 @@ TEST_CASE("a GET's body is not taken for the next request") {
   Connection client{running.port};
   CHECK(client.send(with_length(with_length(paid, "smuggled"), "1", "", "/hooks", "GET")).receive().status == 405);
   CHECK(client.is_closed());
-  CHECK(running.events.empty());
+  CHECK(running.events().empty());
 }
 
 TEST_CASE("a challenge is answered over HTTP") {
@@ -304,7 +321,7 @@ TEST_CASE("a mount path with characters of a pattern is itself alone") {
     // Who is not routed may lose the connection with the answer.
     for (const char* other : {"/aXb+c", "/acme/hooks", "/hooks"})
       CHECK(Connection{running.port}.send(with_length(paid, "2", "", other)).receive().status == 404);
-    CHECK(running.events.size() == 1);
+    CHECK(running.events().size() == 1);
   }
 }
 
@@ -322,8 +339,8 @@ TEST_CASE("a compressed body is verified as the server decoded it") {
   const auto answer = client.send(request.append(bytes)).receive();
 #if defined(CPPHTTPLIB_ZLIB_SUPPORT)
   CHECK(answer.status == 204);
-  REQUIRE(running.events.size() == 1);
-  CHECK(running.events[0].type == "zipped");
+  REQUIRE(running.events().size() == 1);
+  CHECK(running.events()[0].type == "zipped");
   // Signed as it was sent: what was signed is not here any more.
   request = head_of(bytes, "2") + "Content-Encoding: gzip\r\nContent-Length: " + std::to_string(bytes.size()) + "\r\n\r\n";
   CHECK(client.send(request.append(bytes)).receive().status == 401);
@@ -371,9 +388,9 @@ TEST_CASE("many requests at once each get their own answer") {
     }));
   for (auto& client : clients) CHECK(client.get() == 4);
   std::set<std::string> seen;
-  for (std::size_t i = 0; i < running.events.size(); ++i) {
-    CHECK(running.events[i].data == running.metas[i].id);
-    seen.insert(running.metas[i].id);
+  for (std::size_t i = 0; i < running.events().size(); ++i) {
+    CHECK(running.events()[i].data == running.metas()[i].id);
+    seen.insert(running.metas()[i].id);
   }
   CHECK(seen.size() == 24);
 }
@@ -394,7 +411,7 @@ TEST_CASE("a Publisher delivers to it in every encoding") {
     CHECK(publisher.stats().delivered == 4);
   }
   std::vector<std::pair<std::string, int>> seen;
-  for (const auto& event : running.events) seen.emplace_back(event.type, event.data.at("n").get<int>());
+  for (const auto& event : running.events()) seen.emplace_back(event.type, event.data.at("n").get<int>());
   std::sort(seen.begin(), seen.end());
   CHECK(seen == std::vector<std::pair<std::string, int>>{{"", 1}, {"e0", 0}, {"e2", 2}, {"e3", 3}});
 }

@@ -111,7 +111,7 @@ TEST_CASE("ids of any length and bytes are told apart") {
 }
 
 TEST_CASE("a second call of an id that runs waits for its answer and gets the same") {
-  const std::size_t remember = GENERATE(0, 10);
+  const auto remember = GENERATE(std::size_t{0}, std::size_t{10});
   const int status = GENERATE(204, 400, 500);
   Repeats repeats{"scope", remember};
   std::latch is_running{1}, may_end{1};
