@@ -189,7 +189,7 @@ bool is_deeper(const nlohmann::json& value, std::size_t levels) {
 /// 60000 as "60,000".
 std::string with_commas(std::int64_t number) {
   auto text = std::to_string(number);
-  for (std::size_t at = text.size(); at > 3; at -= 3) text.insert(at - 3, ",");
+  for (std::size_t at = text.size(); at > 3; at -= 3) text.insert(at - 3, 1, ',');
   return text;
 }
 
