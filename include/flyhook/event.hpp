@@ -168,6 +168,9 @@ FLYHOOK_DECL nlohmann::json parse_json(std::string_view text, std::size_t most_d
 /// The same, but an object that has a member twice is refused: who wrote it and who reads it may not mean the same one.
 FLYHOOK_DECL nlohmann::json parse_strict_json(std::string_view text, std::size_t most_deep = 256);
 
+/// Behind the JSON string that begins at `at`.
+FLYHOOK_DECL std::size_t behind_json_string(std::string_view text, std::size_t at);
+
 /// The uniform view of an event type. Only used with Publishable, Receivable or Parsable types.
 template <class E>
 struct EventAccess {

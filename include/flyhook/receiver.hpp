@@ -35,7 +35,7 @@ struct ReceiverOptions {
   std::size_t max_body_bytes = 1u << 20;  ///< a longer body is a 413, and never in memory as a whole; 0: empty ones only
   std::string scope{};                    ///< handed on in Received: tells receivers apart that share one memory of ids
   /// How many ids of handled requests are remembered, for 7 days at most, so that a repeat runs no handler; beyond, the
-  /// oldest is forgotten. An entry takes about 100 bytes. 0: none; two at once still run once.
+  /// oldest is forgotten. An entry takes about 45 bytes. 0: none; two at once still run once.
   std::size_t remember = 100'000;
   /// A GET with a query parameter `challenge` is answered with its value, as some senders ask for before they send. It is
   /// not signed: whoever asks gets the answer.

@@ -34,6 +34,7 @@
 #include <flyhook/impl/detail/decide/token_bucket.ipp>
 #include <flyhook/impl/detail/decide/validation.ipp>
 #include <flyhook/impl/detail/receive/reading.ipp>
+#include <flyhook/impl/detail/receive/remembered_ids.ipp>
 #include <flyhook/impl/detail/receive/repeats.ipp>
 #include <flyhook/impl/detail/rfc3339.ipp>
 #include <flyhook/impl/detail/run/dispatch.ipp>

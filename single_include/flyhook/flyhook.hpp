@@ -133,8 +133,8 @@ char ascii_lower(char c) {
 }
 
 bool equal_without_case(std::string_view a, std::string_view b) {
-  return a.size() == b.size() &&
-         std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return ascii_lower(x) == ascii_lower(y); });
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
+                                            [](char x, char y) { return x == y || ascii_lower(x) == ascii_lower(y); });
 }
 
 std::string percent_encoded(std::string_view text, bool (*is_kept)(unsigned char)) {
@@ -354,6 +354,7 @@ ServerRequest as_server_request(const Request& request) {
   ServerRequest taken;
   taken.method = request.method;
   taken.target = request.target;
+  taken.headers.reserve(request.headers.size());
   for (const auto& [name, value] : request.headers)
     if (!is_made_by_server(name)) taken.headers.emplace_back(name, value);
   taken.peer = request.remote_addr;
@@ -4440,6 +4441,9 @@ FLYHOOK_DECL nlohmann::json parse_json(std::string_view text, std::size_t most_d
 /// The same, but an object that has a member twice is refused: who wrote it and who reads it may not mean the same one.
 FLYHOOK_DECL nlohmann::json parse_strict_json(std::string_view text, std::size_t most_deep = 256);
 
+/// Behind the JSON string that begins at `at`.
+FLYHOOK_DECL std::size_t behind_json_string(std::string_view text, std::size_t at);
+
 /// The uniform view of an event type. Only used with Publishable, Receivable or Parsable types.
 template <class E>
 struct EventAccess {
@@ -5240,21 +5244,30 @@ FLYHOOK_DECL nlohmann::json parse_with(std::string_view text, std::size_t most_d
 /// looks at.
 std::size_t find_deeper(std::string_view text, std::size_t most_deep) {
   std::size_t depth = 0;
-  bool in_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
+  for (std::size_t i = 0; i < text.size();) {
     const char c = text[i];
-    if (in_string) {
-      if (c == '\\') ++i;
-      in_string = c != '"';
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '[' || c == '{') {
+    if (c == '"') {
+      i = behind_json_string(text, i);
+      continue;
+    }
+    if (c == '[' || c == '{') {
       if (++depth > most_deep) return i;
     } else if ((c == ']' || c == '}') && depth > 0) {
       --depth;
     }
+    ++i;
   }
   return text.npos;
+}
+
+std::size_t behind_json_string(std::string_view text, std::size_t at) {
+  for (auto quote = text.find('"', at + 1); quote != text.npos; quote = text.find('"', quote + 1)) {
+    // Escaped by an odd number of backslashes; before the first of them there is the opening quote at least.
+    auto first = quote;
+    while (text[first - 1] == '\\') --first;
+    if ((quote - first) % 2 == 0) return quote + 1;
+  }
+  return text.size();
 }
 
 nlohmann::json parse_with(std::string_view text, std::size_t most_deep, const nlohmann::json::parser_callback_t& check) {
@@ -17666,15 +17679,13 @@ namespace flyhook::detail {
 /// What one request brought.
 struct ReceivedEvent {
   /// The data's bytes as they stand in the body (of data_base64 and of text in a JSON string: decoded). Empty: there is
-  /// none.
-  std::string_view data() const {
-    return decoded ? std::string_view{*decoded} : std::string_view{meta.body}.substr(at, size);
-  }
+  /// none. Looked for at each call: most handlers take `json`.
+  FLYHOOK_DECL std::string_view data() const;
 
   Received meta{};
   nlohmann::json json{};  ///< the data; what is no JSON as a string if it is UTF-8, else as binary
   bool is_json = true;
-  std::size_t at = 0, size = 0;  ///< of the data within meta.body
+  const char* member = nullptr;  ///< of meta.body that is the data; null: all of it is
   std::optional<std::string> decoded{};
 };
 
@@ -17736,7 +17747,6 @@ FLYHOOK_DECL void read_binary(ReceivedEvent& event, TimePoint now, std::string_v
 FLYHOOK_DECL void read_github(ReceivedEvent& event, TimePoint now);
 FLYHOOK_DECL void read_stripe(ReceivedEvent& event);
 FLYHOOK_DECL std::size_t skip_space(std::string_view text, std::size_t at);
-FLYHOOK_DECL std::size_t skip_string(std::string_view text, std::size_t at);
 FLYHOOK_DECL std::size_t skip_value(std::string_view text, std::size_t at);
 
 std::variant<ReceivedEvent, Refusal> read_event(Scheme scheme, Received meta, TimePoint now) {
@@ -17876,16 +17886,14 @@ void take_bytes(ReceivedEvent& event) {
 }
 
 void take_member(ReceivedEvent& event, nlohmann::json& body, const char* name) {
-  const auto span = find_member(event.meta.body, name);
-  if (!span) throw malformed(name, "is missing");
-  event.at = span->at;
-  event.size = span->size;
-  event.json = std::move(body.at(name));
+  const auto found = body.find(name);
+  if (found == body.end()) throw malformed(name, "is missing");
+  event.member = name;
+  event.json = std::move(*found);
 }
 
 void take_body(ReceivedEvent& event) {
   event.json = parse_json(event.meta.body);
-  event.size = event.meta.body.size();
 }
 
 void read_standard(ReceivedEvent& event, TimePoint now) {
@@ -17927,7 +17935,9 @@ void read_structured(ReceivedEvent& event, TimePoint now) {
     event.decoded = base64_decode(*encoded);
     if (!event.decoded) throw malformed("data_base64", "is not base64");
     take_bytes(event);
-  } else if (has_data) {
+  } else if (!has_data) {
+    event.decoded.emplace();  // none
+  } else {
     take_member(event, body, "data");
     if (is_text && event.json.is_string()) {
       event.decoded = event.json.get<std::string>();  // 3.1: text of that type
@@ -17951,7 +17961,6 @@ void read_binary(ReceivedEvent& event, TimePoint now, std::string_view content_t
   if (is_json_type(content_type)) {
     if (!meta.body.empty()) take_body(event);  // an event need not have data
   } else {
-    event.size = meta.body.size();
     take_bytes(event);
   }
 }
@@ -17988,20 +17997,13 @@ std::size_t skip_space(std::string_view text, std::size_t at) {
   return std::min(text.find_first_not_of(" \t\r\n", at), text.size());
 }
 
-/// Behind the string that begins at `at`.
-std::size_t skip_string(std::string_view text, std::size_t at) {
-  for (++at; at < text.size() && text[at] != '"'; ++at)
-    if (text[at] == '\\') ++at;
-  return std::min(at + 1, text.size());
-}
-
 /// Behind the value that begins at `at`; what follows one is a comma, a bracket or space.
 std::size_t skip_value(std::string_view text, std::size_t at) {
   std::size_t depth = 0;
   while (at < text.size()) {
     const char c = text[at];
     if (c == '"') {
-      at = skip_string(text, at);
+      at = behind_json_string(text, at);
     } else if (c == '{' || c == '[') {
       ++depth;
       ++at;
@@ -18020,12 +18022,19 @@ std::size_t skip_value(std::string_view text, std::size_t at) {
   return at;
 }
 
+std::string_view ReceivedEvent::data() const {
+  if (decoded) return *decoded;
+  if (member == nullptr) return meta.body;
+  const auto span = find_member(meta.body, member);
+  return span ? std::string_view{meta.body}.substr(span->at, span->size) : std::string_view{};
+}
+
 std::optional<Span> find_member(std::string_view text, std::string_view name) {
   std::optional<Span> found;
   auto at = skip_space(text, text.starts_with("\xEF\xBB\xBF") ? 3 : 0);
   if (at == text.size() || text[at] != '{') return found;
   for (at = skip_space(text, at + 1); at < text.size() && text[at] == '"';) {
-    const auto key = text.substr(at, skip_string(text, at) - at);
+    const auto key = text.substr(at, behind_json_string(text, at) - at);
     at = skip_space(text, at + key.size());  // the colon
     at = skip_space(text, std::min(at + 1, text.size()));
     const auto end = skip_value(text, at);
@@ -18063,7 +18072,14 @@ std::optional<Span> find_member(std::string_view text, std::string_view name) {
 namespace flyhook::detail {
 
 /// A handler with its event, ready to be called.
-using Call = std::function<void(const Received&)>;
+class Prepared {
+ public:
+  Prepared() = default;
+  Prepared(const Prepared&) = delete;
+  Prepared& operator=(const Prepared&) = delete;
+  virtual ~Prepared() = default;
+  virtual void call(const Received& meta) = 0;
+};
 
 struct Handler {
   bool wants(std::string_view type) const {
@@ -18074,7 +18090,7 @@ struct Handler {
   std::vector<std::string_view> types{};  ///< constants of the event types
   std::string pattern{};                  ///< empty: none
   /// Reads the data. Throws NeedsJson, or what parsing throws.
-  std::function<Call(const ReceivedEvent&)> prepare{};
+  std::function<std::unique_ptr<Prepared>(const ReceivedEvent&)> prepare{};
 };
 
 /// The event type has no `parse`, and the data is no JSON.
@@ -18084,22 +18100,31 @@ template <class E, class Function>
 concept Handles = std::invocable<Function&, const E&, const Received&> || std::invocable<Function&, const E&>;
 
 template <class E, class Function>
-Call ready(std::shared_ptr<Function> function, E event) {
-  return [function = std::move(function), shared = std::make_shared<const E>(std::move(event))](const Received& meta) {
+class PreparedFor final : public Prepared {
+ public:
+  PreparedFor(const std::shared_ptr<Function>& function, E&& event) : function_(function), event_(std::move(event)) {}
+
+  void call(const Received& meta) override {
     if constexpr (std::invocable<Function&, const E&, const Received&>) {
-      (*function)(*shared, meta);
+      (*function_)(std::as_const(event_), meta);
     } else {
-      (*function)(*shared);
+      (*function_)(std::as_const(event_));
     }
-  };
-}
+  }
+
+ private:
+  std::shared_ptr<Function> function_;
+  E event_;
+};
 
 template <class E>
 E read_data(const ReceivedEvent& event) {
-  if constexpr (!HasParse<E>) {
+  if constexpr (HasParse<E>) {
+    return EventAccess<E>::parse(event.data(), event.json);
+  } else {
     if (!event.is_json) throw NeedsJson{};
+    return EventAccess<E>::parse({}, event.json);
   }
-  return EventAccess<E>::parse(event.data(), event.json);
 }
 
 template <class E>
@@ -18142,7 +18167,7 @@ Handler make_handler(std::vector<std::string_view> types, std::string_view patte
   return {.types = std::move(types),
           .pattern = std::string{pattern},
           .prepare = [shared = std::move(shared)](const ReceivedEvent& event) {
-            return ready(shared, DataReader<E>::read(event));
+            return std::make_unique<PreparedFor<E, Function>>(shared, DataReader<E>::read(event));
           }};
 }
 
@@ -18173,7 +18198,7 @@ struct ReceiverOptions {
   std::size_t max_body_bytes = 1u << 20;  ///< a longer body is a 413, and never in memory as a whole; 0: empty ones only
   std::string scope{};                    ///< handed on in Received: tells receivers apart that share one memory of ids
   /// How many ids of handled requests are remembered, for 7 days at most, so that a repeat runs no handler; beyond, the
-  /// oldest is forgotten. An entry takes about 100 bytes. 0: none; two at once still run once.
+  /// oldest is forgotten. An entry takes about 45 bytes. 0: none; two at once still run once.
   std::size_t remember = 100'000;
   /// A GET with a query parameter `challenge` is answered with its value, as some senders ask for before they send. It is
   /// not signed: whoever asks gets the answer.
@@ -18291,11 +18316,150 @@ class Receiver {
 #ifndef FLYHOOK_DETAIL_RECEIVE_REPEATS_HPP
 #define FLYHOOK_DETAIL_RECEIVE_REPEATS_HPP
 
+#ifndef FLYHOOK_DETAIL_RECEIVE_REMEMBERED_IDS_HPP
+#define FLYHOOK_DETAIL_RECEIVE_REMEMBERED_IDS_HPP
+
 #include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+// The ids of the last requests that were handled, as digests: a ring in the order of time, and a table that finds them in
+// it. Nothing is allocated per id, so that what one thread adds and another one removes is no memory of either.
+//
+//   ring    [ ... | oldest ─────────────► newest | ... ]     digest and time; 24 bytes each
+//   table   [ . . 7 . 12 . . 3 . ]                           place in the ring and 32 bits of the digest; open addressing,
+//                                                            at most half full
+
+namespace flyhook::detail {
+
+/// Not thread-safe: its owner calls it under its own lock.
+class RememberedIds {
+ public:
+  using Digest = std::array<unsigned char, 16>;  // its bytes are as good as random
+
+  /// At most `most` of them, at most so long.
+  RememberedIds(std::size_t most, std::chrono::nanoseconds longest) : most_(most), longest_(longest) {}
+
+  FLYHOOK_DECL bool contains(const Digest& digest) const;
+  /// One that it does not contain. `now` does not go back: a smaller one counts as the greatest so far.
+  FLYHOOK_DECL void add(const Digest& digest, std::chrono::nanoseconds now);
+  FLYHOOK_DECL void forget_old(std::chrono::nanoseconds now);
+  std::size_t size() const noexcept { return size_; }
+
+ private:
+  struct Entry {
+    Digest digest{};
+    std::chrono::nanoseconds at{};
+  };
+  struct Slot {
+    std::uint32_t place = 0;  // in the ring, and 1 more; 0: free
+    std::uint32_t hash = 0;
+  };
+
+  FLYHOOK_DECL static std::uint32_t hash_of(const Digest& digest);
+  FLYHOOK_DECL void forget_oldest();
+  FLYHOOK_DECL void grow();
+  FLYHOOK_DECL void insert(std::uint32_t place);
+
+  std::size_t most_;
+  std::chrono::nanoseconds longest_;
+  std::vector<Entry> ring_;
+  std::size_t oldest_ = 0, size_ = 0;  // of the ring
+  std::vector<Slot> table_;            // a power of two
+};
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_DETAIL_RECEIVE_REMEMBERED_IDS_IPP
+#define FLYHOOK_IMPL_DETAIL_RECEIVE_REMEMBERED_IDS_IPP
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace flyhook::detail {
+
+std::uint32_t RememberedIds::hash_of(const Digest& digest) {
+  std::uint32_t hash = 0;
+  std::memcpy(&hash, digest.data(), sizeof hash);
+  return hash;
+}
+
+bool RememberedIds::contains(const Digest& digest) const {
+  if (table_.empty()) return false;
+  const auto hash = hash_of(digest);
+  const auto last = table_.size() - 1;
+  for (auto at = hash & last; table_[at].place != 0; at = (at + 1) & last)
+    if (table_[at].hash == hash && ring_[table_[at].place - 1].digest == digest) return true;
+  return false;
+}
+
+void RememberedIds::add(const Digest& digest, std::chrono::nanoseconds now) {
+  if (most_ == 0) return;
+  if (size_ == most_) forget_oldest();
+  if (size_ == ring_.size()) grow();
+  const auto place = (oldest_ + size_) % ring_.size();
+  const auto newest = size_ == 0 ? now : ring_[(place + ring_.size() - 1) % ring_.size()].at;
+  ring_[place] = {digest, std::max(now, newest)};
+  ++size_;
+  insert(static_cast<std::uint32_t>(place));
+}
+
+void RememberedIds::forget_old(std::chrono::nanoseconds now) {
+  while (size_ != 0 && now - ring_[oldest_].at >= longest_) forget_oldest();
+}
+
+void RememberedIds::forget_oldest() {
+  const auto last = table_.size() - 1;
+  auto free = hash_of(ring_[oldest_].digest) & last;
+  while (table_[free].place != oldest_ + 1) free = (free + 1) & last;
+  // What was pushed on by it moves back, so that a search still ends at the first free slot (Knuth 6.4, algorithm R).
+  for (auto at = (free + 1) & last; table_[at].place != 0; at = (at + 1) & last) {
+    const auto wanted = table_[at].hash & last;
+    if (((at - wanted) & last) < ((at - free) & last)) continue;
+    table_[free] = table_[at];
+    free = at;
+  }
+  table_[free] = {};
+  oldest_ = (oldest_ + 1) % ring_.size();
+  --size_;
+}
+
+void RememberedIds::grow() {
+  constexpr std::size_t first = 64;
+  std::vector<Entry> ring(std::min(most_, std::max(first, 2 * ring_.size())));
+  for (std::size_t i = 0; i < size_; ++i) ring[i] = ring_[(oldest_ + i) % ring_.size()];
+  std::size_t slots = 2;
+  while (slots < 2 * ring.size()) slots *= 2;
+  std::vector<Slot> table(slots);
+  ring_ = std::move(ring);
+  table_ = std::move(table);
+  oldest_ = 0;
+  for (std::size_t i = 0; i < size_; ++i) insert(static_cast<std::uint32_t>(i));
+}
+
+void RememberedIds::insert(std::uint32_t place) {
+  const auto hash = hash_of(ring_[place].digest);
+  const auto last = table_.size() - 1;
+  auto at = hash & last;
+  while (table_[at].place != 0) at = (at + 1) & last;
+  table_[at] = {place + 1, hash};
+}
+
+}  // namespace flyhook::detail
+
+#endif
+#endif
+
+#endif
+
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -18326,14 +18490,10 @@ class Repeats {
   FLYHOOK_DECL std::size_t waiting() const;  ///< calls that wait for another's answer
 
  private:
-  using Digest = std::array<unsigned char, 16>;
+  using Digest = RememberedIds::Digest;
   struct Running {
     HttpResponse answer{};
     bool is_done = false;
-  };
-  struct Known {
-    Digest digest{};
-    std::chrono::nanoseconds at{};
   };
   struct DigestHash {
     FLYHOOK_DECL std::size_t operator()(const Digest& digest) const;
@@ -18341,14 +18501,12 @@ class Repeats {
   class Turn;
 
   FLYHOOK_DECL Digest digest_of(std::string_view id) const;
-  FLYHOOK_DECL void forget_old(std::chrono::nanoseconds now);
 
   const HmacKey key_;
-  const std::size_t remember_;
   mutable std::mutex mutex_;  // protects all below
   std::condition_variable done_;
-  std::unordered_map<Digest, std::shared_ptr<Running>, DigestHash> known_;  // null: handled
-  std::deque<Known> order_;                                                 // those handled, the oldest first
+  std::unordered_map<Digest, std::shared_ptr<Running>, DigestHash> running_;
+  RememberedIds handled_;
   std::size_t waiting_ = 0;
 };
 
@@ -18374,44 +18532,46 @@ class Repeats::Turn {
   Turn(const Turn&) = delete;
   Turn& operator=(const Turn&) = delete;
   ~Turn() {
+    if (has_ended_) return;
     const std::lock_guard lock{repeats_.mutex_};
-    if (!is_kept_) repeats_.known_.erase(digest_);
-    running_->is_done = true;
-    repeats_.done_.notify_all();
+    running_->answer.status = 500;
+    leave();
   }
 
   void end(const HttpResponse& answer, std::chrono::nanoseconds now) {
     const std::lock_guard lock{repeats_.mutex_};
+    if (answer.status / 100 == 2) repeats_.handled_.add(digest_, now);
     running_->answer = answer;
-    if (answer.status / 100 != 2) return;
-    auto& order = repeats_.order_;
-    order.push_back({digest_, order.empty() ? now : std::max(now, order.back().at)});
-    repeats_.known_[digest_] = nullptr;
-    is_kept_ = true;
-    repeats_.forget_old(now);
+    has_ended_ = true;
+    leave();
   }
 
  private:
+  void leave() {  // under the lock
+    repeats_.running_.erase(digest_);
+    running_->is_done = true;
+    repeats_.done_.notify_all();
+  }
+
   Repeats& repeats_;
   const Digest digest_;
   const std::shared_ptr<Running> running_;
-  bool is_kept_ = false;
+  bool has_ended_ = false;
 };
 
 Repeats::Repeats(std::string_view scope, std::size_t remember)
-    : key_("flyhook repeats " + std::string{scope}), remember_(remember) {}
+    : key_("flyhook repeats " + std::string{scope}), handled_(remember, longest) {}
 
 HttpResponse Repeats::answer(std::string_view id, std::chrono::nanoseconds now, const std::function<HttpResponse()>& run) {
   const auto digest = digest_of(id);
   auto running = std::make_shared<Running>();
-  running->answer = problem(500, "the request could not be served");
   {
     std::unique_lock lock{mutex_};
-    forget_old(now);
-    const auto [known, is_new] = known_.try_emplace(digest, running);
+    handled_.forget_old(now);
+    if (handled_.contains(digest)) return {.status = 204, .error = {}, .headers = {}, .body = {}};
+    const auto [known, is_new] = running_.try_emplace(digest, running);
     if (!is_new) {
       const auto other = known->second;
-      if (other == nullptr) return {.status = 204, .error = {}, .headers = {}, .body = {}};
       ++waiting_;
       done_.wait(lock, [&] { return other->is_done; });
       --waiting_;
@@ -18426,7 +18586,7 @@ HttpResponse Repeats::answer(std::string_view id, std::chrono::nanoseconds now, 
 
 std::size_t Repeats::size() const {
   const std::lock_guard lock{mutex_};
-  return known_.size();
+  return running_.size() + handled_.size();
 }
 
 std::size_t Repeats::waiting() const {
@@ -18445,14 +18605,6 @@ Repeats::Digest Repeats::digest_of(std::string_view id) const {
   Digest digest;
   std::copy_n(whole.begin(), digest.size(), digest.begin());
   return digest;
-}
-
-/// The caller holds the lock.
-void Repeats::forget_old(std::chrono::nanoseconds now) {
-  while (!order_.empty() && (order_.size() > remember_ || now - order_.front().at >= longest)) {
-    known_.erase(order_.front().digest);
-    order_.pop_front();
-  }
 }
 
 }  // namespace flyhook::detail
@@ -18646,7 +18798,7 @@ HttpResponse Receiver::answer_get(const State& state, const detail::ServerReques
 HttpResponse Receiver::run(State& state, const detail::ReceivedEvent& event) {
   const auto& meta = event.meta;
   const auto handlers = state.snapshot();
-  std::vector<detail::Call> calls;
+  std::vector<std::unique_ptr<detail::Prepared>> calls;
   try {
     for (const auto& handler : *handlers)
       if (handler.wants(meta.type)) calls.push_back(handler.prepare(event));
@@ -18662,7 +18814,7 @@ HttpResponse Receiver::run(State& state, const detail::ReceivedEvent& event) {
 
   for (const auto& call : calls) {
     try {
-      call(meta);
+      call->call(meta);
       continue;
     } catch (const std::exception& error) {
       detail::report(state.on_error, meta, error.what());

@@ -24,21 +24,30 @@ FLYHOOK_DECL nlohmann::json parse_with(std::string_view text, std::size_t most_d
 /// looks at.
 std::size_t find_deeper(std::string_view text, std::size_t most_deep) {
   std::size_t depth = 0;
-  bool in_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
+  for (std::size_t i = 0; i < text.size();) {
     const char c = text[i];
-    if (in_string) {
-      if (c == '\\') ++i;
-      in_string = c != '"';
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '[' || c == '{') {
+    if (c == '"') {
+      i = behind_json_string(text, i);
+      continue;
+    }
+    if (c == '[' || c == '{') {
       if (++depth > most_deep) return i;
     } else if ((c == ']' || c == '}') && depth > 0) {
       --depth;
     }
+    ++i;
   }
   return text.npos;
+}
+
+std::size_t behind_json_string(std::string_view text, std::size_t at) {
+  for (auto quote = text.find('"', at + 1); quote != text.npos; quote = text.find('"', quote + 1)) {
+    // Escaped by an odd number of backslashes; before the first of them there is the opening quote at least.
+    auto first = quote;
+    while (text[first - 1] == '\\') --first;
+    if ((quote - first) % 2 == 0) return quote + 1;
+  }
+  return text.size();
 }
 
 nlohmann::json parse_with(std::string_view text, std::size_t most_deep, const nlohmann::json::parser_callback_t& check) {

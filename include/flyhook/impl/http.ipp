@@ -14,8 +14,8 @@ char ascii_lower(char c) {
 }
 
 bool equal_without_case(std::string_view a, std::string_view b) {
-  return a.size() == b.size() &&
-         std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return ascii_lower(x) == ascii_lower(y); });
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
+                                            [](char x, char y) { return x == y || ascii_lower(x) == ascii_lower(y); });
 }
 
 std::string percent_encoded(std::string_view text, bool (*is_kept)(unsigned char)) {

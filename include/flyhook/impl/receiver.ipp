@@ -191,7 +191,7 @@ HttpResponse Receiver::answer_get(const State& state, const detail::ServerReques
 HttpResponse Receiver::run(State& state, const detail::ReceivedEvent& event) {
   const auto& meta = event.meta;
   const auto handlers = state.snapshot();
-  std::vector<detail::Call> calls;
+  std::vector<std::unique_ptr<detail::Prepared>> calls;
   try {
     for (const auto& handler : *handlers)
       if (handler.wants(meta.type)) calls.push_back(handler.prepare(event));
@@ -207,7 +207,7 @@ HttpResponse Receiver::run(State& state, const detail::ReceivedEvent& event) {
 
   for (const auto& call : calls) {
     try {
-      call(meta);
+      call->call(meta);
       continue;
     } catch (const std::exception& error) {
       detail::report(state.on_error, meta, error.what());

@@ -25,7 +25,14 @@
 namespace flyhook::detail {
 
 /// A handler with its event, ready to be called.
-using Call = std::function<void(const Received&)>;
+class Prepared {
+ public:
+  Prepared() = default;
+  Prepared(const Prepared&) = delete;
+  Prepared& operator=(const Prepared&) = delete;
+  virtual ~Prepared() = default;
+  virtual void call(const Received& meta) = 0;
+};
 
 struct Handler {
   bool wants(std::string_view type) const {
@@ -36,7 +43,7 @@ struct Handler {
   std::vector<std::string_view> types{};  ///< constants of the event types
   std::string pattern{};                  ///< empty: none
   /// Reads the data. Throws NeedsJson, or what parsing throws.
-  std::function<Call(const ReceivedEvent&)> prepare{};
+  std::function<std::unique_ptr<Prepared>(const ReceivedEvent&)> prepare{};
 };
 
 /// The event type has no `parse`, and the data is no JSON.
@@ -46,22 +53,31 @@ template <class E, class Function>
 concept Handles = std::invocable<Function&, const E&, const Received&> || std::invocable<Function&, const E&>;
 
 template <class E, class Function>
-Call ready(std::shared_ptr<Function> function, E event) {
-  return [function = std::move(function), shared = std::make_shared<const E>(std::move(event))](const Received& meta) {
+class PreparedFor final : public Prepared {
+ public:
+  PreparedFor(const std::shared_ptr<Function>& function, E&& event) : function_(function), event_(std::move(event)) {}
+
+  void call(const Received& meta) override {
     if constexpr (std::invocable<Function&, const E&, const Received&>) {
-      (*function)(*shared, meta);
+      (*function_)(std::as_const(event_), meta);
     } else {
-      (*function)(*shared);
+      (*function_)(std::as_const(event_));
     }
-  };
-}
+  }
+
+ private:
+  std::shared_ptr<Function> function_;
+  E event_;
+};
 
 template <class E>
 E read_data(const ReceivedEvent& event) {
-  if constexpr (!HasParse<E>) {
+  if constexpr (HasParse<E>) {
+    return EventAccess<E>::parse(event.data(), event.json);
+  } else {
     if (!event.is_json) throw NeedsJson{};
+    return EventAccess<E>::parse({}, event.json);
   }
-  return EventAccess<E>::parse(event.data(), event.json);
 }
 
 template <class E>
@@ -104,7 +120,7 @@ Handler make_handler(std::vector<std::string_view> types, std::string_view patte
   return {.types = std::move(types),
           .pattern = std::string{pattern},
           .prepare = [shared = std::move(shared)](const ReceivedEvent& event) {
-            return ready(shared, DataReader<E>::read(event));
+            return std::make_unique<PreparedFor<E, Function>>(shared, DataReader<E>::read(event));
           }};
 }
 

@@ -28,15 +28,13 @@ namespace flyhook::detail {
 /// What one request brought.
 struct ReceivedEvent {
   /// The data's bytes as they stand in the body (of data_base64 and of text in a JSON string: decoded). Empty: there is
-  /// none.
-  std::string_view data() const {
-    return decoded ? std::string_view{*decoded} : std::string_view{meta.body}.substr(at, size);
-  }
+  /// none. Looked for at each call: most handlers take `json`.
+  FLYHOOK_DECL std::string_view data() const;
 
   Received meta{};
   nlohmann::json json{};  ///< the data; what is no JSON as a string if it is UTF-8, else as binary
   bool is_json = true;
-  std::size_t at = 0, size = 0;  ///< of the data within meta.body
+  const char* member = nullptr;  ///< of meta.body that is the data; null: all of it is
   std::optional<std::string> decoded{};
 };
 

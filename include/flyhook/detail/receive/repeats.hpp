@@ -2,14 +2,13 @@
 #define FLYHOOK_DETAIL_RECEIVE_REPEATS_HPP
 
 #include <flyhook/detail/config.hpp>
+#include <flyhook/detail/receive/remembered_ids.hpp>
 #include <flyhook/detail/security/crypto.hpp>
 #include <flyhook/http.hpp>
 
-#include <array>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -40,14 +39,10 @@ class Repeats {
   FLYHOOK_DECL std::size_t waiting() const;  ///< calls that wait for another's answer
 
  private:
-  using Digest = std::array<unsigned char, 16>;
+  using Digest = RememberedIds::Digest;
   struct Running {
     HttpResponse answer{};
     bool is_done = false;
-  };
-  struct Known {
-    Digest digest{};
-    std::chrono::nanoseconds at{};
   };
   struct DigestHash {
     FLYHOOK_DECL std::size_t operator()(const Digest& digest) const;
@@ -55,14 +50,12 @@ class Repeats {
   class Turn;
 
   FLYHOOK_DECL Digest digest_of(std::string_view id) const;
-  FLYHOOK_DECL void forget_old(std::chrono::nanoseconds now);
 
   const HmacKey key_;
-  const std::size_t remember_;
   mutable std::mutex mutex_;  // protects all below
   std::condition_variable done_;
-  std::unordered_map<Digest, std::shared_ptr<Running>, DigestHash> known_;  // null: handled
-  std::deque<Known> order_;                                                 // those handled, the oldest first
+  std::unordered_map<Digest, std::shared_ptr<Running>, DigestHash> running_;
+  RememberedIds handled_;
   std::size_t waiting_ = 0;
 };
 

@@ -36,6 +36,7 @@ ServerRequest as_server_request(const Request& request) {
   ServerRequest taken;
   taken.method = request.method;
   taken.target = request.target;
+  taken.headers.reserve(request.headers.size());
   for (const auto& [name, value] : request.headers)
     if (!is_made_by_server(name)) taken.headers.emplace_back(name, value);
   taken.peer = request.remote_addr;

@@ -43,7 +43,6 @@ FLYHOOK_DECL void read_binary(ReceivedEvent& event, TimePoint now, std::string_v
 FLYHOOK_DECL void read_github(ReceivedEvent& event, TimePoint now);
 FLYHOOK_DECL void read_stripe(ReceivedEvent& event);
 FLYHOOK_DECL std::size_t skip_space(std::string_view text, std::size_t at);
-FLYHOOK_DECL std::size_t skip_string(std::string_view text, std::size_t at);
 FLYHOOK_DECL std::size_t skip_value(std::string_view text, std::size_t at);
 
 std::variant<ReceivedEvent, Refusal> read_event(Scheme scheme, Received meta, TimePoint now) {
@@ -183,16 +182,14 @@ void take_bytes(ReceivedEvent& event) {
 }
 
 void take_member(ReceivedEvent& event, nlohmann::json& body, const char* name) {
-  const auto span = find_member(event.meta.body, name);
-  if (!span) throw malformed(name, "is missing");
-  event.at = span->at;
-  event.size = span->size;
-  event.json = std::move(body.at(name));
+  const auto found = body.find(name);
+  if (found == body.end()) throw malformed(name, "is missing");
+  event.member = name;
+  event.json = std::move(*found);
 }
 
 void take_body(ReceivedEvent& event) {
   event.json = parse_json(event.meta.body);
-  event.size = event.meta.body.size();
 }
 
 void read_standard(ReceivedEvent& event, TimePoint now) {
@@ -234,7 +231,9 @@ void read_structured(ReceivedEvent& event, TimePoint now) {
     event.decoded = base64_decode(*encoded);
     if (!event.decoded) throw malformed("data_base64", "is not base64");
     take_bytes(event);
-  } else if (has_data) {
+  } else if (!has_data) {
+    event.decoded.emplace();  // none
+  } else {
     take_member(event, body, "data");
     if (is_text && event.json.is_string()) {
       event.decoded = event.json.get<std::string>();  // 3.1: text of that type
@@ -258,7 +257,6 @@ void read_binary(ReceivedEvent& event, TimePoint now, std::string_view content_t
   if (is_json_type(content_type)) {
     if (!meta.body.empty()) take_body(event);  // an event need not have data
   } else {
-    event.size = meta.body.size();
     take_bytes(event);
   }
 }
@@ -295,20 +293,13 @@ std::size_t skip_space(std::string_view text, std::size_t at) {
   return std::min(text.find_first_not_of(" \t\r\n", at), text.size());
 }
 
-/// Behind the string that begins at `at`.
-std::size_t skip_string(std::string_view text, std::size_t at) {
-  for (++at; at < text.size() && text[at] != '"'; ++at)
-    if (text[at] == '\\') ++at;
-  return std::min(at + 1, text.size());
-}
-
 /// Behind the value that begins at `at`; what follows one is a comma, a bracket or space.
 std::size_t skip_value(std::string_view text, std::size_t at) {
   std::size_t depth = 0;
   while (at < text.size()) {
     const char c = text[at];
     if (c == '"') {
-      at = skip_string(text, at);
+      at = behind_json_string(text, at);
     } else if (c == '{' || c == '[') {
       ++depth;
       ++at;
@@ -327,12 +318,19 @@ std::size_t skip_value(std::string_view text, std::size_t at) {
   return at;
 }
 
+std::string_view ReceivedEvent::data() const {
+  if (decoded) return *decoded;
+  if (member == nullptr) return meta.body;
+  const auto span = find_member(meta.body, member);
+  return span ? std::string_view{meta.body}.substr(span->at, span->size) : std::string_view{};
+}
+
 std::optional<Span> find_member(std::string_view text, std::string_view name) {
   std::optional<Span> found;
   auto at = skip_space(text, text.starts_with("\xEF\xBB\xBF") ? 3 : 0);
   if (at == text.size() || text[at] != '{') return found;
   for (at = skip_space(text, at + 1); at < text.size() && text[at] == '"';) {
-    const auto key = text.substr(at, skip_string(text, at) - at);
+    const auto key = text.substr(at, behind_json_string(text, at) - at);
     at = skip_space(text, at + key.size());  // the colon
     at = skip_space(text, std::min(at + 1, text.size()));
     const auto end = skip_value(text, at);

@@ -2,7 +2,6 @@
 #define FLYHOOK_IMPL_DETAIL_RECEIVE_REPEATS_IPP
 
 #include <flyhook/detail/receive/repeats.hpp>
-#include <flyhook/detail/serve/exchange.hpp>
 
 #include <algorithm>
 #include <cstring>
@@ -19,44 +18,46 @@ class Repeats::Turn {
   Turn(const Turn&) = delete;
   Turn& operator=(const Turn&) = delete;
   ~Turn() {
+    if (has_ended_) return;
     const std::lock_guard lock{repeats_.mutex_};
-    if (!is_kept_) repeats_.known_.erase(digest_);
-    running_->is_done = true;
-    repeats_.done_.notify_all();
+    running_->answer.status = 500;
+    leave();
   }
 
   void end(const HttpResponse& answer, std::chrono::nanoseconds now) {
     const std::lock_guard lock{repeats_.mutex_};
+    if (answer.status / 100 == 2) repeats_.handled_.add(digest_, now);
     running_->answer = answer;
-    if (answer.status / 100 != 2) return;
-    auto& order = repeats_.order_;
-    order.push_back({digest_, order.empty() ? now : std::max(now, order.back().at)});
-    repeats_.known_[digest_] = nullptr;
-    is_kept_ = true;
-    repeats_.forget_old(now);
+    has_ended_ = true;
+    leave();
   }
 
  private:
+  void leave() {  // under the lock
+    repeats_.running_.erase(digest_);
+    running_->is_done = true;
+    repeats_.done_.notify_all();
+  }
+
   Repeats& repeats_;
   const Digest digest_;
   const std::shared_ptr<Running> running_;
-  bool is_kept_ = false;
+  bool has_ended_ = false;
 };
 
 Repeats::Repeats(std::string_view scope, std::size_t remember)
-    : key_("flyhook repeats " + std::string{scope}), remember_(remember) {}
+    : key_("flyhook repeats " + std::string{scope}), handled_(remember, longest) {}
 
 HttpResponse Repeats::answer(std::string_view id, std::chrono::nanoseconds now, const std::function<HttpResponse()>& run) {
   const auto digest = digest_of(id);
   auto running = std::make_shared<Running>();
-  running->answer = problem(500, "the request could not be served");
   {
     std::unique_lock lock{mutex_};
-    forget_old(now);
-    const auto [known, is_new] = known_.try_emplace(digest, running);
+    handled_.forget_old(now);
+    if (handled_.contains(digest)) return {.status = 204, .error = {}, .headers = {}, .body = {}};
+    const auto [known, is_new] = running_.try_emplace(digest, running);
     if (!is_new) {
       const auto other = known->second;
-      if (other == nullptr) return {.status = 204, .error = {}, .headers = {}, .body = {}};
       ++waiting_;
       done_.wait(lock, [&] { return other->is_done; });
       --waiting_;
@@ -71,7 +72,7 @@ HttpResponse Repeats::answer(std::string_view id, std::chrono::nanoseconds now, 
 
 std::size_t Repeats::size() const {
   const std::lock_guard lock{mutex_};
-  return known_.size();
+  return running_.size() + handled_.size();
 }
 
 std::size_t Repeats::waiting() const {
@@ -90,14 +91,6 @@ Repeats::Digest Repeats::digest_of(std::string_view id) const {
   Digest digest;
   std::copy_n(whole.begin(), digest.size(), digest.begin());
   return digest;
-}
-
-/// The caller holds the lock.
-void Repeats::forget_old(std::chrono::nanoseconds now) {
-  while (!order_.empty() && (order_.size() > remember_ || now - order_.front().at >= longest)) {
-    known_.erase(order_.front().digest);
-    order_.pop_front();
-  }
 }
 
 }  // namespace flyhook::detail
