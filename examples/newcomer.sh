@@ -5,6 +5,7 @@
 # A block under `<!-- elsewhere: WHY -->` is not run. Fails if a command does.
 # usage: newcomer.sh FLYHOOK_DIR
 set -eu
+# shellcheck disable=SC2012 # what is listed is named by numbers
 flyhook=$(cd "$1" && pwd)
 work=$(mktemp -d)
 shell=
@@ -67,9 +68,9 @@ if command -v ccache >/dev/null && compiler=$(command -v g++); then
   chmod +x "$work/bin/g++"
 fi
 
-# Line by line, as programs write to a terminal.
+# Line by line, as programs write to a terminal. What never ends is ended before ctest would end this script alone.
 cd "$work/flyhook"
-PATH=$work/bin:$PATH setsid stdbuf -oL sh -e "$work/script" </dev/null &
+PATH=$work/bin:$PATH setsid timeout 840 stdbuf -oL sh -e "$work/script" </dev/null &
 shell=$!
 if ! wait "$shell"; then
   line=$(cat "$work/line")
