@@ -4,8 +4,8 @@
 # What stands in a ```text block right behind one must be among what it said, in any order, but for ids and measured times.
 # A block under `<!-- elsewhere: WHY -->` is not run. Fails if a command does.
 # usage: newcomer.sh FLYHOOK_DIR
-set -eu
 # shellcheck disable=SC2012 # what is listed is named by numbers
+set -eu
 flyhook=$(cd "$1" && pwd)
 work=$(mktemp -d)
 shell=
