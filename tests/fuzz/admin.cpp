@@ -1,4 +1,5 @@
 #include <flyhook/admin.hpp>
+#include <flyhook/detail/admin/representation.hpp>
 #include <flyhook/publisher.hpp>
 #include <flyhook/testing.hpp>
 

@@ -1,19 +1,27 @@
+#include <flyhook/admin.hpp>
 #include <flyhook/detail/admin/representation.hpp>
+#include <flyhook/flyhook.hpp>
 #include <flyhook/publisher.hpp>
 #include <flyhook/testing.hpp>
 
 #include "catch.hpp"
 
+#include <httplib.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <limits>
+#include <map>
 #include <memory>
+#include <sstream>
 #include <string>
+#include <thread>
 
 // What Prometheus' own checker says of the metrics: nothing, if it reads them and has no better name for any.
 
@@ -65,6 +73,64 @@ TEST_CASE("promtool has nothing to say of what a publisher counted") {
   CHECK(text.find("flyhook_deliveries_total{outcome=\"delivered\"} 1\n") != std::string::npos);
   CHECK(text.find("flyhook_delivery_latency_seconds_count 1\n") != std::string::npos);
   CHECK(said_of(text) == "");
+}
+
+TEST_CASE("promtool has nothing to say of what is served while deliveries run, and no counter goes back") {
+  httplib::Server server;
+  server.set_tcp_nodelay(true);
+  std::atomic<int> received{0};
+  server.Post("/sink", [&](const httplib::Request&, httplib::Response& response) {
+    response.status = ++received % 7 == 0 ? 500 : 204;
+  });
+  const int port = server.bind_to_any_port("127.0.0.1");
+  const auto at = "http://127.0.0.1:" + std::to_string(port);
+  Publisher<> publisher{
+      {.threads = 4,
+       .retry = RetryPolicy::exponential(std::chrono::milliseconds{1}, 2, std::chrono::milliseconds{9}, 3),
+       .url_policy = {.allow = {"127.0.0.0/8"}}}};
+  publisher.subscribe({.url = at + "/sink"});
+  Admin admin{publisher, {.token = "operator"}};
+  admin.mount(server, "/webhooks");
+  std::thread serving{[&] { server.listen_after_bind(); }};
+
+  std::atomic<bool> is_over{false};
+  std::thread publishing{[&] {
+    while (!is_over) {
+      for (int i = 0; i < 20; ++i) publisher.publish({.type = "order.paid", .data = i, .tenant = {}, .key = {}});
+      publisher.settle(std::chrono::seconds{1});
+    }
+  }};
+  httplib::Client client{"127.0.0.1", port};
+  std::map<std::string, double> before;
+  std::size_t grown = 0;
+  for (int scrape = 0; scrape < 20; ++scrape) {
+    const auto answer = client.Get("/webhooks/metrics", {{"Authorization", "Bearer operator"}});
+    REQUIRE(answer);
+    REQUIRE(answer->status == 200);
+    REQUIRE(said_of(answer->body) == "");
+    std::istringstream lines{answer->body};
+    for (std::string line; std::getline(lines, line);) {
+      if (line.starts_with('#')) continue;
+      const auto space = line.rfind(' ');
+      const auto name = line.substr(0, space);
+      const double value = std::stod(line.substr(space + 1));
+      const bool is_counter = name.find("_total") != name.npos || name.find("_bucket") != name.npos;
+      const auto known = before.find(name);
+      if (is_counter && known != before.end()) {
+        CAPTURE(name);
+        REQUIRE(value >= known->second);
+        grown += value > known->second;
+      }
+      before[name] = value;
+    }
+  }
+  is_over = true;
+  publishing.join();
+  CHECK(grown > 20);
+  CHECK(before.at("flyhook_deliveries_total{outcome=\"delivered\"}") > 0);
+  publisher.stop(std::chrono::seconds{5});
+  server.stop();
+  serving.join();
 }
 
 TEST_CASE("promtool would have something to say") {
