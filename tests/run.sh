@@ -8,7 +8,7 @@ parts=${*:-dev header-only single-include asan tsan fuzz}
 jobs=$(nproc)
 
 missing=
-for package in g++ clang libclang-rt-dev cmake ninja-build pkg-config ccache catch2 libcpp-httplib-dev nlohmann-json3-dev libssl-dev openssl strace prometheus; do
+for package in g++ clang libclang-rt-dev cmake ninja-build pkg-config ccache catch2 libcpp-httplib-dev nlohmann-json3-dev libssl-dev openssl strace prometheus curl libsqlite3-dev; do
   dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed$' || missing="$missing $package"
 done
 # Whose ever they are: a node from elsewhere brings its own npm, which Debian's would contradict.

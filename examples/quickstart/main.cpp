@@ -73,19 +73,18 @@ double milliseconds(SteadyClock::duration time) {
 int main() {
   const std::string secret = flyhook::generate_secret();
 
-  // The receiver: verifies, then believes.
+  // The receiving end: three endpoints. Each verifies, then believes, and calls what was registered for the event's type.
   std::mutex mutex;
   std::vector<Arrival> arrivals;
-  const flyhook::Verifier verifier{{.secrets = {secret}}};
   httplib::Server server;
-  server.Post(R"(/(\w+))", [&](const httplib::Request& request, httplib::Response& response) {
-    const auto result = verifier.verify(request.headers, request.body);
-    response.status = result.ok ? 204 : 401;
-    if (!result.ok) return;
-    const auto event = nlohmann::json::parse(request.body);
-    const std::lock_guard lock{mutex};
-    arrivals.push_back({request.matches[1], result.id, event.at("type"), SteadyClock::now()});
-  });
+  for (const auto* const endpoint : {"crm", "privacy", "audit"}) {
+    flyhook::Receiver receiver{{.secrets = {secret}, .scope = endpoint}};
+    receiver.on("*", [&](const flyhook::Event& event, const flyhook::Received& meta) {
+      const std::lock_guard lock{mutex};
+      arrivals.push_back({meta.scope, meta.id, event.type, SteadyClock::now()});
+    });
+    receiver.mount(server, std::string{"/"} + endpoint);
+  }
   const std::string at = "http://127.0.0.1:" + std::to_string(server.bind_to_any_port("127.0.0.1"));
   std::thread listener{[&] { server.listen_after_bind(); }};
 

@@ -49,7 +49,7 @@ struct AdminOptions {
 /// register may lead to public addresses only, whatever Options::url_policy.allow says.
 ///
 /// From the fifth failed log-in of one client on, its requests wait before their credentials are looked at (100 ms,
-/// doubling to 2 s, until a minute has passed without a failure); where two wait already, further ones are 429.
+/// doubling to 500 ms, until a minute has passed without a failure); where two wait already, further ones are 429.
 class Admin {
  public:
   /// Throws Error (`invalid`, "token") if there is neither a token nor `authorize`.

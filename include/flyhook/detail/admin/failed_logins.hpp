@@ -10,7 +10,7 @@
 #include <unordered_map>
 
 // How long a client waits before its credentials are looked at, right or wrong, so that guessing is slow: nothing at first;
-// from the fifth failure in a row of minutes on 100 ms, doubling to 2 s. Only time heals that, since a success would let
+// from the fifth failure in a row of minutes on 100 ms, doubling to 500 ms. Only time heals that, since a success would let
 // who has one token guess another. Decides without doing; its owner waits, under its own lock.
 
 namespace flyhook::detail {

@@ -23,7 +23,7 @@ std::chrono::nanoseconds FailedLogins::wait_of(std::string_view peer, std::chron
   const auto failures = known->second.failures;
   if (failures < free_failures) return std::chrono::nanoseconds{0};
   const auto doublings = std::min<std::size_t>(failures - free_failures, 5);
-  return std::min<std::chrono::nanoseconds>(std::chrono::milliseconds{100} * (1u << doublings), std::chrono::seconds{2});
+  return std::min<std::chrono::nanoseconds>(std::chrono::milliseconds{100} * (1u << doublings), std::chrono::milliseconds{500});
 }
 
 void FailedLogins::failed(std::string_view peer, std::chrono::nanoseconds now) {
