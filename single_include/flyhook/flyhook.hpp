@@ -14881,7 +14881,7 @@ struct AdminOptions {
 /// register may lead to public addresses only, whatever Options::url_policy.allow says.
 ///
 /// From the fifth failed log-in of one client on, its requests wait before their credentials are looked at (100 ms,
-/// doubling to 2 s, until a minute has passed without a failure); where two wait already, further ones are 429.
+/// doubling to 500 ms, until a minute has passed without a failure); where two wait already, further ones are 429.
 class Admin {
  public:
   /// Throws Error (`invalid`, "token") if there is neither a token nor `authorize`.
@@ -15841,7 +15841,7 @@ std::optional<std::string_view> bearer_of(std::string_view authorization) {
 #include <unordered_map>
 
 // How long a client waits before its credentials are looked at, right or wrong, so that guessing is slow: nothing at first;
-// from the fifth failure in a row of minutes on 100 ms, doubling to 2 s. Only time heals that, since a success would let
+// from the fifth failure in a row of minutes on 100 ms, doubling to 500 ms. Only time heals that, since a success would let
 // who has one token guess another. Decides without doing; its owner waits, under its own lock.
 
 namespace flyhook::detail {
@@ -15894,7 +15894,7 @@ std::chrono::nanoseconds FailedLogins::wait_of(std::string_view peer, std::chron
   const auto failures = known->second.failures;
   if (failures < free_failures) return std::chrono::nanoseconds{0};
   const auto doublings = std::min<std::size_t>(failures - free_failures, 5);
-  return std::min<std::chrono::nanoseconds>(std::chrono::milliseconds{100} * (1u << doublings), std::chrono::seconds{2});
+  return std::min<std::chrono::nanoseconds>(std::chrono::milliseconds{100} * (1u << doublings), std::chrono::milliseconds{500});
 }
 
 void FailedLogins::failed(std::string_view peer, std::chrono::nanoseconds now) {
@@ -16858,6 +16858,19 @@ const std::vector<ApiRoute>& Api::routes() {
 
 namespace flyhook::detail {
 
+/// Wipes the secret of a parsed body at the end of a scope.
+struct BodyWipe {
+  explicit BodyWipe(nlohmann::json& its_body) noexcept : body(its_body) {}
+  BodyWipe(const BodyWipe&) = delete;
+  BodyWipe& operator=(const BodyWipe&) = delete;
+  ~BodyWipe() {
+    const auto secret = body.find("secret");
+    if (secret != body.end() && secret->is_string()) wipe(secret->get_ref<std::string&>());
+  }
+
+  nlohmann::json& body;
+};
+
 /// The one of the path. Throws not_found, for another tenant's too.
 EndpointPtr Api::endpoint_of(const ApiCall& call) const {
   auto endpoint = engine_->subscriptions().find(SubscriptionId{call.id});
@@ -16871,6 +16884,7 @@ void Api::throw_no_subscription(std::string_view id) {
 
 HttpResponse Api::shown(const EndpointPtr& endpoint, int status, bool with_secret) {
   auto value = representation(masked(endpoint->subscription));
+  const BodyWipe wiped{value};
   if (with_secret) value["secret"] = receivers_secret(endpoint->subscription.secret);
   return json(status, value);
 }
@@ -16909,7 +16923,9 @@ HttpResponse Api::list_subscriptions(const ApiCall& call) {
 }
 
 HttpResponse Api::create_subscription(const ApiCall& call) {
-  auto subscription = read_subscription(body_of(call), call.caller);
+  auto body = body_of(call);
+  const BodyWipe body_wiped{body};
+  auto subscription = read_subscription(body, call.caller);
   const WipeAtEnd wiped{subscription.secret};
   refuse_own_url(call, subscription.url);
   const auto id = engine_->create(std::move(subscription));
@@ -16933,11 +16949,13 @@ HttpResponse Api::change(const ApiCall& call, const SubscriptionPatch& patch) {
 
 HttpResponse Api::patch_subscription(const ApiCall& call) {
   static_cast<void>(endpoint_of(call));  // what is another's is not there, whatever the body says
-  auto patch = read_patch(body_of(call), call.caller);
+  auto body = body_of(call);
+  const BodyWipe body_wiped{body};
+  auto patch = read_patch(body, call.caller);
+  std::string none;
+  const WipeAtEnd wiped{patch.secret ? *patch.secret : none};
   if (patch.url) refuse_own_url(call, *patch.url);
-  auto response = change(call, patch);
-  if (patch.secret) wipe(*patch.secret);
-  return response;
+  return change(call, patch);
 }
 
 HttpResponse Api::delete_subscription(const ApiCall& call) {
@@ -16978,7 +16996,8 @@ HttpResponse Api::rotate_secret(const ApiCall& call) {
 }
 
 HttpResponse Api::reveal_secret(const ApiCall& call) {
-  nlohmann::json value;
+  auto value = nlohmann::json::object();
+  const BodyWipe wiped{value};
   value["secret"] = receivers_secret(endpoint_of(call)->subscription.secret);
   return json(200, value);
 }
@@ -17259,6 +17278,7 @@ Admin::Admin(PublisherBase& publisher, AdminOptions options) {
 }
 
 HttpResponse Admin::answer(detail::Api& api, detail::ServerRequest&& request, const detail::Mount* mount) {
+  const detail::WipeAtEnd wiped{request.body};  // it may hold a secret
   return api.answer(request, mount->path, mount);
 }
 
@@ -17271,6 +17291,7 @@ HttpResponse Admin::handle(std::string_view method, std::string_view target, con
   request.is_too_large = body.size() > max_body_bytes;
   if (!request.is_too_large) request.body = body;
   request.peer = peer;
+  const detail::WipeAtEnd wiped{request.body};
   return api_->answer(request, mount_point, nullptr);
 }
 

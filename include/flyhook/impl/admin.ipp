@@ -31,6 +31,7 @@ Admin::Admin(PublisherBase& publisher, AdminOptions options) {
 }
 
 HttpResponse Admin::answer(detail::Api& api, detail::ServerRequest&& request, const detail::Mount* mount) {
+  const detail::WipeAtEnd wiped{request.body};  // it may hold a secret
   return api.answer(request, mount->path, mount);
 }
 
@@ -43,6 +44,7 @@ HttpResponse Admin::handle(std::string_view method, std::string_view target, con
   request.is_too_large = body.size() > max_body_bytes;
   if (!request.is_too_large) request.body = body;
   request.peer = peer;
+  const detail::WipeAtEnd wiped{request.body};
   return api_->answer(request, mount_point, nullptr);
 }
 

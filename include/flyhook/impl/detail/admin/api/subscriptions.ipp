@@ -11,6 +11,19 @@
 
 namespace flyhook::detail {
 
+/// Wipes the secret of a parsed body at the end of a scope.
+struct BodyWipe {
+  explicit BodyWipe(nlohmann::json& its_body) noexcept : body(its_body) {}
+  BodyWipe(const BodyWipe&) = delete;
+  BodyWipe& operator=(const BodyWipe&) = delete;
+  ~BodyWipe() {
+    const auto secret = body.find("secret");
+    if (secret != body.end() && secret->is_string()) wipe(secret->get_ref<std::string&>());
+  }
+
+  nlohmann::json& body;
+};
+
 /// The one of the path. Throws not_found, for another tenant's too.
 EndpointPtr Api::endpoint_of(const ApiCall& call) const {
   auto endpoint = engine_->subscriptions().find(SubscriptionId{call.id});
@@ -24,6 +37,7 @@ void Api::throw_no_subscription(std::string_view id) {
 
 HttpResponse Api::shown(const EndpointPtr& endpoint, int status, bool with_secret) {
   auto value = representation(masked(endpoint->subscription));
+  const BodyWipe wiped{value};
   if (with_secret) value["secret"] = receivers_secret(endpoint->subscription.secret);
   return json(status, value);
 }
@@ -62,7 +76,9 @@ HttpResponse Api::list_subscriptions(const ApiCall& call) {
 }
 
 HttpResponse Api::create_subscription(const ApiCall& call) {
-  auto subscription = read_subscription(body_of(call), call.caller);
+  auto body = body_of(call);
+  const BodyWipe body_wiped{body};
+  auto subscription = read_subscription(body, call.caller);
   const WipeAtEnd wiped{subscription.secret};
   refuse_own_url(call, subscription.url);
   const auto id = engine_->create(std::move(subscription));
@@ -86,11 +102,13 @@ HttpResponse Api::change(const ApiCall& call, const SubscriptionPatch& patch) {
 
 HttpResponse Api::patch_subscription(const ApiCall& call) {
   static_cast<void>(endpoint_of(call));  // what is another's is not there, whatever the body says
-  auto patch = read_patch(body_of(call), call.caller);
+  auto body = body_of(call);
+  const BodyWipe body_wiped{body};
+  auto patch = read_patch(body, call.caller);
+  std::string none;
+  const WipeAtEnd wiped{patch.secret ? *patch.secret : none};
   if (patch.url) refuse_own_url(call, *patch.url);
-  auto response = change(call, patch);
-  if (patch.secret) wipe(*patch.secret);
-  return response;
+  return change(call, patch);
 }
 
 HttpResponse Api::delete_subscription(const ApiCall& call) {
@@ -131,7 +149,8 @@ HttpResponse Api::rotate_secret(const ApiCall& call) {
 }
 
 HttpResponse Api::reveal_secret(const ApiCall& call) {
-  nlohmann::json value;
+  auto value = nlohmann::json::object();
+  const BodyWipe wiped{value};
   value["secret"] = receivers_secret(endpoint_of(call)->subscription.secret);
   return json(200, value);
 }
