@@ -39,12 +39,11 @@ struct Answer {
 /// A connection to the loopback that sends what it is told and reads one answer at a time.
 class Connection {
  public:
-  explicit Connection(int port) {
+  explicit Connection(int port) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_in to{};
     to.sin_family = AF_INET;
     to.sin_port = htons(static_cast<std::uint16_t>(port));
     inet_pton(AF_INET, "127.0.0.1", &to.sin_addr);
-    socket_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (::connect(socket_, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0)
       throw std::runtime_error{"cannot connect"};
   }
@@ -61,7 +60,7 @@ class Connection {
     return *this;
   }
 
-  void end_sending() { ::shutdown(socket_, SHUT_WR); }
+  void end_sending() const { ::shutdown(socket_, SHUT_WR); }
 
   Answer receive(bool has_body = true) {
     Answer answer;
@@ -101,7 +100,7 @@ class Connection {
     return count > 0;
   }
 
-  int socket_ = -1;
+  const int socket_;
   std::string read_{};
 };
 
@@ -376,6 +375,7 @@ TEST_CASE("a small body that unpacks to a large one is a 413 and not in memory")
 TEST_CASE("many requests at once each get their own answer") {
   Running running;
   std::vector<std::future<int>> clients;
+  clients.reserve(6);
   for (int client = 0; client < 6; ++client)
     clients.push_back(std::async(std::launch::async, [&, client] {
       Connection connection{running.port};

@@ -100,12 +100,13 @@ struct DataReader<std::variant<Alternatives...>> {
 
 template <class E, class Function>
 Handler make_handler(std::vector<std::string_view> types, std::string_view pattern, Function function) {
-  auto shared = std::make_shared<Function>(std::move(function));
-  return {.types = std::move(types),
-          .pattern = std::string{pattern},
-          .prepare = [shared = std::move(shared)](const ReceivedEvent& event) {
-            return ready(shared, DataReader<E>::read(event));
-          }};
+  Handler handler;
+  handler.types = std::move(types);
+  handler.pattern = pattern;
+  handler.prepare = [shared = std::make_shared<Function>(std::move(function))](const ReceivedEvent& event) {
+    return ready(shared, DataReader<E>::read(event));
+  };
+  return handler;
 }
 
 }  // namespace flyhook::detail
