@@ -2,15 +2,18 @@
 #include <flyhook/receiver.hpp>
 #include <flyhook/signing.hpp>
 
+#include <algorithm>
 #include <chrono>
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
-#include <functional>
 #include <memory>
+#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 
 // Receiver with requests that are signed as they should be, so that what is behind the signature is reached: whatever the
@@ -169,7 +172,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   check_problem(answer);
   switch (answer.status) {
     case 200: require(method == "GET" && calls == 0); break;
-    case 204: require(calls == 1); break;
+    case 204:
     case 500: require(calls == 1); break;
     case 400:
     case 401:

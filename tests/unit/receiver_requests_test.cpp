@@ -103,7 +103,9 @@ TEST_CASE("data that is no JSON reaches who parses bytes, and is a 415 for who d
   session.see_all();
   std::vector<std::string> tables;
   session.receiver.on<Table>([&](const Table& table) { tables.push_back(table.csv); });
-  const auto binary = [&](Message message) { return sent_as(message, Encoding::cloudevents_binary, *session.clock); };
+  const auto binary = [&](const Message& message) {
+    return sent_as(message, Encoding::cloudevents_binary, *session.clock);
+  };
   CHECK(session.post(binary(message_of(Table{"a,b\n1,2\n"}, "1", {}))).status == 204);
   CHECK(session.post(binary(message_of(Table{"\xFF\x01"}, "2", {}))).status == 204);
   CHECK(tables == std::vector<std::string>{"a,b\n1,2\n", "\xFF\x01"});

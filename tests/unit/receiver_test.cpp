@@ -226,6 +226,7 @@ TEST_CASE("of many requests at once with one id, one runs and all get its answer
   const auto request = signed_request(*session.clock, paid);
   std::latch start{8};
   std::vector<std::future<int>> answers;
+  answers.reserve(8);
   for (int i = 0; i < 8; ++i)
     answers.push_back(std::async(std::launch::async, [&] {
       start.arrive_and_wait();

@@ -40,7 +40,7 @@ struct FakeResponse {
     body = text;
     headers.emplace("content-type", type);
   }
-  void set_content_provider(std::size_t size, const std::string& type, Provider provider) {
+  void set_content_provider(std::size_t size, const std::string& type, const Provider& provider) {
     headers.emplace("content-type", type);
     FakeSink sink{[&](const char* bytes, std::size_t count) {
       body.append(bytes, count);
@@ -80,7 +80,7 @@ class FakeServer {
   void Delete(const std::string&, HandlerWithReader handler) { reading["DELETE"] = std::move(handler); }
 
   /// A request whose body comes in these pieces; it breaks off behind them if `is_whole` is false.
-  FakeResponse take(FakeRequest request, const std::vector<std::string>& pieces = {}, bool is_whole = true) {
+  FakeResponse take(const FakeRequest& request, const std::vector<std::string>& pieces = {}, bool is_whole = true) {
     FakeResponse response;
     if (plain.contains(request.method)) {
       plain[request.method](request, response);
