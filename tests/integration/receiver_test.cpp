@@ -53,12 +53,18 @@ class Connection {
   ~Connection() { ::close(socket_); }
 
   Connection& send(std::string_view bytes) {
+    can_send(bytes);
+    return *this;
+  }
+
+  /// False: the other side takes no more.
+  bool can_send(std::string_view bytes) {
     while (!bytes.empty()) {
       const auto sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-      if (sent <= 0) return *this;
+      if (sent <= 0) return false;
       bytes.remove_prefix(static_cast<std::size_t>(sent));
     }
-    return *this;
+    return true;
   }
 
   void end_sending() { ::shutdown(socket_, SHUT_WR); }
@@ -77,6 +83,13 @@ class Connection {
     answer.body = read_.substr(0, length);
     read_.erase(0, length);
     return answer;
+  }
+
+  /// All that comes until the other side closes.
+  std::string receive_all() {
+    while (read_more()) {
+    }
+    return std::exchange(read_, {});
   }
 
   /// True if the other side has closed and sent nothing else.
@@ -296,6 +309,33 @@ TEST_CASE("a GET's body is not taken for the next request") {
   Connection client{running.port};
   CHECK(client.send(with_length(with_length(paid, "smuggled"), "1", "", "/hooks", "GET")).receive().status == 405);
   CHECK(client.is_closed());
+  CHECK(running.events().empty());
+}
+
+TEST_CASE("a range shows nothing but the answer, however far it goes") {
+  Running running;
+  for (const char* range : {"0-999999", "5-999999", "999000-999999", "-999999", "0-0,1-999999", "9000000000-"}) {
+    CAPTURE(range);
+    Connection client{running.port};
+    client.send(std::string{"GET /hooks HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nRange: bytes="} + range + "\r\n\r\nx");
+    CHECK(client.receive_all().size() < 2'000);
+  }
+}
+
+TEST_CASE("who announces far more than the limit, or sends on and on, gets a 413 at once") {
+  Running running;
+  {
+    Connection client{running.port};
+    client.send(head_of(paid, "1") + "Content-Length: 1000000000000\r\n\r\n");
+    CHECK(client.receive().status == 413);
+    CHECK(client.is_closed());
+  }
+  Connection client{running.port};
+  client.send(head_of(paid, "2") + "Transfer-Encoding: chunked\r\n\r\n");
+  const auto chunk = "100000\r\n" + std::string(0x100000, 'x') + "\r\n";
+  int sent = 0;
+  while (sent < 1'000 && client.can_send(chunk)) ++sent;
+  CHECK(sent < 1'000);
   CHECK(running.events().empty());
 }
 
