@@ -365,6 +365,53 @@ TEST_CASE("a mount path with characters of a pattern is itself alone") {
   }
 }
 
+TEST_CASE("a mount path without its first slash has one") {
+  for (const std::string path : {"hooks", ""}) {
+    Running running{{}, path};
+    Connection client{running.port};
+    CHECK(client.send(with_length(paid, "1", "", "/" + path)).receive().status == 204);
+  }
+}
+
+TEST_CASE("two receivers at one server each take their own requests") {
+  httplib::Server server;
+  std::atomic<int> first{0}, second{0};
+  const std::string other = generate_secret();
+  Receiver one{{.secrets = {secret}}}, two{{.secrets = {other}}};
+  one.on("*", [&](const Event&) { ++first; });
+  two.on("*", [&](const Event&) { ++second; });
+  one.mount(server, "/hooks");
+  two.mount(server, "/hooks/two");
+  const int port = server.bind_to_any_port("127.0.0.1");
+  std::thread thread{[&] { server.listen_after_bind(); }};
+  {
+    Connection client{port};
+    CHECK(client.send(with_length(paid, "1")).receive().status == 204);
+    CHECK(client.send(with_length(paid, "1", "", "/hooks/two")).receive().status == 401);
+    const auto now = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch());
+    client.send("POST /hooks/two HTTP/1.1\r\nwebhook-id: 1\r\nwebhook-timestamp: " + std::to_string(now.count()) +
+                "\r\nwebhook-signature: " + sign(other, "1", now.count(), paid) +
+                "\r\nContent-Length: " + std::to_string(paid.size()) + "\r\n\r\n" + paid);
+    CHECK(client.receive().status == 204);  // ids are each one's own
+  }
+  while (!server.is_running()) std::this_thread::yield();
+  server.stop();
+  thread.join();
+  CHECK(first == 1);
+  CHECK(second == 1);
+}
+
+TEST_CASE("a chunked body with a trailer is taken or refused, and the trailer is no request") {
+  Running running;
+  Connection client{running.port};
+  auto request = chunked(paid, "1");
+  request.insert(request.size() - 2, "X-Trailer: a\r\n");
+  const auto status = client.send(request + with_length(paid, "2")).receive().status;
+  CHECK((status == 204 || status == 400));
+  client.end_sending();
+  for (const auto& meta : running.metas()) CHECK((meta.id == "1" || meta.id == "2"));
+}
+
 TEST_CASE("a compressed body is verified as the server decoded it") {
   // gzip of {"type":"zipped","data":1}
   constexpr std::string_view bytes{
