@@ -118,7 +118,7 @@ class Receiver {
   /// outlive this object. A body that httplib decodes (content-encoding gzip, deflate, br) is verified decoded.
   template <class Server>
   void mount(Server& server, const std::string& path) {
-    detail::mount_on(server, detail::escaped_for_regex(path), max_body_bytes(),
+    detail::mount_on(server, detail::escaped_for_regex(path.starts_with('/') ? path : "/" + path), max_body_bytes(),
                      [state = state_, mounted = detail::add_mount(&server, path)](detail::ServerRequest&& request) {
                        mounted->note(request);
                        return answer(*state, std::move(request));

@@ -52,12 +52,18 @@ class Connection {
   ~Connection() { ::close(socket_); }
 
   Connection& send(std::string_view bytes) {
+    can_send(bytes);
+    return *this;
+  }
+
+  /// False: the other side takes no more.
+  bool can_send(std::string_view bytes) {
     while (!bytes.empty()) {
       const auto sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-      if (sent <= 0) return *this;
+      if (sent <= 0) return false;
       bytes.remove_prefix(static_cast<std::size_t>(sent));
     }
-    return *this;
+    return true;
   }
 
   void end_sending() const { ::shutdown(socket_, SHUT_WR); }
@@ -76,6 +82,13 @@ class Connection {
     answer.body = read_.substr(0, length);
     read_.erase(0, length);
     return answer;
+  }
+
+  /// All that comes until the other side closes.
+  std::string receive_all() {
+    while (read_more()) {
+    }
+    return std::exchange(read_, {});
   }
 
   /// True if the other side has closed and sent nothing else.
@@ -299,6 +312,33 @@ TEST_CASE("a GET's body is not taken for the next request") {
   CHECK(running.events().empty());
 }
 
+TEST_CASE("a range shows nothing but the answer, however far it goes") {
+  Running running;
+  for (const char* range : {"0-999999", "5-999999", "999000-999999", "-999999", "0-0,1-999999", "9000000000-"}) {
+    CAPTURE(range);
+    Connection client{running.port};
+    client.send(std::string{"GET /hooks HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nRange: bytes="} + range + "\r\n\r\nx");
+    CHECK(client.receive_all().size() < 2'000);
+  }
+}
+
+TEST_CASE("who announces far more than the limit, or sends on and on, gets a 413 at once") {
+  Running running;
+  {
+    Connection client{running.port};
+    client.send(head_of(paid, "1") + "Content-Length: 1000000000000\r\n\r\n");
+    CHECK(client.receive().status == 413);
+    CHECK(client.is_closed());
+  }
+  Connection client{running.port};
+  client.send(head_of(paid, "2") + "Transfer-Encoding: chunked\r\n\r\n");
+  const auto chunk = "100000\r\n" + std::string(0x100000, 'x') + "\r\n";
+  int sent = 0;
+  while (sent < 1'000 && client.can_send(chunk)) ++sent;
+  CHECK(sent < 1'000);
+  CHECK(running.events().empty());
+}
+
 TEST_CASE("a challenge is answered over HTTP") {
   Running running{{.answer_challenge = true}};
   Connection client{running.port};
@@ -323,6 +363,53 @@ TEST_CASE("a mount path with characters of a pattern is itself alone") {
       CHECK(Connection{running.port}.send(with_length(paid, "2", "", other)).receive().status == 404);
     CHECK(running.events().size() == 1);
   }
+}
+
+TEST_CASE("a mount path without its first slash has one") {
+  for (const std::string path : {"hooks", ""}) {
+    Running running{{}, path};
+    Connection client{running.port};
+    CHECK(client.send(with_length(paid, "1", "", "/" + path)).receive().status == 204);
+  }
+}
+
+TEST_CASE("two receivers at one server each take their own requests") {
+  httplib::Server server;
+  std::atomic<int> first{0}, second{0};
+  const std::string other = generate_secret();
+  Receiver one{{.secrets = {secret}}}, two{{.secrets = {other}}};
+  one.on("*", [&](const Event&) { ++first; });
+  two.on("*", [&](const Event&) { ++second; });
+  one.mount(server, "/hooks");
+  two.mount(server, "/hooks/two");
+  const int port = server.bind_to_any_port("127.0.0.1");
+  std::thread thread{[&] { server.listen_after_bind(); }};
+  {
+    Connection client{port};
+    CHECK(client.send(with_length(paid, "1")).receive().status == 204);
+    CHECK(client.send(with_length(paid, "1", "", "/hooks/two")).receive().status == 401);
+    const auto now = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch());
+    client.send("POST /hooks/two HTTP/1.1\r\nwebhook-id: 1\r\nwebhook-timestamp: " + std::to_string(now.count()) +
+                "\r\nwebhook-signature: " + sign(other, "1", now.count(), paid) +
+                "\r\nContent-Length: " + std::to_string(paid.size()) + "\r\n\r\n" + paid);
+    CHECK(client.receive().status == 204);  // ids are each one's own
+  }
+  while (!server.is_running()) std::this_thread::yield();
+  server.stop();
+  thread.join();
+  CHECK(first == 1);
+  CHECK(second == 1);
+}
+
+TEST_CASE("a chunked body with a trailer is taken or refused, and the trailer is no request") {
+  Running running;
+  Connection client{running.port};
+  auto request = chunked(paid, "1");
+  request.insert(request.size() - 2, "X-Trailer: a\r\n");
+  const auto status = client.send(request + with_length(paid, "2")).receive().status;
+  CHECK((status == 204 || status == 400));
+  client.end_sending();
+  for (const auto& meta : running.metas()) CHECK((meta.id == "1" || meta.id == "2"));
 }
 
 TEST_CASE("a compressed body is verified as the server decoded it") {

@@ -6,8 +6,11 @@
 #include <flyhook/publisher.hpp>
 #include <flyhook/testing.hpp>
 
+#include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,6 +19,18 @@
 // A publisher without threads or network and the API over it, called without a server.
 
 namespace flyhook::test {
+
+/// Tells how many have begun to wait by it.
+class CountingClock final : public ManualClock {
+ public:
+  void wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& condition,
+                  std::chrono::nanoseconds deadline) override {
+    ++waits;
+    ManualClock::wait_until(lock, condition, deadline);
+  }
+
+  std::atomic<int> waits{0};
+};
 
 struct ApiSession {
   static constexpr std::string_view token = "operator-token-of-this-test";
@@ -47,7 +62,7 @@ struct ApiSession {
     return result.id;
   }
 
-  std::shared_ptr<ManualClock> clock = std::make_shared<ManualClock>();
+  std::shared_ptr<CountingClock> clock = std::make_shared<CountingClock>();
   std::shared_ptr<RecordingTransport> transport = std::make_shared<RecordingTransport>(clock);
   Publisher<> publisher;
   Admin admin;

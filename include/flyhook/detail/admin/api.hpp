@@ -61,6 +61,7 @@ struct ApiRoute {
   std::string_view answer{};  // the schema of its answer, or a media type; empty: no content
   bool is_for_operators = false;
   bool may_conflict = false;
+  bool asks_store = false;  // of a GET; whatever changes something does
 };
 
 /// What the path of a request leads to. `route` null: nothing; or, with `methods`, nothing by this method.

@@ -61,7 +61,7 @@ HttpResponse Api::answer(const ServerRequest& request, std::string_view mount_po
     response = error.code() == ErrorCode::unavailable ? problem(503, "the store does not answer; try again later")
                                                       : problem(status_of(error.code()), error.what(), error.field());
     if (response.status == 503) response.headers.emplace_back("retry-after", "1");
-  } catch (const std::exception&) {
+  } catch (...) {
     response = problem(500, "the request failed inside the application");
   }
   response.headers.emplace_back("cache-control", "no-store");
@@ -112,7 +112,11 @@ std::optional<ApiCaller> Api::caller_of(const ServerRequest& request) const {
   seen.url = request.target;
   seen.headers = request.headers;
   seen.body = std::make_shared<const std::string>(request.body);
-  return authorize_(seen);
+  try {
+    return authorize_(seen);
+  } catch (...) {  // an Error of its own, too, is not of this API
+    throw Refusal{500, "the application's log-in failed", {}, {}};
+  }
 }
 
 // Routing ---------------------------------------------------------------------------------------------------------------

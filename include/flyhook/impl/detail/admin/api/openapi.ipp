@@ -54,9 +54,7 @@ nlohmann::json openapi_answers(const ApiRoute& route) {
     refused(422, "A member of the body is wrong; `field` names it.");
   }
   refused(429, "Too many failed log-ins.");
-  if (route.method != "GET" || route.operation == "getHealth") {
-    refused(503, "The publisher was stopped, or its store does not answer.");
-  }
+  if (route.method != "GET" || route.asks_store) refused(503, "The publisher was stopped, or its store does not answer.");
   if (route.operation == "getHealth") answers["503"]["content"]["application/json"]["schema"] = reference_to("Health");
   return answers;
 }
