@@ -323,7 +323,9 @@ HttpResponse problem(int status, std::string_view detail, std::string_view field
 #ifndef FLYHOOK_DETAIL_SERVE_MOUNT_HPP
 #define FLYHOOK_DETAIL_SERVE_MOUNT_HPP
 
+#include <algorithm>
 #include <cstddef>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -362,26 +364,39 @@ ServerRequest as_server_request(const Request& request) {
   return taken;
 }
 
+/// So much beyond the limit is read for the sake of the connection; who sends more, or what unpacks to more, loses it.
+inline constexpr std::size_t most_skipped_bytes = 16u << 20;
+
 /// Puts the body into `taken`, `limit` bytes of it at most; what is more is read on and thrown away, since it would be
-/// taken for the next request of the connection. False: it broke off or is none, and where the next request begins is
+/// taken for the next request of the connection. False: it is not read to its end, and where the next request begins is
 /// unknown.
 template <class Request, class Reader>
 bool read_body(const Request& request, const Reader& reader, std::size_t limit, ServerRequest& taken) {
   // Without a length and chunks there is none; 0.11.4 would read until the connection ends.
   if (!has_body(taken.headers)) return true;
-  // For a form the reader of one argument throws bad_function_call.
-  if (request.is_multipart_form_data())
-    return reader([](const auto&) { return true; }, [](const char*, std::size_t) { return true; });
   // 0.11.4 reads no body of such a DELETE.
   if (taken.method == "DELETE" && find_header(taken.headers, "content-length") == nullptr) return false;
 
   taken.is_too_large = announces_more_than(taken.headers, limit);
+  const auto most = limit + std::min(most_skipped_bytes, std::numeric_limits<std::size_t>::max() - limit);
+  if (announces_more_than(taken.headers, most)) return false;
+  std::size_t skipped = 0;
+  const auto skip = [&](std::size_t size) {
+    skipped += size;
+    taken.is_too_large = taken.is_too_large || skipped > most_skipped_bytes;
+    return skipped <= most_skipped_bytes;
+  };
+  // For a form the reader of one argument throws bad_function_call.
+  if (request.is_multipart_form_data())
+    return reader([&](const auto&) { return skip(100); },  // about what the head of a part takes
+                  [&](const char*, std::size_t size) { return skip(size); });
   return reader([&](const char* bytes, std::size_t size) {
     if (!taken.is_too_large && size > limit - taken.body.size()) {
       taken.is_too_large = true;
       taken.body = {};
     }
-    if (!taken.is_too_large) taken.body.append(bytes, size);
+    if (taken.is_too_large) return skip(size);
+    taken.body.append(bytes, size);
     return true;
   });
 }
@@ -407,7 +422,8 @@ void write_response(const HttpResponse& answer, Response& response) {
   if (!type.empty()) response.set_content(answer.body, type);
 }
 
-/// As the last answer of its connection. A handler cannot ask for that; a body whose source gives up at its end can.
+/// As the last answer of its connection. A handler cannot ask for that; a body whose source gives up at its end can. For a
+/// request with a Range, 0.11.4 asks that source for whatever the client names, be it beyond the end.
 template <class Response>
 void write_last_response(const HttpResponse& answer, Response& response) {
   const auto type = write_head(answer, response);
@@ -415,7 +431,8 @@ void write_last_response(const HttpResponse& answer, Response& response) {
   if (answer.body.empty()) return;
   response.set_content_provider(answer.body.size(), type,
                                 [body = answer.body](std::size_t offset, std::size_t size, auto& sink) -> bool {
-                                  sink.write(body.data() + offset, size);
+                                  const auto rest = std::string_view{body}.substr(std::min(offset, body.size()), size);
+                                  sink.write(rest.data(), rest.size());
                                   return false;
                                 });
 }
@@ -439,8 +456,10 @@ void mount_on(Server& server, const std::string& pattern, std::size_t max_body_b
       forget_decoded(taken.headers);
       write_response(answer_of(handle, std::move(taken)), response);
     } else {
-      const int status = response.status == 413 || response.status == 415 ? response.status : 400;
-      write_last_response(problem(status, "the body could not be read"), response);
+      const int status = taken.is_too_large                                 ? 413
+                         : response.status == 413 || response.status == 415 ? response.status
+                                                                            : 400;
+      write_last_response(problem(status, status == 413 ? "the body is too long" : "the body could not be read"), response);
     }
   };
   const auto without_body = [handle](const auto& request, auto& response) -> void {
@@ -15969,6 +15988,7 @@ struct ApiRoute {
   std::string_view answer{};  // the schema of its answer, or a media type; empty: no content
   bool is_for_operators = false;
   bool may_conflict = false;
+  bool asks_store = false;  // of a GET; whatever changes something does
 };
 
 /// What the path of a request leads to. `route` null: nothing; or, with `methods`, nothing by this method.
@@ -16627,9 +16647,7 @@ nlohmann::json openapi_answers(const ApiRoute& route) {
     refused(422, "A member of the body is wrong; `field` names it.");
   }
   refused(429, "Too many failed log-ins.");
-  if (route.method != "GET" || route.operation == "getHealth") {
-    refused(503, "The publisher was stopped, or its store does not answer.");
-  }
+  if (route.method != "GET" || route.asks_store) refused(503, "The publisher was stopped, or its store does not answer.");
   if (route.operation == "getHealth") answers["503"]["content"]["application/json"]["schema"] = reference_to("Health");
   return answers;
 }
@@ -16787,13 +16805,15 @@ const std::vector<ApiRoute>& Api::routes() {
                       tenant,
                       limit,
                       cursor},
-       .answer = "DeliveryPage"},
+       .answer = "DeliveryPage",
+       .asks_store = true},
       {.method = "GET",
        .path = "/api/deliveries/{id}",
        .handle = &A::get_delivery,
        .operation = "getDelivery",
        .summary = "One delivery, with its attempts.",
-       .answer = "Delivery"},
+       .answer = "Delivery",
+       .asks_store = true},
       {.method = "POST",
        .path = "/api/deliveries/{id}/replay",
        .handle = &A::replay_delivery,
@@ -16807,7 +16827,8 @@ const std::vector<ApiRoute>& Api::routes() {
        .handle = &A::explain_event,
        .operation = "explainEvent",
        .summary = "Why each subscription did, did not or does not yet get this event.",
-       .answer = "ExplanationPage"},
+       .answer = "ExplanationPage",
+       .asks_store = true},
       {.method = "GET",
        .path = "/api/event-types",
        .handle = &A::list_event_types,
@@ -16820,20 +16841,23 @@ const std::vector<ApiRoute>& Api::routes() {
        .operation = "getStats",
        .summary = "Counters since the start, and gauges of now.",
        .answer = "Stats",
-       .is_for_operators = true},
+       .is_for_operators = true,
+       .asks_store = true},
       {.method = "GET",
        .path = "/api/health",
        .handle = &A::get_health,
        .operation = "getHealth",
        .summary = "Is the publisher at work, and does its store answer?",
-       .answer = "Health"},
+       .answer = "Health",
+       .asks_store = true},
       {.method = "GET",
        .path = "/metrics",
        .handle = &A::get_metrics,
        .operation = "getMetrics",
        .summary = "The counters in Prometheus' text format.",
        .answer = "text/plain",
-       .is_for_operators = true},
+       .is_for_operators = true,
+       .asks_store = true},
       {.method = "GET",
        .path = "/openapi.json",
        .handle = &A::get_openapi,
@@ -17064,7 +17088,7 @@ HttpResponse Api::answer(const ServerRequest& request, std::string_view mount_po
     response = error.code() == ErrorCode::unavailable ? problem(503, "the store does not answer; try again later")
                                                       : problem(status_of(error.code()), error.what(), error.field());
     if (response.status == 503) response.headers.emplace_back("retry-after", "1");
-  } catch (const std::exception&) {
+  } catch (...) {
     response = problem(500, "the request failed inside the application");
   }
   response.headers.emplace_back("cache-control", "no-store");
@@ -17115,7 +17139,11 @@ std::optional<ApiCaller> Api::caller_of(const ServerRequest& request) const {
   seen.url = request.target;
   seen.headers = request.headers;
   seen.body = std::make_shared<const std::string>(request.body);
-  return authorize_(seen);
+  try {
+    return authorize_(seen);
+  } catch (...) {  // an Error of its own, too, is not of this API
+    throw Refusal{500, "the application's log-in failed", {}, {}};
+  }
 }
 
 // Routing ---------------------------------------------------------------------------------------------------------------
@@ -18302,7 +18330,7 @@ class Receiver {
   /// outlive this object. A body that httplib decodes (content-encoding gzip, deflate, br) is verified decoded.
   template <class Server>
   void mount(Server& server, const std::string& path) {
-    detail::mount_on(server, detail::escaped_for_regex(path), max_body_bytes(),
+    detail::mount_on(server, detail::escaped_for_regex(path.starts_with('/') ? path : "/" + path), max_body_bytes(),
                      [state = state_, mounted = detail::add_mount(&server, path)](detail::ServerRequest&& request) {
                        mounted->note(request);
                        return answer(*state, std::move(request));

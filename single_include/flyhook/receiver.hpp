@@ -3941,7 +3941,9 @@ Handler make_handler(std::vector<std::string_view> types, std::string_view patte
 #ifndef FLYHOOK_DETAIL_SERVE_MOUNT_HPP
 #define FLYHOOK_DETAIL_SERVE_MOUNT_HPP
 
+#include <algorithm>
 #include <cstddef>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -3980,26 +3982,39 @@ ServerRequest as_server_request(const Request& request) {
   return taken;
 }
 
+/// So much beyond the limit is read for the sake of the connection; who sends more, or what unpacks to more, loses it.
+inline constexpr std::size_t most_skipped_bytes = 16u << 20;
+
 /// Puts the body into `taken`, `limit` bytes of it at most; what is more is read on and thrown away, since it would be
-/// taken for the next request of the connection. False: it broke off or is none, and where the next request begins is
+/// taken for the next request of the connection. False: it is not read to its end, and where the next request begins is
 /// unknown.
 template <class Request, class Reader>
 bool read_body(const Request& request, const Reader& reader, std::size_t limit, ServerRequest& taken) {
   // Without a length and chunks there is none; 0.11.4 would read until the connection ends.
   if (!has_body(taken.headers)) return true;
-  // For a form the reader of one argument throws bad_function_call.
-  if (request.is_multipart_form_data())
-    return reader([](const auto&) { return true; }, [](const char*, std::size_t) { return true; });
   // 0.11.4 reads no body of such a DELETE.
   if (taken.method == "DELETE" && find_header(taken.headers, "content-length") == nullptr) return false;
 
   taken.is_too_large = announces_more_than(taken.headers, limit);
+  const auto most = limit + std::min(most_skipped_bytes, std::numeric_limits<std::size_t>::max() - limit);
+  if (announces_more_than(taken.headers, most)) return false;
+  std::size_t skipped = 0;
+  const auto skip = [&](std::size_t size) {
+    skipped += size;
+    taken.is_too_large = taken.is_too_large || skipped > most_skipped_bytes;
+    return skipped <= most_skipped_bytes;
+  };
+  // For a form the reader of one argument throws bad_function_call.
+  if (request.is_multipart_form_data())
+    return reader([&](const auto&) { return skip(100); },  // about what the head of a part takes
+                  [&](const char*, std::size_t size) { return skip(size); });
   return reader([&](const char* bytes, std::size_t size) {
     if (!taken.is_too_large && size > limit - taken.body.size()) {
       taken.is_too_large = true;
       taken.body = {};
     }
-    if (!taken.is_too_large) taken.body.append(bytes, size);
+    if (taken.is_too_large) return skip(size);
+    taken.body.append(bytes, size);
     return true;
   });
 }
@@ -4025,7 +4040,8 @@ void write_response(const HttpResponse& answer, Response& response) {
   if (!type.empty()) response.set_content(answer.body, type);
 }
 
-/// As the last answer of its connection. A handler cannot ask for that; a body whose source gives up at its end can.
+/// As the last answer of its connection. A handler cannot ask for that; a body whose source gives up at its end can. For a
+/// request with a Range, 0.11.4 asks that source for whatever the client names, be it beyond the end.
 template <class Response>
 void write_last_response(const HttpResponse& answer, Response& response) {
   const auto type = write_head(answer, response);
@@ -4033,7 +4049,8 @@ void write_last_response(const HttpResponse& answer, Response& response) {
   if (answer.body.empty()) return;
   response.set_content_provider(answer.body.size(), type,
                                 [body = answer.body](std::size_t offset, std::size_t size, auto& sink) -> bool {
-                                  sink.write(body.data() + offset, size);
+                                  const auto rest = std::string_view{body}.substr(std::min(offset, body.size()), size);
+                                  sink.write(rest.data(), rest.size());
                                   return false;
                                 });
 }
@@ -4057,8 +4074,10 @@ void mount_on(Server& server, const std::string& pattern, std::size_t max_body_b
       forget_decoded(taken.headers);
       write_response(answer_of(handle, std::move(taken)), response);
     } else {
-      const int status = response.status == 413 || response.status == 415 ? response.status : 400;
-      write_last_response(problem(status, "the body could not be read"), response);
+      const int status = taken.is_too_large                                 ? 413
+                         : response.status == 413 || response.status == 415 ? response.status
+                                                                            : 400;
+      write_last_response(problem(status, status == 413 ? "the body is too long" : "the body could not be read"), response);
     }
   };
   const auto without_body = [handle](const auto& request, auto& response) -> void {
@@ -5110,7 +5129,7 @@ class Receiver {
   /// outlive this object. A body that httplib decodes (content-encoding gzip, deflate, br) is verified decoded.
   template <class Server>
   void mount(Server& server, const std::string& path) {
-    detail::mount_on(server, detail::escaped_for_regex(path), max_body_bytes(),
+    detail::mount_on(server, detail::escaped_for_regex(path.starts_with('/') ? path : "/" + path), max_body_bytes(),
                      [state = state_, mounted = detail::add_mount(&server, path)](detail::ServerRequest&& request) {
                        mounted->note(request);
                        return answer(*state, std::move(request));
