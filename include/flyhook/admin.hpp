@@ -50,6 +50,9 @@ struct AdminOptions {
 ///
 /// From the fifth failed log-in of one client on, its requests wait before their credentials are looked at (100 ms,
 /// doubling to 500 ms, until a minute has passed without a failure); where two wait already, further ones are 429.
+/// Clients are told apart by the address of their connection, since whoever asks can write an X-Forwarded-For. Behind a
+/// reverse proxy that is one for all, and who fails on purpose slows the others: limit log-ins there, or serve through
+/// `handle` with the `peer` that the proxy names.
 class Admin {
  public:
   /// Throws Error (`invalid`, "token") if there is neither a token nor `authorize`.

@@ -13,6 +13,7 @@
 #include <memory>
 #include <mutex>
 #include <string_view>
+#include <thread>
 #include <unordered_map>
 
 // Which requests were handled before. An id is kept once its request succeeded; while one runs, others of the same id wait
@@ -31,7 +32,7 @@ class Repeats {
 
   /// What `run` answers; 204 without it if the id is known; the answer of another call with this id that is running. An
   /// answer other than 2xx, and an exception, which goes on to the caller, make the id unknown again. Called with no lock
-  /// held; `run` must not come back with the same id. `now`: the clock's elapsed().
+  /// held. A `run` that comes back with the same id would wait for itself: it gets a 500. `now`: the clock's elapsed().
   FLYHOOK_DECL HttpResponse answer(std::string_view id, std::chrono::nanoseconds now,
                                    const std::function<HttpResponse()>& run);
 
@@ -43,6 +44,7 @@ class Repeats {
   struct Running {
     HttpResponse answer{};
     bool is_done = false;
+    std::thread::id runner = std::this_thread::get_id();
   };
   struct DigestHash {
     FLYHOOK_DECL std::size_t operator()(const Digest& digest) const;

@@ -164,3 +164,20 @@ TEST_CASE("who waits for a call that throws gets a 500") {
   CHECK_THROWS_AS(first.get(), std::bad_alloc);
   CHECK(second.get().status == 500);
 }
+
+TEST_CASE("a call that comes back with its own id does not wait for itself") {
+  Repeats repeats{"", 10};
+  int inner = 0, outer = 0;
+  const auto answer = repeats.answer("a", {}, [&] {
+    inner =
+        repeats.answer("a", {}, [] { return HttpResponse{.status = 204, .error = {}, .headers = {}, .body = {}}; }).status;
+    outer =
+        repeats.answer("b", {}, [] { return HttpResponse{.status = 204, .error = {}, .headers = {}, .body = {}}; }).status;
+    return HttpResponse{.status = 204, .error = {}, .headers = {}, .body = {}};
+  });
+  CHECK(inner == 500);
+  CHECK(outer == 204);
+  CHECK(answer.status == 204);
+  CHECK(repeats.waiting() == 0);
+  CHECK(repeats.size() == 2);
+}

@@ -2,6 +2,7 @@
 #define FLYHOOK_IMPL_DETAIL_RECEIVE_REPEATS_IPP
 
 #include <flyhook/detail/receive/repeats.hpp>
+#include <flyhook/detail/serve/exchange.hpp>
 
 #include <algorithm>
 #include <cstring>
@@ -58,6 +59,8 @@ HttpResponse Repeats::answer(std::string_view id, std::chrono::nanoseconds now, 
     const auto [known, is_new] = running_.try_emplace(digest, running);
     if (!is_new) {
       const auto other = known->second;
+      if (other->runner == std::this_thread::get_id())
+        return problem(500, "the request is being handled by its own handler");
       ++waiting_;
       done_.wait(lock, [&] { return other->is_done; });
       --waiting_;
