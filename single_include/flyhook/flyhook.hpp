@@ -14901,6 +14901,9 @@ struct AdminOptions {
 ///
 /// From the fifth failed log-in of one client on, its requests wait before their credentials are looked at (100 ms,
 /// doubling to 500 ms, until a minute has passed without a failure); where two wait already, further ones are 429.
+/// Clients are told apart by the address of their connection, since whoever asks can write an X-Forwarded-For. Behind a
+/// reverse proxy that is one for all, and who fails on purpose slows the others: limit log-ins there, or serve through
+/// `handle` with the `peer` that the proxy names.
 class Admin {
  public:
   /// Throws Error (`invalid`, "token") if there is neither a token nor `authorize`.
@@ -18513,6 +18516,7 @@ void RememberedIds::insert(std::uint32_t place) {
 #include <memory>
 #include <mutex>
 #include <string_view>
+#include <thread>
 #include <unordered_map>
 
 // Which requests were handled before. An id is kept once its request succeeded; while one runs, others of the same id wait
@@ -18531,7 +18535,7 @@ class Repeats {
 
   /// What `run` answers; 204 without it if the id is known; the answer of another call with this id that is running. An
   /// answer other than 2xx, and an exception, which goes on to the caller, make the id unknown again. Called with no lock
-  /// held; `run` must not come back with the same id. `now`: the clock's elapsed().
+  /// held. A `run` that comes back with the same id would wait for itself: it gets a 500. `now`: the clock's elapsed().
   FLYHOOK_DECL HttpResponse answer(std::string_view id, std::chrono::nanoseconds now,
                                    const std::function<HttpResponse()>& run);
 
@@ -18543,6 +18547,7 @@ class Repeats {
   struct Running {
     HttpResponse answer{};
     bool is_done = false;
+    std::thread::id runner = std::this_thread::get_id();
   };
   struct DigestHash {
     FLYHOOK_DECL std::size_t operator()(const Digest& digest) const;
@@ -18621,6 +18626,8 @@ HttpResponse Repeats::answer(std::string_view id, std::chrono::nanoseconds now, 
     const auto [known, is_new] = running_.try_emplace(digest, running);
     if (!is_new) {
       const auto other = known->second;
+      if (other->runner == std::this_thread::get_id())
+        return problem(500, "the request is being handled by its own handler");
       ++waiting_;
       done_.wait(lock, [&] { return other->is_done; });
       --waiting_;
