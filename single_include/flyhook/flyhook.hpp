@@ -16878,6 +16878,8 @@ const std::vector<ApiRoute>& Api::routes() {
 #ifndef FLYHOOK_IMPL_DETAIL_ADMIN_API_SUBSCRIPTIONS_IPP
 #define FLYHOOK_IMPL_DETAIL_ADMIN_API_SUBSCRIPTIONS_IPP
 
+#include <algorithm>
+#include <string>
 #include <utility>
 #include <variant>
 
@@ -16923,7 +16925,14 @@ void Api::refuse_own_url(const ApiCall& call, const std::string& url) const {
   if (target == nullptr) return;  // registering says so
   const auto* const host = find_header(call.request.headers, "host");
   const bool is_named = host != nullptr && call.mount != nullptr && leads_to_mount(*target, *host, call.mount->server);
-  if (is_named || leads_to_mount(*target, engine_->addresses_of(*target)))
+  auto addresses = engine_->addresses_of(*target);
+  // To a tenant no address but a public one is anything; the policy refuses them all in the same words.
+  if (!call.caller.is_operator)
+    std::erase_if(addresses, [](const std::string& text) {
+      const auto address = parse_ip(text);
+      return !address || !is_public(*address);
+    });
+  if (is_named || leads_to_mount(*target, addresses))
     throw Error{ErrorCode::invalid, "url", "leads back to this application's own webhooks or API"};
 }
 
@@ -16975,13 +16984,19 @@ HttpResponse Api::change(const ApiCall& call, const SubscriptionPatch& patch) {
 }
 
 HttpResponse Api::patch_subscription(const ApiCall& call) {
-  static_cast<void>(endpoint_of(call));  // what is another's is not there, whatever the body says
+  const auto known = endpoint_of(call);  // what is another's is not there, whatever the body says
   auto body = body_of(call);
   const BodyWipe body_wiped{body};
   auto patch = read_patch(body, call.caller);
   std::string none;
   const WipeAtEnd wiped{patch.secret ? *patch.secret : none};
   if (patch.url) refuse_own_url(call, *patch.url);
+  // What the operator had sent to one place, and showed to nobody, is not for another place of the tenant's choice.
+  const auto& shown_headers = masked(known->subscription).headers;
+  const bool is_hiding =
+      std::any_of(shown_headers.begin(), shown_headers.end(), [](const auto& header) { return header.second == mask; });
+  if (!call.caller.is_operator && !known->subscription.public_only && patch.url && !patch.headers && is_hiding)
+    throw Error{ErrorCode::invalid, "headers", "must be given anew with another url: some of them are masked"};
   return change(call, patch);
 }
 

@@ -212,6 +212,14 @@ TEST_CASE("a URL that leads back to this application's own API or receivers is r
   CHECK(status("http://127.0.0.1:8123/hooks") == 422);
   CHECK(status("http://127.0.0.2:8123/webhooks/api/subscriptions") == 422);
   CHECK(status("http://127.0.0.1:8123/sink") == 201);
+  // A tenant learns nothing of what listens where: its refusal is that of any address that is not public.
+  const auto reason = [&](const std::string& url) {
+    const auto answer =
+        session.call_as(session.portal("acme"), "POST", "/api/subscriptions", R"({"url":")" + url + R"("})");
+    CHECK(answer.status == 422);
+    return json_of(answer)["detail"].get<std::string>();
+  };
+  CHECK(reason("http://127.0.0.1:8123/hooks") == reason("http://127.0.0.1:8123/other"));
   CHECK(status("http://127.0.0.1:8124/hooks") == 201);
   const auto id = session.subscribe();
   const auto patch = session.call("PATCH", "/api/subscriptions/" + id, R"({"url":"http://127.0.0.1:8123/hooks"})");

@@ -317,6 +317,27 @@ TEST_CASE("a tenant registers for itself, to public addresses only, and within i
   CHECK(field_of(post(R"({"url":"https://x.example","tenant":"other"})")) == "tenant");
 }
 
+TEST_CASE("what the operator's masked headers hold does not follow a URL of the tenant's choice") {
+  ApiSession session;
+  session.publisher.subscribe({.url = "https://hooks.example.com",
+                               .tenant = "acme",
+                               .headers = {{"authorization", "Bearer hush"}, {"x-team", "billing"}},
+                               .id = {"crm"}});
+  const auto patch = [&](const std::string& body) {
+    return session.call_as(session.portal("acme"), "PATCH", "/api/subscriptions/crm", body);
+  };
+  const auto refused = patch(R"({"url":"https://thief.example.com"})");
+  CHECK(refused.status == 422);
+  CHECK(field_of(refused) == "headers");
+  CHECK(session.publisher.subscription({"crm"})->url == "https://hooks.example.com");
+  CHECK(patch(R"({"description":"mine"})").status == 200);
+  CHECK(patch(R"({"url":"https://new.example.com","headers":{"authorization":"Bearer own"}})").status == 200);
+  session.publish("order.paid", "acme");
+  CHECK(*find_header(session.transport->requests().at(0).headers, "authorization") == "Bearer own");
+  // From then on it is the tenant's own.
+  CHECK(patch(R"({"url":"https://newer.example.com"})").status == 200);
+}
+
 TEST_CASE("another tenant's subscription is not there, whatever is asked of it") {
   ApiSession session;
   const auto id = session.subscribe("acme");
