@@ -14,7 +14,7 @@
 #include <mutex>
 #include <string_view>
 #include <thread>
-#include <unordered_map>
+#include <vector>
 
 // Which requests were handled before. An id is kept once its request succeeded; while one runs, others of the same id wait
 // for its answer. What is kept is a digest of fixed size, so that a long id costs no more than a short one.
@@ -41,22 +41,25 @@ class Repeats {
 
  private:
   using Digest = RememberedIds::Digest;
-  struct Running {
+  /// What the first call brought, for those that wait for it.
+  struct Outcome {
     HttpResponse answer{};
-    bool is_done = false;
-    std::thread::id runner = std::this_thread::get_id();
+    bool is_there = false;
   };
-  struct DigestHash {
-    FLYHOOK_DECL std::size_t operator()(const Digest& digest) const;
+  struct Running {
+    Digest digest{};
+    std::thread::id runner{};
+    std::shared_ptr<Outcome> outcome{};  // made by the first that waits
   };
   class Turn;
 
   FLYHOOK_DECL Digest digest_of(std::string_view id) const;
+  FLYHOOK_DECL std::vector<Running>::iterator find_running(const Digest& digest);  // caller holds mutex_
 
   const HmacKey key_;
   mutable std::mutex mutex_;  // protects all below
   std::condition_variable done_;
-  std::unordered_map<Digest, std::shared_ptr<Running>, DigestHash> running_;
+  std::vector<Running> running_;  // as many as there are requests at a time: looked through
   RememberedIds handled_;
   std::size_t waiting_ = 0;
 };

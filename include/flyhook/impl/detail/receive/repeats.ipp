@@ -5,7 +5,6 @@
 #include <flyhook/detail/serve/exchange.hpp>
 
 #include <algorithm>
-#include <cstring>
 #include <string>
 #include <utility>
 
@@ -14,35 +13,36 @@ namespace flyhook::detail {
 /// The first call of an id, from its entry to its answer; one that ends without an answer has failed.
 class Repeats::Turn {
  public:
-  Turn(Repeats& repeats, const Digest& digest, std::shared_ptr<Running> running)
-      : repeats_(repeats), digest_(digest), running_(std::move(running)) {}
+  Turn(Repeats& repeats, const Digest& digest) : repeats_(repeats), digest_(digest) {}
   Turn(const Turn&) = delete;
   Turn& operator=(const Turn&) = delete;
   ~Turn() {
     if (has_ended_) return;
     const std::lock_guard lock{repeats_.mutex_};
-    running_->answer.status = 500;
-    leave();
+    leave({.status = 500, .error = {}, .headers = {}, .body = {}});
   }
 
   void end(const HttpResponse& answer, std::chrono::nanoseconds now) {
     const std::lock_guard lock{repeats_.mutex_};
     if (answer.status / 100 == 2) repeats_.handled_.add(digest_, now);
-    running_->answer = answer;
-    has_ended_ = true;
-    leave();
+    leave(answer);
   }
 
  private:
-  void leave() {  // under the lock
-    repeats_.running_.erase(digest_);
-    running_->is_done = true;
-    repeats_.done_.notify_all();
+  void leave(const HttpResponse& answer) {  // under the lock
+    const auto own = repeats_.find_running(digest_);
+    if (own->outcome != nullptr) {
+      own->outcome->answer = answer;
+      own->outcome->is_there = true;
+      repeats_.done_.notify_all();
+    }
+    std::swap(*own, repeats_.running_.back());
+    repeats_.running_.pop_back();
+    has_ended_ = true;
   }
 
   Repeats& repeats_;
   const Digest digest_;
-  const std::shared_ptr<Running> running_;
   bool has_ended_ = false;
 };
 
@@ -51,26 +51,31 @@ Repeats::Repeats(std::string_view scope, std::size_t remember)
 
 HttpResponse Repeats::answer(std::string_view id, std::chrono::nanoseconds now, const std::function<HttpResponse()>& run) {
   const auto digest = digest_of(id);
-  auto running = std::make_shared<Running>();
   {
     std::unique_lock lock{mutex_};
     handled_.forget_old(now);
     if (handled_.contains(digest)) return {.status = 204, .error = {}, .headers = {}, .body = {}};
-    const auto [known, is_new] = running_.try_emplace(digest, running);
-    if (!is_new) {
-      const auto other = known->second;
+    const auto other = find_running(digest);
+    if (other != running_.end()) {
       if (other->runner == std::this_thread::get_id())
         return problem(500, "the request is being handled by its own handler");
+      if (other->outcome == nullptr) other->outcome = std::make_shared<Outcome>();
+      const auto outcome = other->outcome;
       ++waiting_;
-      done_.wait(lock, [&] { return other->is_done; });
+      done_.wait(lock, [&] { return outcome->is_there; });
       --waiting_;
-      return other->answer;
+      return outcome->answer;
     }
+    running_.push_back({digest, std::this_thread::get_id(), nullptr});
   }
-  Turn turn{*this, digest, running};
+  Turn turn{*this, digest};
   auto answered = run();
   turn.end(answered, now);
   return answered;
+}
+
+std::vector<Repeats::Running>::iterator Repeats::find_running(const Digest& digest) {
+  return std::find_if(running_.begin(), running_.end(), [&](const Running& each) { return each.digest == digest; });
 }
 
 std::size_t Repeats::size() const {
@@ -81,12 +86,6 @@ std::size_t Repeats::size() const {
 std::size_t Repeats::waiting() const {
   const std::lock_guard lock{mutex_};
   return waiting_;
-}
-
-std::size_t Repeats::DigestHash::operator()(const Digest& digest) const {
-  std::size_t hash = 0;
-  std::memcpy(&hash, digest.data(), sizeof hash);
-  return hash;
 }
 
 Repeats::Digest Repeats::digest_of(std::string_view id) const {

@@ -26,6 +26,7 @@ std::string escaped_for_regex(std::string_view path) {
 }
 
 bool is_made_by_server(std::string_view name) {
+  if (name.size() != 10 && name.size() != 11) return false;
   return equal_without_case(name, "REMOTE_ADDR") || equal_without_case(name, "REMOTE_PORT") ||
          equal_without_case(name, "LOCAL_ADDR") || equal_without_case(name, "LOCAL_PORT");
 }
