@@ -24,7 +24,11 @@ FLYHOOK_DECL const std::string* find_header(const Headers& headers, std::string_
 
 namespace detail {
 FLYHOOK_DECL char ascii_lower(char c);
-FLYHOOK_DECL bool equal_without_case(std::string_view a, std::string_view b);
+FLYHOOK_DECL bool equal_letters(std::string_view a, std::string_view b);  // of texts of one length
+/// Most names differ in their lengths already: seen without a call.
+inline bool equal_without_case(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && equal_letters(a, b);
+}
 
 /// RFC 3986, 2.1, with upper-case digits: every byte that `is_kept` does not keep as %XX.
 FLYHOOK_DECL std::string percent_encoded(std::string_view text, bool (*is_kept)(unsigned char));

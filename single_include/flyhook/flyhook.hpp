@@ -74,7 +74,11 @@ FLYHOOK_DECL const std::string* find_header(const Headers& headers, std::string_
 
 namespace detail {
 FLYHOOK_DECL char ascii_lower(char c);
-FLYHOOK_DECL bool equal_without_case(std::string_view a, std::string_view b);
+FLYHOOK_DECL bool equal_letters(std::string_view a, std::string_view b);  // of texts of one length
+/// Most names differ in their lengths already: seen without a call.
+inline bool equal_without_case(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && equal_letters(a, b);
+}
 
 /// RFC 3986, 2.1, with upper-case digits: every byte that `is_kept` does not keep as %XX.
 FLYHOOK_DECL std::string percent_encoded(std::string_view text, bool (*is_kept)(unsigned char));
@@ -132,9 +136,9 @@ char ascii_lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
 
-bool equal_without_case(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
-                                            [](char x, char y) { return x == y || ascii_lower(x) == ascii_lower(y); });
+bool equal_letters(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(),
+                    [](char x, char y) { return x == y || ascii_lower(x) == ascii_lower(y); });
 }
 
 std::string percent_encoded(std::string_view text, bool (*is_kept)(unsigned char)) {
@@ -367,9 +371,31 @@ ServerRequest as_server_request(const Request& request) {
 /// So much beyond the limit is read for the sake of the connection; who sends more, or what unpacks to more, loses it.
 inline constexpr std::size_t most_skipped_bytes = 16u << 20;
 
-/// Puts the body into `taken`, `limit` bytes of it at most; what is more is read on and thrown away, since it would be
-/// taken for the next request of the connection. False: it is not read to its end, and where the next request begins is
-/// unknown.
+/// Puts a body into a request, `limit` bytes of it at most; what is more is thrown away.
+struct BodyTaker {
+  ServerRequest& taken;
+  std::size_t limit = 0;
+  std::size_t skipped = 0;
+
+  /// False: it is enough.
+  bool skip(std::size_t size) {
+    skipped += size;
+    taken.is_too_large = taken.is_too_large || skipped > most_skipped_bytes;
+    return skipped <= most_skipped_bytes;
+  }
+  bool take(const char* bytes, std::size_t size) {
+    if (!taken.is_too_large && size > limit - taken.body.size()) {
+      taken.is_too_large = true;
+      taken.body = {};
+    }
+    if (taken.is_too_large) return skip(size);
+    taken.body.append(bytes, size);
+    return true;
+  }
+};
+
+/// Reads the body into `taken`, and what is beyond `limit` as well, since it would be taken for the next request of the
+/// connection. False: it is not read to its end, and where the next request begins is unknown.
 template <class Request, class Reader>
 bool read_body(const Request& request, const Reader& reader, std::size_t limit, ServerRequest& taken) {
   // Without a length and chunks there is none; 0.11.4 would read until the connection ends.
@@ -379,26 +405,14 @@ bool read_body(const Request& request, const Reader& reader, std::size_t limit, 
 
   taken.is_too_large = announces_more_than(taken.headers, limit);
   const auto most = limit + std::min(most_skipped_bytes, std::numeric_limits<std::size_t>::max() - limit);
-  if (announces_more_than(taken.headers, most)) return false;
-  std::size_t skipped = 0;
-  const auto skip = [&](std::size_t size) {
-    skipped += size;
-    taken.is_too_large = taken.is_too_large || skipped > most_skipped_bytes;
-    return skipped <= most_skipped_bytes;
-  };
+  if (taken.is_too_large && announces_more_than(taken.headers, most)) return false;
+  // What the reader is given holds one reference: std::function keeps that without allocating, however often it is copied.
+  BodyTaker taker{taken, limit};
   // For a form the reader of one argument throws bad_function_call.
   if (request.is_multipart_form_data())
-    return reader([&](const auto&) { return skip(100); },  // about what the head of a part takes
-                  [&](const char*, std::size_t size) { return skip(size); });
-  return reader([&](const char* bytes, std::size_t size) {
-    if (!taken.is_too_large && size > limit - taken.body.size()) {
-      taken.is_too_large = true;
-      taken.body = {};
-    }
-    if (taken.is_too_large) return skip(size);
-    taken.body.append(bytes, size);
-    return true;
-  });
+    return reader([&taker](const auto&) { return taker.skip(100); },  // about what the head of a part takes
+                  [&taker](const char*, std::size_t size) { return taker.skip(size); });
+  return reader([&taker](const char* bytes, std::size_t size) { return taker.take(bytes, size); });
 }
 
 /// All but the body; answers its content type.
@@ -510,6 +524,7 @@ std::string escaped_for_regex(std::string_view path) {
 }
 
 bool is_made_by_server(std::string_view name) {
+  if (name.size() != 10 && name.size() != 11) return false;
   return equal_without_case(name, "REMOTE_ADDR") || equal_without_case(name, "REMOTE_PORT") ||
          equal_without_case(name, "LOCAL_ADDR") || equal_without_case(name, "LOCAL_PORT");
 }
@@ -17638,12 +17653,16 @@ VerifyResult Verifier::verify_standard(const Headers& headers, std::string_view 
 
 bool Verifier::has_v1(std::string_view entries, std::string_view id, std::string_view timestamp,
                       std::string_view body) const {
+  constexpr std::string_view version = "v1,";
   bool matched = false;
   for (const auto& key : keys_) {
     const auto digest = key.sign({id, ".", timestamp, ".", body});
-    const auto expected = "v1," + detail::base64({reinterpret_cast<const char*>(digest.data()), digest.size()});
-    for (auto rest = entries; !rest.empty();)
-      matched = detail::equal_in_constant_time(detail::next_entry(rest, ' '), expected) || matched;
+    const auto expected = detail::base64({reinterpret_cast<const char*>(digest.data()), digest.size()});
+    for (auto rest = entries; !rest.empty();) {
+      const auto entry = detail::next_entry(rest, ' ');
+      if (!entry.starts_with(version)) continue;
+      matched = detail::equal_in_constant_time(entry.substr(version.size()), expected) || matched;
+    }
   }
   return matched;
 }
@@ -17822,7 +17841,7 @@ std::variant<ReceivedEvent, Refusal> read_event(Scheme scheme, Received meta, Ti
   const auto& headers = event.meta.headers;
   try {
     const auto* given = only_header(headers, "content-type");
-    const std::string content_type = given != nullptr ? *given : "";
+    const auto content_type = given != nullptr ? std::string_view{*given} : std::string_view{};
     const auto* encoding = only_header(headers, "content-encoding");
     if (encoding != nullptr && !is_identity(*encoding))
       return Refusal{415, "content-encoding: the body is taken as it is signed, not compressed", "content-encoding"};
@@ -18532,7 +18551,7 @@ void RememberedIds::insert(std::uint32_t place) {
 #include <mutex>
 #include <string_view>
 #include <thread>
-#include <unordered_map>
+#include <vector>
 
 // Which requests were handled before. An id is kept once its request succeeded; while one runs, others of the same id wait
 // for its answer. What is kept is a digest of fixed size, so that a long id costs no more than a short one.
@@ -18559,22 +18578,25 @@ class Repeats {
 
  private:
   using Digest = RememberedIds::Digest;
-  struct Running {
+  /// What the first call brought, for those that wait for it.
+  struct Outcome {
     HttpResponse answer{};
-    bool is_done = false;
-    std::thread::id runner = std::this_thread::get_id();
+    bool is_there = false;
   };
-  struct DigestHash {
-    FLYHOOK_DECL std::size_t operator()(const Digest& digest) const;
+  struct Running {
+    Digest digest{};
+    std::thread::id runner{};
+    std::shared_ptr<Outcome> outcome{};  // made by the first that waits
   };
   class Turn;
 
   FLYHOOK_DECL Digest digest_of(std::string_view id) const;
+  FLYHOOK_DECL std::vector<Running>::iterator find_running(const Digest& digest);  // caller holds mutex_
 
   const HmacKey key_;
   mutable std::mutex mutex_;  // protects all below
   std::condition_variable done_;
-  std::unordered_map<Digest, std::shared_ptr<Running>, DigestHash> running_;
+  std::vector<Running> running_;  // as many as there are requests at a time: looked through
   RememberedIds handled_;
   std::size_t waiting_ = 0;
 };
@@ -18587,7 +18609,6 @@ class Repeats {
 #define FLYHOOK_IMPL_DETAIL_RECEIVE_REPEATS_IPP
 
 #include <algorithm>
-#include <cstring>
 #include <string>
 #include <utility>
 
@@ -18596,35 +18617,36 @@ namespace flyhook::detail {
 /// The first call of an id, from its entry to its answer; one that ends without an answer has failed.
 class Repeats::Turn {
  public:
-  Turn(Repeats& repeats, const Digest& digest, std::shared_ptr<Running> running)
-      : repeats_(repeats), digest_(digest), running_(std::move(running)) {}
+  Turn(Repeats& repeats, const Digest& digest) : repeats_(repeats), digest_(digest) {}
   Turn(const Turn&) = delete;
   Turn& operator=(const Turn&) = delete;
   ~Turn() {
     if (has_ended_) return;
     const std::lock_guard lock{repeats_.mutex_};
-    running_->answer.status = 500;
-    leave();
+    leave({.status = 500, .error = {}, .headers = {}, .body = {}});
   }
 
   void end(const HttpResponse& answer, std::chrono::nanoseconds now) {
     const std::lock_guard lock{repeats_.mutex_};
     if (answer.status / 100 == 2) repeats_.handled_.add(digest_, now);
-    running_->answer = answer;
-    has_ended_ = true;
-    leave();
+    leave(answer);
   }
 
  private:
-  void leave() {  // under the lock
-    repeats_.running_.erase(digest_);
-    running_->is_done = true;
-    repeats_.done_.notify_all();
+  void leave(const HttpResponse& answer) {  // under the lock
+    const auto own = repeats_.find_running(digest_);
+    if (own->outcome != nullptr) {
+      own->outcome->answer = answer;
+      own->outcome->is_there = true;
+      repeats_.done_.notify_all();
+    }
+    std::swap(*own, repeats_.running_.back());
+    repeats_.running_.pop_back();
+    has_ended_ = true;
   }
 
   Repeats& repeats_;
   const Digest digest_;
-  const std::shared_ptr<Running> running_;
   bool has_ended_ = false;
 };
 
@@ -18633,26 +18655,31 @@ Repeats::Repeats(std::string_view scope, std::size_t remember)
 
 HttpResponse Repeats::answer(std::string_view id, std::chrono::nanoseconds now, const std::function<HttpResponse()>& run) {
   const auto digest = digest_of(id);
-  auto running = std::make_shared<Running>();
   {
     std::unique_lock lock{mutex_};
     handled_.forget_old(now);
     if (handled_.contains(digest)) return {.status = 204, .error = {}, .headers = {}, .body = {}};
-    const auto [known, is_new] = running_.try_emplace(digest, running);
-    if (!is_new) {
-      const auto other = known->second;
+    const auto other = find_running(digest);
+    if (other != running_.end()) {
       if (other->runner == std::this_thread::get_id())
         return problem(500, "the request is being handled by its own handler");
+      if (other->outcome == nullptr) other->outcome = std::make_shared<Outcome>();
+      const auto outcome = other->outcome;
       ++waiting_;
-      done_.wait(lock, [&] { return other->is_done; });
+      done_.wait(lock, [&] { return outcome->is_there; });
       --waiting_;
-      return other->answer;
+      return outcome->answer;
     }
+    running_.push_back({digest, std::this_thread::get_id(), nullptr});
   }
-  Turn turn{*this, digest, running};
+  Turn turn{*this, digest};
   auto answered = run();
   turn.end(answered, now);
   return answered;
+}
+
+std::vector<Repeats::Running>::iterator Repeats::find_running(const Digest& digest) {
+  return std::find_if(running_.begin(), running_.end(), [&](const Running& each) { return each.digest == digest; });
 }
 
 std::size_t Repeats::size() const {
@@ -18663,12 +18690,6 @@ std::size_t Repeats::size() const {
 std::size_t Repeats::waiting() const {
   const std::lock_guard lock{mutex_};
   return waiting_;
-}
-
-std::size_t Repeats::DigestHash::operator()(const Digest& digest) const {
-  std::size_t hash = 0;
-  std::memcpy(&hash, digest.data(), sizeof hash);
-  return hash;
 }
 
 Repeats::Digest Repeats::digest_of(std::string_view id) const {

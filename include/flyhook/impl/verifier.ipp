@@ -153,12 +153,16 @@ VerifyResult Verifier::verify_standard(const Headers& headers, std::string_view 
 
 bool Verifier::has_v1(std::string_view entries, std::string_view id, std::string_view timestamp,
                       std::string_view body) const {
+  constexpr std::string_view version = "v1,";
   bool matched = false;
   for (const auto& key : keys_) {
     const auto digest = key.sign({id, ".", timestamp, ".", body});
-    const auto expected = "v1," + detail::base64({reinterpret_cast<const char*>(digest.data()), digest.size()});
-    for (auto rest = entries; !rest.empty();)
-      matched = detail::equal_in_constant_time(detail::next_entry(rest, ' '), expected) || matched;
+    const auto expected = detail::base64({reinterpret_cast<const char*>(digest.data()), digest.size()});
+    for (auto rest = entries; !rest.empty();) {
+      const auto entry = detail::next_entry(rest, ' ');
+      if (!entry.starts_with(version)) continue;
+      matched = detail::equal_in_constant_time(entry.substr(version.size()), expected) || matched;
+    }
   }
   return matched;
 }

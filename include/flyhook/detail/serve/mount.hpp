@@ -49,9 +49,31 @@ ServerRequest as_server_request(const Request& request) {
 /// So much beyond the limit is read for the sake of the connection; who sends more, or what unpacks to more, loses it.
 inline constexpr std::size_t most_skipped_bytes = 16u << 20;
 
-/// Puts the body into `taken`, `limit` bytes of it at most; what is more is read on and thrown away, since it would be
-/// taken for the next request of the connection. False: it is not read to its end, and where the next request begins is
-/// unknown.
+/// Puts a body into a request, `limit` bytes of it at most; what is more is thrown away.
+struct BodyTaker {
+  ServerRequest& taken;
+  std::size_t limit = 0;
+  std::size_t skipped = 0;
+
+  /// False: it is enough.
+  bool skip(std::size_t size) {
+    skipped += size;
+    taken.is_too_large = taken.is_too_large || skipped > most_skipped_bytes;
+    return skipped <= most_skipped_bytes;
+  }
+  bool take(const char* bytes, std::size_t size) {
+    if (!taken.is_too_large && size > limit - taken.body.size()) {
+      taken.is_too_large = true;
+      taken.body = {};
+    }
+    if (taken.is_too_large) return skip(size);
+    taken.body.append(bytes, size);
+    return true;
+  }
+};
+
+/// Reads the body into `taken`, and what is beyond `limit` as well, since it would be taken for the next request of the
+/// connection. False: it is not read to its end, and where the next request begins is unknown.
 template <class Request, class Reader>
 bool read_body(const Request& request, const Reader& reader, std::size_t limit, ServerRequest& taken) {
   // Without a length and chunks there is none; 0.11.4 would read until the connection ends.
@@ -61,26 +83,14 @@ bool read_body(const Request& request, const Reader& reader, std::size_t limit, 
 
   taken.is_too_large = announces_more_than(taken.headers, limit);
   const auto most = limit + std::min(most_skipped_bytes, std::numeric_limits<std::size_t>::max() - limit);
-  if (announces_more_than(taken.headers, most)) return false;
-  std::size_t skipped = 0;
-  const auto skip = [&](std::size_t size) {
-    skipped += size;
-    taken.is_too_large = taken.is_too_large || skipped > most_skipped_bytes;
-    return skipped <= most_skipped_bytes;
-  };
+  if (taken.is_too_large && announces_more_than(taken.headers, most)) return false;
+  // What the reader is given holds one reference: std::function keeps that without allocating, however often it is copied.
+  BodyTaker taker{taken, limit};
   // For a form the reader of one argument throws bad_function_call.
   if (request.is_multipart_form_data())
-    return reader([&](const auto&) { return skip(100); },  // about what the head of a part takes
-                  [&](const char*, std::size_t size) { return skip(size); });
-  return reader([&](const char* bytes, std::size_t size) {
-    if (!taken.is_too_large && size > limit - taken.body.size()) {
-      taken.is_too_large = true;
-      taken.body = {};
-    }
-    if (taken.is_too_large) return skip(size);
-    taken.body.append(bytes, size);
-    return true;
-  });
+    return reader([&taker](const auto&) { return taker.skip(100); },  // about what the head of a part takes
+                  [&taker](const char*, std::size_t size) { return taker.skip(size); });
+  return reader([&taker](const char* bytes, std::size_t size) { return taker.take(bytes, size); });
 }
 
 /// All but the body; answers its content type.

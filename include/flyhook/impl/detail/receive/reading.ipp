@@ -51,7 +51,7 @@ std::variant<ReceivedEvent, Refusal> read_event(Scheme scheme, Received meta, Ti
   const auto& headers = event.meta.headers;
   try {
     const auto* given = only_header(headers, "content-type");
-    const std::string content_type = given != nullptr ? *given : "";
+    const auto content_type = given != nullptr ? std::string_view{*given} : std::string_view{};
     const auto* encoding = only_header(headers, "content-encoding");
     if (encoding != nullptr && !is_identity(*encoding))
       return Refusal{415, "content-encoding: the body is taken as it is signed, not compressed", "content-encoding"};
