@@ -18300,16 +18300,14 @@ struct ReceiverOptions {
 ///
 ///     answer   when
 ///     204      every handler returned; the type has no handler; the id was handled before
-///     400      a signature header is malformed, the body is not JSON of the scheme, or a handler's type cannot be read
-///     from
-///              it (then none ran)
+///     400      a signature header is malformed, or the body is not JSON of the scheme or of a handler's type (then no
+///              handler ran)
 ///     401      unsigned, forged, too old or too new
 ///     405      another method than POST
 ///     413      the body is over max_body_bytes
 ///     415      the content type is neither JSON nor of a CloudEvent, or the body is compressed
 ///     500      a handler threw: those behind it did not run, and the id is forgotten, so that the sender's next attempt
-///     runs
-///              all of them again
+///              runs all of them again
 ///
 /// Refusals are RFC 9457 problems. At least once: a handler must bear to see an event again, after a 500 that followed on
 /// half of the handlers, after a restart, and once `remember` is exceeded.
