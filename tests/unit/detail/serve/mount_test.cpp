@@ -1,3 +1,8 @@
+// GCC 12 finds fault with its own <regex> where it is optimised and sanitized (bug 105562).
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+
 #include <flyhook/detail/serve/mount.hpp>
 
 #include <functional>
