@@ -93,6 +93,10 @@ TEST_CASE("promtool has nothing to say of what is served while deliveries run, a
   admin.mount(server, "/webhooks");
   std::thread serving{[&] { server.listen_after_bind(); }};
 
+  // cpp-httplib makes what it shares at its first answer, which ThreadSanitizer does not see: one before all others.
+  REQUIRE(publisher.publish({.type = "order.paid", .data = 0, .tenant = {}, .key = {}}));
+  REQUIRE(publisher.drain(std::chrono::seconds{30}));
+
   std::atomic<bool> is_over{false};
   std::thread publishing{[&] {
     while (!is_over) {
