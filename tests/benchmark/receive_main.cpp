@@ -169,7 +169,7 @@ int main() {
   remark("peer: a httplib::Server handler that only parses the JSON");
   for (const std::size_t size : {512u, 4096u}) {
     std::vector<double> our_costs, bare_costs, ratios;
-    for (int round = 0; round < 8; ++round) {
+    for (int round = 0; round < 16; ++round) {
       const auto requests = signed_requests(10'000, size);
       const auto our_cost = cost(ours, requests), bare_cost = cost(bare, requests);
       if (round == 0) continue;  // warm-up
