@@ -1262,8 +1262,11 @@ struct Mount {
 
 FLYHOOK_DECL std::shared_ptr<Mount> add_mount(const void* server, std::string_view path);
 
-/// True if `url` leads to a mount: its port is one that the mount's server was seen to listen on, one of `addresses` (what
-/// its host resolves to) is an address of this machine, and its path is at or beneath the mount's.
+/// True if port and path of `url` are a mount's: its server was seen to listen on that port, and the path is at or beneath
+/// the mount's. Whether the host is this machine is then worth a look-up.
+FLYHOOK_DECL bool resembles_mount(const Url& url);
+
+/// True if it leads there: one of `addresses` (what its host resolves to) is an address of this machine, too.
 FLYHOOK_DECL bool leads_to_mount(const Url& url, const std::vector<std::string>& addresses);
 
 /// The same by name: `authority` is the Host that a client just used for `server`, whatever stands between it and us.
@@ -1381,15 +1384,18 @@ bool is_beneath(std::string_view target, std::string_view path) {
   return asked.starts_with(mounted) && (asked.size() == mounted.size() || asked[mounted.size()] == '/');
 }
 
-bool leads_to_mount(const Url& url, const std::vector<std::string>& addresses) {
+bool resembles_mount(const Url& url) {
   const auto mounts = mount_list().all();
-  const auto is_here = [&](const Mount& mount) {
-    return is_beneath(url.target, mount.path) &&
+  return std::any_of(mounts.begin(), mounts.end(), [&](const std::shared_ptr<Mount>& mount) {
+    return is_beneath(url.target, mount->path) &&
            std::any_of(mounts.begin(), mounts.end(), [&](const std::shared_ptr<Mount>& other) {
-             return other->server == mount.server && other->port.load(std::memory_order_relaxed) == url.port;
+             return other->server == mount->server && other->port.load(std::memory_order_relaxed) == url.port;
            });
-  };
-  if (std::none_of(mounts.begin(), mounts.end(), [&](const auto& mount) { return is_here(*mount); })) return false;
+  });
+}
+
+bool leads_to_mount(const Url& url, const std::vector<std::string>& addresses) {
+  if (!resembles_mount(url)) return false;
   const auto own = own_addresses();
   return std::any_of(addresses.begin(), addresses.end(), [&](const std::string& text) {
     const auto address = parse_ip(text);
@@ -9616,7 +9622,7 @@ class Subscriptions {
   FLYHOOK_DECL void check(const Subscription& subscription) const;
   FLYHOOK_DECL void check_url(const Subscription& subscription, const EndpointPtr& known, CheckedUrl& checked) const;
   template <class Make>
-  EndpointPtr rewrite(const SubscriptionId& id, Make make);
+  EndpointPtr rewrite(const SubscriptionId& id, std::uint64_t lane, Make make);
   [[noreturn]] FLYHOOK_DECL static void throw_contended(const SubscriptionId& id);
   FLYHOOK_DECL EndpointPtr write(SubscriptionRow row, std::uint64_t expected);
   FLYHOOK_DECL EndpointPtr add(Subscription subscription, TimePoint now);
@@ -9795,13 +9801,14 @@ EndpointPtr Subscriptions::create(Subscription subscription, TimePoint now) {
   throw_contended(subscription.id);
 }
 
-/// Writes what `make` makes of the endpoint as it is, again where somebody else wrote first; nullopt: nothing to write.
+/// Writes what `make` makes of the endpoint as it is, if its lane is `lane` (0: any), again where somebody else wrote
+/// first; nullopt: nothing to write.
 template <class Make>
-EndpointPtr Subscriptions::rewrite(const SubscriptionId& id, Make make) {
+EndpointPtr Subscriptions::rewrite(const SubscriptionId& id, std::uint64_t lane, Make make) {
   const Change change{*this};
   for (int i = 0; i < most_tries; ++i) {
     const auto known = find(id);
-    if (known == nullptr) return nullptr;
+    if (known == nullptr || (lane != 0 && known->lane != lane)) return nullptr;
     std::optional<SubscriptionRow> row = make(known);
     if (!row) return nullptr;
     if (auto endpoint = write(std::move(*row), known->version)) return endpoint;
@@ -9817,33 +9824,31 @@ void Subscriptions::throw_contended(const SubscriptionId& id) {
 EndpointPtr Subscriptions::update(const SubscriptionId& id, const SubscriptionPatch& patch, TimePoint now,
                                   std::uint64_t lane) {
   CheckedUrl checked;
-  return rewrite(id, [&](const EndpointPtr& known) -> std::optional<SubscriptionRow> {
-    if (lane != 0 && known->lane != lane) return std::nullopt;
+  return rewrite(id, lane, [&](const EndpointPtr& known) {
     auto subscription = patched(known->subscription, patch);
     const WipeAtEnd wiped{subscription.secret};
     check(subscription);
     check_url(subscription, known, checked);
-    return with_secrets(std::move(subscription), known->subscription.secret, known->previous_secrets, now);
+    return std::optional{with_secrets(std::move(subscription), known->subscription.secret, known->previous_secrets, now)};
   });
 }
 
 EndpointPtr Subscriptions::disable(const EndpointPtr& endpoint, const std::string& reason, TimePoint now) {
-  return rewrite(endpoint->subscription.id, [&](const EndpointPtr& known) -> std::optional<SubscriptionRow> {
-    if (known->lane != endpoint->lane || !known->subscription.enabled ||
-        known->subscription.url != endpoint->subscription.url)
-      return std::nullopt;
-    auto subscription = known->subscription;
-    subscription.enabled = false;
-    subscription.disabled_reason = reason;
-    return with_secrets(std::move(subscription), known->subscription.secret, known->previous_secrets, now);
-  });
+  return rewrite(endpoint->subscription.id, endpoint->lane,
+                 [&](const EndpointPtr& known) -> std::optional<SubscriptionRow> {
+                   if (!known->subscription.enabled || known->subscription.url != endpoint->subscription.url)
+                     return std::nullopt;
+                   auto subscription = known->subscription;
+                   subscription.enabled = false;
+                   subscription.disabled_reason = reason;
+                   return with_secrets(std::move(subscription), known->subscription.secret, known->previous_secrets, now);
+                 });
 }
 
 EndpointPtr Subscriptions::rotate(const SubscriptionId& id, std::chrono::seconds grace, TimePoint now, std::uint64_t lane) {
-  return rewrite(id, [&](const EndpointPtr& known) -> std::optional<SubscriptionRow> {
-    if (lane != 0 && known->lane != lane) return std::nullopt;
-    return rotated(known->subscription, generate_secret_like(known->subscription.secret, random()), known->previous_secrets,
-                   grace, now);
+  return rewrite(id, lane, [&](const EndpointPtr& known) {
+    return std::optional{rotated(known->subscription, generate_secret_like(known->subscription.secret, random()),
+                                 known->previous_secrets, grace, now)};
   });
 }
 
@@ -16938,8 +16943,10 @@ void Api::refuse_own_url(const ApiCall& call, const std::string& url) const {
   const auto parsed = parse_url(url);
   const auto* const target = std::get_if<Url>(&parsed);
   if (target == nullptr) return;  // registering says so
+  const auto refused = Error{ErrorCode::invalid, "url", "leads back to this application's own webhooks or API"};
   const auto* const host = find_header(call.request.headers, "host");
-  const bool is_named = host != nullptr && call.mount != nullptr && leads_to_mount(*target, *host, call.mount->server);
+  if (host != nullptr && call.mount != nullptr && leads_to_mount(*target, *host, call.mount->server)) throw refused;
+  if (!resembles_mount(*target)) return;  // a look-up may take its time, and registering makes one itself
   auto addresses = engine_->addresses_of(*target);
   // To a tenant no address but a public one is anything; the policy refuses them all in the same words.
   if (!call.caller.is_operator)
@@ -16947,8 +16954,7 @@ void Api::refuse_own_url(const ApiCall& call, const std::string& url) const {
       const auto address = parse_ip(text);
       return !address || !is_public(*address);
     });
-  if (is_named || leads_to_mount(*target, addresses))
-    throw Error{ErrorCode::invalid, "url", "leads back to this application's own webhooks or API"};
+  if (leads_to_mount(*target, addresses)) throw refused;
 }
 
 HttpResponse Api::list_subscriptions(const ApiCall& call) {

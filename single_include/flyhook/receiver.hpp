@@ -4884,8 +4884,11 @@ struct Mount {
 
 FLYHOOK_DECL std::shared_ptr<Mount> add_mount(const void* server, std::string_view path);
 
-/// True if `url` leads to a mount: its port is one that the mount's server was seen to listen on, one of `addresses` (what
-/// its host resolves to) is an address of this machine, and its path is at or beneath the mount's.
+/// True if port and path of `url` are a mount's: its server was seen to listen on that port, and the path is at or beneath
+/// the mount's. Whether the host is this machine is then worth a look-up.
+FLYHOOK_DECL bool resembles_mount(const Url& url);
+
+/// True if it leads there: one of `addresses` (what its host resolves to) is an address of this machine, too.
 FLYHOOK_DECL bool leads_to_mount(const Url& url, const std::vector<std::string>& addresses);
 
 /// The same by name: `authority` is the Host that a client just used for `server`, whatever stands between it and us.
@@ -5003,15 +5006,18 @@ bool is_beneath(std::string_view target, std::string_view path) {
   return asked.starts_with(mounted) && (asked.size() == mounted.size() || asked[mounted.size()] == '/');
 }
 
-bool leads_to_mount(const Url& url, const std::vector<std::string>& addresses) {
+bool resembles_mount(const Url& url) {
   const auto mounts = mount_list().all();
-  const auto is_here = [&](const Mount& mount) {
-    return is_beneath(url.target, mount.path) &&
+  return std::any_of(mounts.begin(), mounts.end(), [&](const std::shared_ptr<Mount>& mount) {
+    return is_beneath(url.target, mount->path) &&
            std::any_of(mounts.begin(), mounts.end(), [&](const std::shared_ptr<Mount>& other) {
-             return other->server == mount.server && other->port.load(std::memory_order_relaxed) == url.port;
+             return other->server == mount->server && other->port.load(std::memory_order_relaxed) == url.port;
            });
-  };
-  if (std::none_of(mounts.begin(), mounts.end(), [&](const auto& mount) { return is_here(*mount); })) return false;
+  });
+}
+
+bool leads_to_mount(const Url& url, const std::vector<std::string>& addresses) {
+  if (!resembles_mount(url)) return false;
   const auto own = own_addresses();
   return std::any_of(addresses.begin(), addresses.end(), [&](const std::string& text) {
     const auto address = parse_ip(text);

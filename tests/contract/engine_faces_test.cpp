@@ -242,6 +242,25 @@ TEST_CASE("creating makes a subscription that was not there, and changes none th
   CHECK(engine.create(named("crm", "south")) == SubscriptionId{"crm"});
 }
 
+TEST_CASE("a change of the subscription that was seen leaves one that was made under its id since alone") {
+  BareEngine bare{contract::each_store()};
+  auto& engine = *bare.engine;
+  engine.create(named("crm", "north"));
+  const auto seen = engine.subscriptions().find({"crm"})->lane;
+  SubscriptionPatch patch;
+  patch.description = "mine";
+  CHECK(engine.update({"crm"}, patch, seen));
+  CHECK_FALSE(engine.rotate_secret({"crm"}, 0s, seen).empty());
+
+  CHECK(engine.unsubscribe({"crm"}));
+  engine.create(named("crm", "south"));
+  const auto secret = engine.subscriptions().find({"crm"})->subscription.secret;
+  CHECK_FALSE(engine.update({"crm"}, patch, seen));
+  CHECK_THROWS_AS(engine.rotate_secret({"crm"}, 0s, seen), Error);
+  CHECK(engine.subscriptions().find({"crm"})->subscription.description.empty());
+  CHECK(engine.subscriptions().find({"crm"})->subscription.secret == secret);
+}
+
 TEST_CASE("of two that create the same subscription at the same time exactly one does") {
   BareEngine bare{contract::each_store()};
   auto& engine = *bare.engine;

@@ -201,6 +201,16 @@ TEST_CASE("stats, health and metrics are those of the engine") {
   CHECK(metrics.body.find("# TYPE flyhook_") != std::string::npos);
 }
 
+TEST_CASE("a URL that cannot be one of this application's own is looked up once, to be registered") {
+  int asked = 0;
+  ApiSession session{{.resolver = [&](const std::string&) {
+    ++asked;
+    return std::vector<std::string>{};  // which is not remembered
+  }}};
+  CHECK(session.call("POST", "/api/subscriptions", R"({"url":"https://nowhere.example.com/hooks"})").status == 201);
+  CHECK(asked == 1);
+}
+
 TEST_CASE("a URL that leads back to this application's own API or receivers is refused to whoever registers it") {
   ApiSession session{{.url_policy = {.allow = {"127.0.0.0/8"}}}};
   int server = 0;

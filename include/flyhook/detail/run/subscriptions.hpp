@@ -93,7 +93,7 @@ class Subscriptions {
   FLYHOOK_DECL void check(const Subscription& subscription) const;
   FLYHOOK_DECL void check_url(const Subscription& subscription, const EndpointPtr& known, CheckedUrl& checked) const;
   template <class Make>
-  EndpointPtr rewrite(const SubscriptionId& id, Make make);
+  EndpointPtr rewrite(const SubscriptionId& id, std::uint64_t lane, Make make);
   [[noreturn]] FLYHOOK_DECL static void throw_contended(const SubscriptionId& id);
   FLYHOOK_DECL EndpointPtr write(SubscriptionRow row, std::uint64_t expected);
   FLYHOOK_DECL EndpointPtr add(Subscription subscription, TimePoint now);

@@ -31,8 +31,11 @@ struct Mount {
 
 FLYHOOK_DECL std::shared_ptr<Mount> add_mount(const void* server, std::string_view path);
 
-/// True if `url` leads to a mount: its port is one that the mount's server was seen to listen on, one of `addresses` (what
-/// its host resolves to) is an address of this machine, and its path is at or beneath the mount's.
+/// True if port and path of `url` are a mount's: its server was seen to listen on that port, and the path is at or beneath
+/// the mount's. Whether the host is this machine is then worth a look-up.
+FLYHOOK_DECL bool resembles_mount(const Url& url);
+
+/// True if it leads there: one of `addresses` (what its host resolves to) is an address of this machine, too.
 FLYHOOK_DECL bool leads_to_mount(const Url& url, const std::vector<std::string>& addresses);
 
 /// The same by name: `authority` is the Host that a client just used for `server`, whatever stands between it and us.

@@ -162,13 +162,14 @@ EndpointPtr Subscriptions::create(Subscription subscription, TimePoint now) {
   throw_contended(subscription.id);
 }
 
-/// Writes what `make` makes of the endpoint as it is, again where somebody else wrote first; nullopt: nothing to write.
+/// Writes what `make` makes of the endpoint as it is, if its lane is `lane` (0: any), again where somebody else wrote
+/// first; nullopt: nothing to write.
 template <class Make>
-EndpointPtr Subscriptions::rewrite(const SubscriptionId& id, Make make) {
+EndpointPtr Subscriptions::rewrite(const SubscriptionId& id, std::uint64_t lane, Make make) {
   const Change change{*this};
   for (int i = 0; i < most_tries; ++i) {
     const auto known = find(id);
-    if (known == nullptr) return nullptr;
+    if (known == nullptr || (lane != 0 && known->lane != lane)) return nullptr;
     std::optional<SubscriptionRow> row = make(known);
     if (!row) return nullptr;
     if (auto endpoint = write(std::move(*row), known->version)) return endpoint;
@@ -184,33 +185,31 @@ void Subscriptions::throw_contended(const SubscriptionId& id) {
 EndpointPtr Subscriptions::update(const SubscriptionId& id, const SubscriptionPatch& patch, TimePoint now,
                                   std::uint64_t lane) {
   CheckedUrl checked;
-  return rewrite(id, [&](const EndpointPtr& known) -> std::optional<SubscriptionRow> {
-    if (lane != 0 && known->lane != lane) return std::nullopt;
+  return rewrite(id, lane, [&](const EndpointPtr& known) {
     auto subscription = patched(known->subscription, patch);
     const WipeAtEnd wiped{subscription.secret};
     check(subscription);
     check_url(subscription, known, checked);
-    return with_secrets(std::move(subscription), known->subscription.secret, known->previous_secrets, now);
+    return std::optional{with_secrets(std::move(subscription), known->subscription.secret, known->previous_secrets, now)};
   });
 }
 
 EndpointPtr Subscriptions::disable(const EndpointPtr& endpoint, const std::string& reason, TimePoint now) {
-  return rewrite(endpoint->subscription.id, [&](const EndpointPtr& known) -> std::optional<SubscriptionRow> {
-    if (known->lane != endpoint->lane || !known->subscription.enabled ||
-        known->subscription.url != endpoint->subscription.url)
-      return std::nullopt;
-    auto subscription = known->subscription;
-    subscription.enabled = false;
-    subscription.disabled_reason = reason;
-    return with_secrets(std::move(subscription), known->subscription.secret, known->previous_secrets, now);
-  });
+  return rewrite(endpoint->subscription.id, endpoint->lane,
+                 [&](const EndpointPtr& known) -> std::optional<SubscriptionRow> {
+                   if (!known->subscription.enabled || known->subscription.url != endpoint->subscription.url)
+                     return std::nullopt;
+                   auto subscription = known->subscription;
+                   subscription.enabled = false;
+                   subscription.disabled_reason = reason;
+                   return with_secrets(std::move(subscription), known->subscription.secret, known->previous_secrets, now);
+                 });
 }
 
 EndpointPtr Subscriptions::rotate(const SubscriptionId& id, std::chrono::seconds grace, TimePoint now, std::uint64_t lane) {
-  return rewrite(id, [&](const EndpointPtr& known) -> std::optional<SubscriptionRow> {
-    if (lane != 0 && known->lane != lane) return std::nullopt;
-    return rotated(known->subscription, generate_secret_like(known->subscription.secret, random()), known->previous_secrets,
-                   grace, now);
+  return rewrite(id, lane, [&](const EndpointPtr& known) {
+    return std::optional{rotated(known->subscription, generate_secret_like(known->subscription.secret, random()),
+                                 known->previous_secrets, grace, now)};
   });
 }
 

@@ -108,15 +108,18 @@ bool is_beneath(std::string_view target, std::string_view path) {
   return asked.starts_with(mounted) && (asked.size() == mounted.size() || asked[mounted.size()] == '/');
 }
 
-bool leads_to_mount(const Url& url, const std::vector<std::string>& addresses) {
+bool resembles_mount(const Url& url) {
   const auto mounts = mount_list().all();
-  const auto is_here = [&](const Mount& mount) {
-    return is_beneath(url.target, mount.path) &&
+  return std::any_of(mounts.begin(), mounts.end(), [&](const std::shared_ptr<Mount>& mount) {
+    return is_beneath(url.target, mount->path) &&
            std::any_of(mounts.begin(), mounts.end(), [&](const std::shared_ptr<Mount>& other) {
-             return other->server == mount.server && other->port.load(std::memory_order_relaxed) == url.port;
+             return other->server == mount->server && other->port.load(std::memory_order_relaxed) == url.port;
            });
-  };
-  if (std::none_of(mounts.begin(), mounts.end(), [&](const auto& mount) { return is_here(*mount); })) return false;
+  });
+}
+
+bool leads_to_mount(const Url& url, const std::vector<std::string>& addresses) {
+  if (!resembles_mount(url)) return false;
   const auto own = own_addresses();
   return std::any_of(addresses.begin(), addresses.end(), [&](const std::string& text) {
     const auto address = parse_ip(text);

@@ -51,8 +51,10 @@ void Api::refuse_own_url(const ApiCall& call, const std::string& url) const {
   const auto parsed = parse_url(url);
   const auto* const target = std::get_if<Url>(&parsed);
   if (target == nullptr) return;  // registering says so
+  const auto refused = Error{ErrorCode::invalid, "url", "leads back to this application's own webhooks or API"};
   const auto* const host = find_header(call.request.headers, "host");
-  const bool is_named = host != nullptr && call.mount != nullptr && leads_to_mount(*target, *host, call.mount->server);
+  if (host != nullptr && call.mount != nullptr && leads_to_mount(*target, *host, call.mount->server)) throw refused;
+  if (!resembles_mount(*target)) return;  // a look-up may take its time, and registering makes one itself
   auto addresses = engine_->addresses_of(*target);
   // To a tenant no address but a public one is anything; the policy refuses them all in the same words.
   if (!call.caller.is_operator)
@@ -60,8 +62,7 @@ void Api::refuse_own_url(const ApiCall& call, const std::string& url) const {
       const auto address = parse_ip(text);
       return !address || !is_public(*address);
     });
-  if (is_named || leads_to_mount(*target, addresses))
-    throw Error{ErrorCode::invalid, "url", "leads back to this application's own webhooks or API"};
+  if (leads_to_mount(*target, addresses)) throw refused;
 }
 
 HttpResponse Api::list_subscriptions(const ApiCall& call) {
