@@ -201,13 +201,15 @@ TEST_CASE("stats, health and metrics are those of the engine") {
   CHECK(metrics.body.find("# TYPE flyhook_") != std::string::npos);
 }
 
-TEST_CASE("a URL that cannot be one of this application's own is looked up once, to be registered") {
+TEST_CASE("a URL that cannot be one of this application's own is looked up by registering it, not before") {
   int asked = 0;
   ApiSession session{{.resolver = [&](const std::string&) {
     ++asked;
-    return std::vector<std::string>{};  // which is not remembered
+    return std::vector<std::string>{"93.184.216.34"};
   }}};
-  CHECK(session.call("POST", "/api/subscriptions", R"({"url":"https://nowhere.example.com/hooks"})").status == 201);
+  CHECK(session.call("POST", "/api/subscriptions", R"({"url":"https://new.example.com","secret":"bad"})").status == 422);
+  CHECK(asked == 0);
+  CHECK(session.call("POST", "/api/subscriptions", R"({"url":"https://new.example.com"})").status == 201);
   CHECK(asked == 1);
 }
 
