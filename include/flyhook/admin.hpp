@@ -9,6 +9,7 @@
 #include <flyhook/publisher.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>

@@ -185,6 +185,7 @@ bool is_header_value(std::string_view value) {
 
 #endif
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -206,6 +207,10 @@ struct ServerRequest {
   std::string peer{};         ///< the client's address as text; empty: unknown
   int port = 0;               ///< on which the server took it; 0: unknown
 };
+
+/// The request that `handle` is given, its body within `limit` bytes.
+FLYHOOK_DECL ServerRequest request_of(std::string_view method, std::string_view target, const Headers& headers,
+                                      std::string_view body, std::size_t limit);
 
 /// A request target (RFC 9112, 3.2) in its decoded parts.
 struct RequestTarget {
@@ -229,386 +234,6 @@ FLYHOOK_DECL HttpResponse problem(int status, std::string_view detail, std::stri
 
 #ifndef FLYHOOK_IMPL_DETAIL_SERVE_EXCHANGE_IPP
 #define FLYHOOK_IMPL_DETAIL_SERVE_EXCHANGE_IPP
-
-#include <nlohmann/json.hpp>
-
-#include <algorithm>
-#include <cstddef>
-
-namespace flyhook::detail {
-
-FLYHOOK_DECL int hex_digit(char c);
-FLYHOOK_DECL std::string_view status_title(int status);
-
-/// -1: it is none.
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  const char lower = ascii_lower(c);
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
-std::optional<std::string> percent_decoded(std::string_view text, bool plus_is_space) {
-  std::string decoded;
-  decoded.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    char c = text[i];
-    if (c == '%') {
-      const int high = i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
-      const int low = high >= 0 ? hex_digit(text[i + 2]) : -1;
-      if (low < 0) return std::nullopt;
-      c = static_cast<char>(high * 16 + low);
-      i += 2;
-    } else if (c == '+' && plus_is_space) {
-      c = ' ';
-    }
-    if (c == '\0') return std::nullopt;
-    decoded.push_back(c);
-  }
-  return decoded;
-}
-
-std::optional<RequestTarget> parse_target(std::string_view target) {
-  target = target.substr(0, target.find('#'));
-  const auto mark = std::min(target.find('?'), target.size());
-  const auto path = percent_decoded(target.substr(0, mark), false);
-  if (!path) return std::nullopt;
-
-  RequestTarget parsed;
-  parsed.path = *path;
-  for (auto rest = target.substr(std::min(mark + 1, target.size())); !rest.empty();) {
-    const auto pair = rest.substr(0, rest.find('&'));
-    rest.remove_prefix(std::min(pair.size() + 1, rest.size()));
-    if (pair.empty()) continue;
-    const auto equals = std::min(pair.find('='), pair.size());
-    auto name = percent_decoded(pair.substr(0, equals), true);
-    auto value = percent_decoded(pair.substr(std::min(equals + 1, pair.size())), true);
-    if (!name || !value) return std::nullopt;
-    parsed.query.emplace_back(std::move(*name), std::move(*value));
-  }
-  return parsed;
-}
-
-/// The phrases of RFC 9110, 15, as RFC 9457, 4.2.1 asks for where a problem has no type of its own.
-std::string_view status_title(int status) {
-  switch (status) {
-    case 400: return "Bad Request";
-    case 401: return "Unauthorized";
-    case 403: return "Forbidden";
-    case 404: return "Not Found";
-    case 405: return "Method Not Allowed";
-    case 409: return "Conflict";
-    case 413: return "Content Too Large";
-    case 415: return "Unsupported Media Type";
-    case 422: return "Unprocessable Content";
-    case 429: return "Too Many Requests";
-    case 500: return "Internal Server Error";
-    case 503: return "Service Unavailable";
-    default: return status < 500 ? "Refused" : "Failed";
-  }
-}
-
-HttpResponse problem(int status, std::string_view detail, std::string_view field) {
-  nlohmann::json body{{"title", status_title(status)}, {"status", status}, {"detail", detail}};
-  if (!field.empty()) body["field"] = field;
-  HttpResponse response;
-  response.status = status;
-  response.headers.emplace_back("content-type", "application/problem+json");
-  response.body = body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-  return response;
-}
-
-}  // namespace flyhook::detail
-
-#endif
-#endif
-
-#endif
-
-#ifndef FLYHOOK_DETAIL_SERVE_MOUNT_HPP
-#define FLYHOOK_DETAIL_SERVE_MOUNT_HPP
-
-#include <algorithm>
-#include <cstddef>
-#include <limits>
-#include <string>
-#include <string_view>
-#include <utility>
-
-// Putting a handler of ours on somebody's httplib::Server, or on one with the same members: a template, so that no HTTP
-// library is included here. What cpp-httplib 0.11.4 leaves to its handlers is kept in this one place.
-
-namespace flyhook::detail {
-
-/// A pattern that matches `path` and nothing else: httplib's are std::regex, and newer ones take "/:" for a parameter.
-FLYHOOK_DECL std::string escaped_for_regex(std::string_view path);
-
-/// True for the headers that 0.11.4 adds to a request: they would pass for the client's own.
-FLYHOOK_DECL bool is_made_by_server(std::string_view name);
-
-/// True if the client sent a body, were it an empty one in chunks (RFC 9112, 6.3).
-FLYHOOK_DECL bool has_body(const Headers& headers);
-
-/// True if the length that the headers announce is over `limit`.
-FLYHOOK_DECL bool announces_more_than(const Headers& headers, std::size_t limit);
-
-/// Takes the content-encoding away where the server has decoded the body: of those that every version knows, if it is one.
-/// What it could not decode is no body that was read.
-FLYHOOK_DECL void forget_decoded(Headers& headers);
-
-template <class Request>
-ServerRequest as_server_request(const Request& request) {
-  ServerRequest taken;
-  taken.method = request.method;
-  taken.target = request.target;
-  taken.headers.reserve(request.headers.size());
-  for (const auto& [name, value] : request.headers)
-    if (!is_made_by_server(name)) taken.headers.emplace_back(name, value);
-  taken.peer = request.remote_addr;
-  taken.port = request.local_port;
-  return taken;
-}
-
-/// So much beyond the limit is read for the sake of the connection; who sends more, or what unpacks to more, loses it.
-inline constexpr std::size_t most_skipped_bytes = 16u << 20;
-
-/// Puts a body into a request, `limit` bytes of it at most; what is more is thrown away.
-struct BodyTaker {
-  ServerRequest& taken;
-  std::size_t limit = 0;
-  std::size_t skipped = 0;
-
-  /// False: it is enough.
-  bool skip(std::size_t size) {
-    skipped += size;
-    taken.is_too_large = taken.is_too_large || skipped > most_skipped_bytes;
-    return skipped <= most_skipped_bytes;
-  }
-  bool take(const char* bytes, std::size_t size) {
-    if (!taken.is_too_large && size > limit - taken.body.size()) {
-      taken.is_too_large = true;
-      taken.body = {};
-    }
-    if (taken.is_too_large) return skip(size);
-    taken.body.append(bytes, size);
-    return true;
-  }
-};
-
-/// Reads the body into `taken`, and what is beyond `limit` as well, since it would be taken for the next request of the
-/// connection. False: it is not read to its end, and where the next request begins is unknown.
-template <class Request, class Reader>
-bool read_body(const Request& request, const Reader& reader, std::size_t limit, ServerRequest& taken) {
-  // Without a length and chunks there is none; 0.11.4 would read until the connection ends.
-  if (!has_body(taken.headers)) return true;
-  // 0.11.4 reads no body of such a DELETE.
-  if (taken.method == "DELETE" && find_header(taken.headers, "content-length") == nullptr) return false;
-
-  taken.is_too_large = announces_more_than(taken.headers, limit);
-  const auto most = limit + std::min(most_skipped_bytes, std::numeric_limits<std::size_t>::max() - limit);
-  if (taken.is_too_large && announces_more_than(taken.headers, most)) return false;
-  // What the reader is given holds one reference: std::function keeps that without allocating, however often it is copied.
-  BodyTaker taker{taken, limit};
-  // For a form the reader of one argument throws bad_function_call.
-  if (request.is_multipart_form_data())
-    return reader([&taker](const auto&) { return taker.skip(100); },  // about what the head of a part takes
-                  [&taker](const char*, std::size_t size) { return taker.skip(size); });
-  return reader([&taker](const char* bytes, std::size_t size) { return taker.take(bytes, size); });
-}
-
-/// All but the body; answers its content type.
-template <class Response>
-std::string write_head(const HttpResponse& answer, Response& response) {
-  response.status = answer.status;
-  std::string type;
-  for (const auto& [name, value] : answer.headers) {
-    if (equal_without_case(name, "content-type")) {
-      type = value;
-    } else {
-      response.set_header(name, value);
-    }
-  }
-  return type;
-}
-
-template <class Response>
-void write_response(const HttpResponse& answer, Response& response) {
-  const auto type = write_head(answer, response);
-  if (!type.empty()) response.set_content(answer.body, type);
-}
-
-/// As the last answer of its connection. A handler cannot ask for that; a body whose source gives up at its end can. For a
-/// request with a Range, 0.11.4 asks that source for whatever the client names, be it beyond the end.
-template <class Response>
-void write_last_response(const HttpResponse& answer, Response& response) {
-  const auto type = write_head(answer, response);
-  response.set_header("connection", "close");
-  if (answer.body.empty()) return;
-  response.set_content_provider(answer.body.size(), type,
-                                [body = answer.body](std::size_t offset, std::size_t size, auto& sink) -> bool {
-                                  const auto rest = std::string_view{body}.substr(std::min(offset, body.size()), size);
-                                  sink.write(rest.data(), rest.size());
-                                  return false;
-                                });
-}
-
-template <class Handle>
-HttpResponse answer_of(const Handle& handle, ServerRequest&& taken) {
-  try {
-    return handle(std::move(taken));
-  } catch (...) {
-    return problem(500, "the request could not be served");
-  }
-}
-
-/// Takes every request whose path matches `pattern`, whatever its method. `handle` is an HttpResponse(ServerRequest&&) that
-/// may be called from several threads at once; it is copied into the server. What it throws is a 500.
-template <class Server, class Handle>
-void mount_on(Server& server, const std::string& pattern, std::size_t max_body_bytes, Handle handle) {
-  const auto with_body = [handle, max_body_bytes](const auto& request, auto& response, const auto& reader) -> void {
-    auto taken = as_server_request(request);
-    if (read_body(request, reader, max_body_bytes, taken)) {
-      forget_decoded(taken.headers);
-      write_response(answer_of(handle, std::move(taken)), response);
-    } else {
-      const int status = taken.is_too_large                                 ? 413
-                         : response.status == 413 || response.status == 415 ? response.status
-                                                                            : 400;
-      write_last_response(problem(status, status == 413 ? "the body is too long" : "the body could not be read"), response);
-    }
-  };
-  const auto without_body = [handle](const auto& request, auto& response) -> void {
-    auto taken = as_server_request(request);
-    const bool is_last = has_body(taken.headers);  // which 0.11.4 leaves unread
-    const auto answer = answer_of(handle, std::move(taken));
-    if (is_last) {
-      write_last_response(answer, response);
-    } else {
-      write_response(answer, response);
-    }
-  };
-  server.Get(pattern, without_body);
-  server.Options(pattern, without_body);
-  server.Post(pattern, with_body);
-  server.Put(pattern, with_body);
-  server.Patch(pattern, with_body);
-  server.Delete(pattern, with_body);
-}
-
-}  // namespace flyhook::detail
-
-#if defined(FLYHOOK_HEADER_ONLY)
-
-#ifndef FLYHOOK_IMPL_DETAIL_SERVE_MOUNT_IPP
-#define FLYHOOK_IMPL_DETAIL_SERVE_MOUNT_IPP
-
-#include <algorithm>
-#include <charconv>
-#include <cstdint>
-#include <system_error>
-
-namespace flyhook::detail {
-
-std::string escaped_for_regex(std::string_view path) {
-  constexpr std::string_view special = R"(^$\.*+?()[]{}|)";
-  std::string escaped;
-  escaped.reserve(path.size());
-  for (const char c : path) {
-    if (c == ':') {
-      escaped.append("[:]");
-      continue;
-    }
-    if (special.find(c) != special.npos) escaped.push_back('\\');
-    escaped.push_back(c);
-  }
-  return escaped;
-}
-
-bool is_made_by_server(std::string_view name) {
-  if (name.size() != 10 && name.size() != 11) return false;
-  return equal_without_case(name, "REMOTE_ADDR") || equal_without_case(name, "REMOTE_PORT") ||
-         equal_without_case(name, "LOCAL_ADDR") || equal_without_case(name, "LOCAL_PORT");
-}
-
-bool has_body(const Headers& headers) {
-  if (find_header(headers, "transfer-encoding") != nullptr) return true;
-  const auto* length = find_header(headers, "content-length");
-  return length != nullptr && *length != "0";
-}
-
-bool announces_more_than(const Headers& headers, std::size_t limit) {
-  const auto* length = find_header(headers, "content-length");
-  if (length == nullptr || find_header(headers, "transfer-encoding") != nullptr) return false;
-  std::uint64_t bytes = 0;
-  const auto read = std::from_chars(length->data(), length->data() + length->size(), bytes);
-  return read.ec == std::errc::result_out_of_range || (read.ec == std::errc{} && bytes > limit);
-}
-
-void forget_decoded(Headers& headers) {
-  const auto is_encoding = [](const auto& field) { return equal_without_case(field.first, "content-encoding"); };
-  const auto found = std::find_if(headers.begin(), headers.end(), is_encoding);
-  if (found == headers.end() || std::find_if(found + 1, headers.end(), is_encoding) != headers.end()) return;
-  const auto& value = found->second;
-  if (value == "gzip" || value == "deflate" || value == "br") headers.erase(found);
-}
-
-}  // namespace flyhook::detail
-
-#endif
-#endif
-
-#endif
-
-#ifndef FLYHOOK_DETAIL_SERVE_MOUNTS_HPP
-#define FLYHOOK_DETAIL_SERVE_MOUNTS_HPP
-
-#ifndef FLYHOOK_DETAIL_SECURITY_URL_HPP
-#define FLYHOOK_DETAIL_SECURITY_URL_HPP
-
-#include <cstdint>
-#include <string>
-#include <string_view>
-#include <variant>
-
-// A callback URL taken apart, once, where it comes in: rules U1 to U10 of tests/vectors/README.md. Its host is read as
-// WHATWG URL reads it, so that no spelling of an address passes for a name; what it may lead to is url_policy.hpp's
-// business.
-
-namespace flyhook::detail {
-
-/// A host in the one spelling that is resolved, compared and sent.
-struct Host {
-  /// A name in lower case, with its trailing dot if it has one; or an address as to_text of ip.hpp writes it, without
-  /// brackets: 127.0.0.1 for 0x7f.1.
-  std::string text{};
-  bool is_literal = false;  ///< an IP address: it is its own only answer (U12)
-};
-
-///     https :// [2001:db8::1] : 8443 /hooks?x=1 #dropped
-///     is_https     host         port   target
-struct Url {
-  bool is_https = false;
-  std::string host{};  ///< Host::text
-  std::uint16_t port = 0;
-  std::string target{};     ///< path and query as given, non-ASCII percent-encoded, at least "/"; a fragment is never sent
-  bool is_literal = false;  ///< Host::is_literal
-
-  /// The Host header field: brackets for IPv6, the port unless it is the scheme's default.
-  FLYHOOK_DECL std::string authority() const;
-};
-
-/// A host as it stands in a URL (U5 to U8), or why it is none, as a predicate: "has a host that ...". `xn--` labels are
-/// taken as they stand (U6 leaves the choice): a malformed one is a name that nobody has.
-FLYHOOK_DECL std::variant<Host, std::string> parse_host(std::string_view text);
-
-/// A parsed URL, or why it is not one that can be called, as a predicate that quotes nothing of it.
-FLYHOOK_DECL std::variant<Url, std::string> parse_url(std::string_view text);
-
-}  // namespace flyhook::detail
-
-#if defined(FLYHOOK_HEADER_ONLY)
-
-#ifndef FLYHOOK_IMPL_DETAIL_SECURITY_URL_IPP
-#define FLYHOOK_IMPL_DETAIL_SECURITY_URL_IPP
 
 #ifndef FLYHOOK_DETAIL_SECURITY_IP_HPP
 #define FLYHOOK_DETAIL_SECURITY_IP_HPP
@@ -1032,6 +657,389 @@ const IpRange* IpRanges::find(const IpAddress& address) const {
 
 #endif
 
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cstddef>
+
+namespace flyhook::detail {
+
+FLYHOOK_DECL std::string_view status_title(int status);
+
+ServerRequest request_of(std::string_view method, std::string_view target, const Headers& headers, std::string_view body,
+                         std::size_t limit) {
+  ServerRequest request;
+  request.method = method;
+  request.target = target;
+  request.headers = headers;
+  request.is_too_large = body.size() > limit;
+  if (!request.is_too_large) request.body = body;
+  return request;
+}
+
+std::optional<std::string> percent_decoded(std::string_view text, bool plus_is_space) {
+  std::string decoded;
+  decoded.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    char c = text[i];
+    if (c == '%') {
+      const int high = i + 2 < text.size() ? hex_value(text[i + 1]) : -1;
+      const int low = high >= 0 ? hex_value(text[i + 2]) : -1;
+      if (low < 0) return std::nullopt;
+      c = static_cast<char>(high * 16 + low);
+      i += 2;
+    } else if (c == '+' && plus_is_space) {
+      c = ' ';
+    }
+    if (c == '\0') return std::nullopt;
+    decoded.push_back(c);
+  }
+  return decoded;
+}
+
+std::optional<RequestTarget> parse_target(std::string_view target) {
+  target = target.substr(0, target.find('#'));
+  const auto mark = std::min(target.find('?'), target.size());
+  const auto path = percent_decoded(target.substr(0, mark), false);
+  if (!path) return std::nullopt;
+
+  RequestTarget parsed;
+  parsed.path = *path;
+  for (auto rest = target.substr(std::min(mark + 1, target.size())); !rest.empty();) {
+    const auto pair = rest.substr(0, rest.find('&'));
+    rest.remove_prefix(std::min(pair.size() + 1, rest.size()));
+    if (pair.empty()) continue;
+    const auto equals = std::min(pair.find('='), pair.size());
+    auto name = percent_decoded(pair.substr(0, equals), true);
+    auto value = percent_decoded(pair.substr(std::min(equals + 1, pair.size())), true);
+    if (!name || !value) return std::nullopt;
+    parsed.query.emplace_back(std::move(*name), std::move(*value));
+  }
+  return parsed;
+}
+
+/// The phrases of RFC 9110, 15, as RFC 9457, 4.2.1 asks for where a problem has no type of its own.
+std::string_view status_title(int status) {
+  switch (status) {
+    case 400: return "Bad Request";
+    case 401: return "Unauthorized";
+    case 403: return "Forbidden";
+    case 404: return "Not Found";
+    case 405: return "Method Not Allowed";
+    case 409: return "Conflict";
+    case 413: return "Content Too Large";
+    case 415: return "Unsupported Media Type";
+    case 422: return "Unprocessable Content";
+    case 429: return "Too Many Requests";
+    case 500: return "Internal Server Error";
+    case 503: return "Service Unavailable";
+    default: return status < 500 ? "Refused" : "Failed";
+  }
+}
+
+HttpResponse problem(int status, std::string_view detail, std::string_view field) {
+  nlohmann::json body{{"title", status_title(status)}, {"status", status}, {"detail", detail}};
+  if (!field.empty()) body["field"] = field;
+  HttpResponse response;
+  response.status = status;
+  response.headers.emplace_back("content-type", "application/problem+json");
+  response.body = body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return response;
+}
+
+}  // namespace flyhook::detail
+
+#endif
+#endif
+
+#endif
+
+#ifndef FLYHOOK_DETAIL_SERVE_MOUNT_HPP
+#define FLYHOOK_DETAIL_SERVE_MOUNT_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <utility>
+
+// Putting a handler of ours on somebody's httplib::Server, or on one with the same members: a template, so that no HTTP
+// library is included here. What cpp-httplib 0.11.4 leaves to its handlers is kept in this one place.
+
+namespace flyhook::detail {
+
+/// A pattern that matches `path` and nothing else: httplib's are std::regex, and newer ones take "/:" for a parameter.
+FLYHOOK_DECL std::string escaped_for_regex(std::string_view path);
+
+/// True for the headers that 0.11.4 adds to a request: they would pass for the client's own.
+FLYHOOK_DECL bool is_made_by_server(std::string_view name);
+
+/// True if the client sent a body, were it an empty one in chunks (RFC 9112, 6.3).
+FLYHOOK_DECL bool has_body(const Headers& headers);
+
+/// True if the length that the headers announce is over `limit`.
+FLYHOOK_DECL bool announces_more_than(const Headers& headers, std::size_t limit);
+
+/// Takes the content-encoding away where the server has decoded the body: of those that every version knows, if it is one.
+/// What it could not decode is no body that was read.
+FLYHOOK_DECL void forget_decoded(Headers& headers);
+
+template <class Request>
+ServerRequest as_server_request(const Request& request) {
+  ServerRequest taken;
+  taken.method = request.method;
+  taken.target = request.target;
+  taken.headers.reserve(request.headers.size());
+  for (const auto& [name, value] : request.headers)
+    if (!is_made_by_server(name)) taken.headers.emplace_back(name, value);
+  taken.peer = request.remote_addr;
+  taken.port = request.local_port;
+  return taken;
+}
+
+/// So much beyond the limit is read for the sake of the connection; who sends more, or what unpacks to more, loses it.
+inline constexpr std::size_t most_skipped_bytes = 16u << 20;
+
+/// Puts a body into a request, `limit` bytes of it at most; what is more is thrown away.
+struct BodyTaker {
+  ServerRequest& taken;
+  std::size_t limit = 0;
+  std::size_t skipped = 0;
+
+  /// False: it is enough.
+  bool skip(std::size_t size) {
+    skipped += size;
+    taken.is_too_large = taken.is_too_large || skipped > most_skipped_bytes;
+    return skipped <= most_skipped_bytes;
+  }
+  bool take(const char* bytes, std::size_t size) {
+    if (!taken.is_too_large && size > limit - taken.body.size()) {
+      taken.is_too_large = true;
+      taken.body = {};
+    }
+    if (taken.is_too_large) return skip(size);
+    taken.body.append(bytes, size);
+    return true;
+  }
+};
+
+/// Reads the body into `taken`, and what is beyond `limit` as well, since it would be taken for the next request of the
+/// connection. False: it is not read to its end, and where the next request begins is unknown.
+template <class Request, class Reader>
+bool read_body(const Request& request, const Reader& reader, std::size_t limit, ServerRequest& taken) {
+  // Without a length and chunks there is none; 0.11.4 would read until the connection ends.
+  if (!has_body(taken.headers)) return true;
+  // 0.11.4 reads no body of such a DELETE.
+  if (taken.method == "DELETE" && find_header(taken.headers, "content-length") == nullptr) return false;
+
+  taken.is_too_large = announces_more_than(taken.headers, limit);
+  const auto most = limit + std::min(most_skipped_bytes, std::numeric_limits<std::size_t>::max() - limit);
+  if (taken.is_too_large && announces_more_than(taken.headers, most)) return false;
+  // What the reader is given holds one reference: std::function keeps that without allocating, however often it is copied.
+  BodyTaker taker{taken, limit};
+  // For a form the reader of one argument throws bad_function_call.
+  if (request.is_multipart_form_data())
+    return reader([&taker](const auto&) { return taker.skip(100); },  // about what the head of a part takes
+                  [&taker](const char*, std::size_t size) { return taker.skip(size); });
+  return reader([&taker](const char* bytes, std::size_t size) { return taker.take(bytes, size); });
+}
+
+/// All but the body; answers its content type.
+template <class Response>
+std::string write_head(const HttpResponse& answer, Response& response) {
+  response.status = answer.status;
+  std::string type;
+  for (const auto& [name, value] : answer.headers) {
+    if (equal_without_case(name, "content-type")) {
+      type = value;
+    } else {
+      response.set_header(name, value);
+    }
+  }
+  return type;
+}
+
+template <class Response>
+void write_response(const HttpResponse& answer, Response& response) {
+  const auto type = write_head(answer, response);
+  if (!type.empty()) response.set_content(answer.body, type);
+}
+
+/// As the last answer of its connection. A handler cannot ask for that; a body whose source gives up at its end can. For a
+/// request with a Range, 0.11.4 asks that source for whatever the client names, be it beyond the end.
+template <class Response>
+void write_last_response(const HttpResponse& answer, Response& response) {
+  const auto type = write_head(answer, response);
+  response.set_header("connection", "close");
+  if (answer.body.empty()) return;
+  response.set_content_provider(answer.body.size(), type,
+                                [body = answer.body](std::size_t offset, std::size_t size, auto& sink) -> bool {
+                                  const auto rest = std::string_view{body}.substr(std::min(offset, body.size()), size);
+                                  sink.write(rest.data(), rest.size());
+                                  return false;
+                                });
+}
+
+template <class Handle>
+HttpResponse answer_of(const Handle& handle, ServerRequest&& taken) {
+  try {
+    return handle(std::move(taken));
+  } catch (...) {
+    return problem(500, "the request could not be served");
+  }
+}
+
+/// Takes every request whose path matches `pattern`, whatever its method. `handle` is an HttpResponse(ServerRequest&&) that
+/// may be called from several threads at once; it is copied into the server. What it throws is a 500.
+template <class Server, class Handle>
+void mount_on(Server& server, const std::string& pattern, std::size_t max_body_bytes, Handle handle) {
+  const auto with_body = [handle, max_body_bytes](const auto& request, auto& response, const auto& reader) -> void {
+    auto taken = as_server_request(request);
+    if (read_body(request, reader, max_body_bytes, taken)) {
+      forget_decoded(taken.headers);
+      write_response(answer_of(handle, std::move(taken)), response);
+    } else {
+      const int status = taken.is_too_large                                 ? 413
+                         : response.status == 413 || response.status == 415 ? response.status
+                                                                            : 400;
+      write_last_response(problem(status, status == 413 ? "the body is too long" : "the body could not be read"), response);
+    }
+  };
+  const auto without_body = [handle](const auto& request, auto& response) -> void {
+    auto taken = as_server_request(request);
+    const bool is_last = has_body(taken.headers);  // which 0.11.4 leaves unread
+    const auto answer = answer_of(handle, std::move(taken));
+    if (is_last) {
+      write_last_response(answer, response);
+    } else {
+      write_response(answer, response);
+    }
+  };
+  server.Get(pattern, without_body);
+  server.Options(pattern, without_body);
+  server.Post(pattern, with_body);
+  server.Put(pattern, with_body);
+  server.Patch(pattern, with_body);
+  server.Delete(pattern, with_body);
+}
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_DETAIL_SERVE_MOUNT_IPP
+#define FLYHOOK_IMPL_DETAIL_SERVE_MOUNT_IPP
+
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <system_error>
+
+namespace flyhook::detail {
+
+std::string escaped_for_regex(std::string_view path) {
+  constexpr std::string_view special = R"(^$\.*+?()[]{}|)";
+  std::string escaped;
+  escaped.reserve(path.size());
+  for (const char c : path) {
+    if (c == ':') {
+      escaped.append("[:]");
+      continue;
+    }
+    if (special.find(c) != special.npos) escaped.push_back('\\');
+    escaped.push_back(c);
+  }
+  return escaped;
+}
+
+bool is_made_by_server(std::string_view name) {
+  if (name.size() != 10 && name.size() != 11) return false;
+  return equal_without_case(name, "REMOTE_ADDR") || equal_without_case(name, "REMOTE_PORT") ||
+         equal_without_case(name, "LOCAL_ADDR") || equal_without_case(name, "LOCAL_PORT");
+}
+
+bool has_body(const Headers& headers) {
+  if (find_header(headers, "transfer-encoding") != nullptr) return true;
+  const auto* length = find_header(headers, "content-length");
+  return length != nullptr && *length != "0";
+}
+
+bool announces_more_than(const Headers& headers, std::size_t limit) {
+  const auto* length = find_header(headers, "content-length");
+  if (length == nullptr || find_header(headers, "transfer-encoding") != nullptr) return false;
+  std::uint64_t bytes = 0;
+  const auto read = std::from_chars(length->data(), length->data() + length->size(), bytes);
+  return read.ec == std::errc::result_out_of_range || (read.ec == std::errc{} && bytes > limit);
+}
+
+void forget_decoded(Headers& headers) {
+  const auto is_encoding = [](const auto& field) { return equal_without_case(field.first, "content-encoding"); };
+  const auto found = std::find_if(headers.begin(), headers.end(), is_encoding);
+  if (found == headers.end() || std::find_if(found + 1, headers.end(), is_encoding) != headers.end()) return;
+  const auto& value = found->second;
+  if (value == "gzip" || value == "deflate" || value == "br") headers.erase(found);
+}
+
+}  // namespace flyhook::detail
+
+#endif
+#endif
+
+#endif
+
+#ifndef FLYHOOK_DETAIL_SERVE_MOUNTS_HPP
+#define FLYHOOK_DETAIL_SERVE_MOUNTS_HPP
+
+#ifndef FLYHOOK_DETAIL_SECURITY_URL_HPP
+#define FLYHOOK_DETAIL_SECURITY_URL_HPP
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+
+// A callback URL taken apart, once, where it comes in: rules U1 to U10 of tests/vectors/README.md. Its host is read as
+// WHATWG URL reads it, so that no spelling of an address passes for a name; what it may lead to is url_policy.hpp's
+// business.
+
+namespace flyhook::detail {
+
+/// A host in the one spelling that is resolved, compared and sent.
+struct Host {
+  /// A name in lower case, with its trailing dot if it has one; or an address as to_text of ip.hpp writes it, without
+  /// brackets: 127.0.0.1 for 0x7f.1.
+  std::string text{};
+  bool is_literal = false;  ///< an IP address: it is its own only answer (U12)
+};
+
+///     https :// [2001:db8::1] : 8443 /hooks?x=1 #dropped
+///     is_https     host         port   target
+struct Url {
+  bool is_https = false;
+  std::string host{};  ///< Host::text
+  std::uint16_t port = 0;
+  std::string target{};     ///< path and query as given, non-ASCII percent-encoded, at least "/"; a fragment is never sent
+  bool is_literal = false;  ///< Host::is_literal
+
+  /// The Host header field: brackets for IPv6, the port unless it is the scheme's default.
+  FLYHOOK_DECL std::string authority() const;
+};
+
+/// A host as it stands in a URL (U5 to U8), or why it is none, as a predicate: "has a host that ...". `xn--` labels are
+/// taken as they stand (U6 leaves the choice): a malformed one is a name that nobody has.
+FLYHOOK_DECL std::variant<Host, std::string> parse_host(std::string_view text);
+
+/// A parsed URL, or why it is not one that can be called, as a predicate that quotes nothing of it.
+FLYHOOK_DECL std::variant<Url, std::string> parse_url(std::string_view text);
+
+}  // namespace flyhook::detail
+
+#if defined(FLYHOOK_HEADER_ONLY)
+
+#ifndef FLYHOOK_IMPL_DETAIL_SECURITY_URL_IPP
+#define FLYHOOK_IMPL_DETAIL_SECURITY_URL_IPP
+
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -1244,7 +1252,7 @@ std::variant<Url, std::string> parse_url(std::string_view text) {
 
 // Where this process answers webhooks and API calls itself, so that the API can refuse a callback URL that leads back to
 // it: an application that sends to its own API, or publishes what it receives from itself, runs in a circle. An Admin must
-// know of a Receiver that it never met, so this list is the process's (with the fork counter the one exception to "no
+// know of a Receiver that it never met, so this list is the process's (with the fork counter the only exception to "no
 // globals"); nothing but that refusal depends on it.
 
 namespace flyhook::detail {
@@ -14880,6 +14888,7 @@ bool PublisherBase::settle(std::chrono::milliseconds real_limit) {
 #endif
 
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -15059,6 +15068,9 @@ FLYHOOK_DECL SubscriptionPatch read_patch(const nlohmann::json& body, const ApiC
 
 /// `since` must be there.
 FLYHOOK_DECL RecoverOptions read_recover(const nlohmann::json& body);
+
+/// For what takes no members.
+FLYHOOK_DECL void read_nothing(const nlohmann::json& body);
 
 /// For rotate_secret: {"grace": seconds}, 0 to 365 days; without it 24 h.
 FLYHOOK_DECL std::chrono::seconds read_grace(const nlohmann::json& body);
@@ -15553,6 +15565,10 @@ RecoverOptions read_recover(const nlohmann::json& body) {
   return options;
 }
 
+void read_nothing(const nlohmann::json& body) {
+  BodyMember{body, ""}.each([](std::string_view, const BodyMember&) { return false; });
+}
+
 std::chrono::seconds read_grace(const nlohmann::json& body) {
   std::chrono::seconds grace = std::chrono::hours{24};
   BodyMember{body, ""}.each([&](std::string_view name, const BodyMember& member) {
@@ -15777,9 +15793,11 @@ FLYHOOK_DECL std::optional<std::string_view> bearer_of(std::string_view authoriz
 #ifndef FLYHOOK_IMPL_DETAIL_ADMIN_CREDENTIALS_IPP
 #define FLYHOOK_IMPL_DETAIL_ADMIN_CREDENTIALS_IPP
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <system_error>
+#include <utility>
 
 namespace flyhook::detail {
 
@@ -16055,7 +16073,6 @@ class Api {
 
   // what handlers share
   FLYHOOK_DECL static nlohmann::json body_of(const ApiCall& call);
-  FLYHOOK_DECL static void expect_no_members(const ApiCall& call);
   FLYHOOK_DECL static const std::string* parameter(const ApiCall& call, std::string_view name);
   FLYHOOK_DECL static std::size_t limit_of(const ApiCall& call);
   FLYHOOK_DECL static HttpResponse json(int status, const nlohmann::json& value);
@@ -16183,7 +16200,7 @@ HttpResponse Api::get_delivery(const ApiCall& call) {
 
 HttpResponse Api::replay_delivery(const ApiCall& call) {
   const auto record = delivery_of(call);
-  expect_no_members(call);
+  read_nothing(body_of(call));
   if (!engine_->replay(record.id))
     throw Error{ErrorCode::conflict, "id",
                 "it has not ended yet, or its payload or its subscription is gone, so that it cannot be sent again"};
@@ -17030,7 +17047,7 @@ HttpResponse Api::delete_subscription(const ApiCall& call) {
 
 HttpResponse Api::pause_subscription(const ApiCall& call) {
   static_cast<void>(endpoint_of(call));
-  expect_no_members(call);
+  read_nothing(body_of(call));
   SubscriptionPatch patch;
   patch.paused = true;
   return change(call, patch);
@@ -17038,7 +17055,7 @@ HttpResponse Api::pause_subscription(const ApiCall& call) {
 
 HttpResponse Api::resume_subscription(const ApiCall& call) {
   static_cast<void>(endpoint_of(call));
-  expect_no_members(call);
+  read_nothing(body_of(call));
   SubscriptionPatch patch;
   patch.paused = false;
   return change(call, patch);
@@ -17046,7 +17063,7 @@ HttpResponse Api::resume_subscription(const ApiCall& call) {
 
 HttpResponse Api::enable_subscription(const ApiCall& call) {
   static_cast<void>(endpoint_of(call));
-  expect_no_members(call);
+  read_nothing(body_of(call));
   SubscriptionPatch patch;
   patch.enabled = true;
   return change(call, patch);
@@ -17067,7 +17084,7 @@ HttpResponse Api::reveal_secret(const ApiCall& call) {
 
 HttpResponse Api::test_subscription(const ApiCall& call) {
   const auto known = endpoint_of(call);
-  expect_no_members(call);
+  read_nothing(body_of(call));
   nlohmann::json value;
   value["event_id"] = engine_->send_test(known->subscription.id).value;
   return json(202, value);
@@ -17271,12 +17288,6 @@ nlohmann::json Api::body_of(const ApiCall& call) {
   return body;
 }
 
-void Api::expect_no_members(const ApiCall& call) {
-  const auto body = body_of(call);
-  if (!body.empty())
-    throw Error{ErrorCode::invalid, body.begin().key().substr(0, 100), "is no member that can be set here"};
-}
-
 const std::string* Api::parameter(const ApiCall& call, std::string_view name) {
   for (const auto& [key, value] : call.target.query)
     if (key == name) return &value;
@@ -17351,12 +17362,7 @@ HttpResponse Admin::answer(detail::Api& api, detail::ServerRequest&& request, co
 
 HttpResponse Admin::handle(std::string_view method, std::string_view target, const Headers& headers, std::string_view body,
                            std::string_view mount_point, std::string_view peer) {
-  detail::ServerRequest request;
-  request.method = method;
-  request.target = target;
-  request.headers = headers;
-  request.is_too_large = body.size() > max_body_bytes;
-  if (!request.is_too_large) request.body = body;
+  auto request = detail::request_of(method, target, headers, body, max_body_bytes);
   request.peer = peer;
   const detail::WipeAtEnd wiped{request.body};
   return api_->answer(request, mount_point, nullptr);
@@ -18835,13 +18841,7 @@ std::size_t Receiver::max_body_bytes() const {
 
 HttpResponse Receiver::handle(std::string_view method, std::string_view target, const Headers& headers,
                               std::string_view body) {
-  detail::ServerRequest request;
-  request.method = method;
-  request.target = target;
-  request.headers = headers;
-  request.is_too_large = body.size() > state_->max_body_bytes;
-  if (!request.is_too_large) request.body = body;
-  return answer(*state_, std::move(request));
+  return answer(*state_, detail::request_of(method, target, headers, body, state_->max_body_bytes));
 }
 
 HttpResponse Receiver::answer(State& state, detail::ServerRequest&& request) {

@@ -37,12 +37,7 @@ HttpResponse Admin::answer(detail::Api& api, detail::ServerRequest&& request, co
 
 HttpResponse Admin::handle(std::string_view method, std::string_view target, const Headers& headers, std::string_view body,
                            std::string_view mount_point, std::string_view peer) {
-  detail::ServerRequest request;
-  request.method = method;
-  request.target = target;
-  request.headers = headers;
-  request.is_too_large = body.size() > max_body_bytes;
-  if (!request.is_too_large) request.body = body;
+  auto request = detail::request_of(method, target, headers, body, max_body_bytes);
   request.peer = peer;
   const detail::WipeAtEnd wiped{request.body};
   return api_->answer(request, mount_point, nullptr);

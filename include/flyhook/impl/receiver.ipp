@@ -132,13 +132,7 @@ std::size_t Receiver::max_body_bytes() const {
 
 HttpResponse Receiver::handle(std::string_view method, std::string_view target, const Headers& headers,
                               std::string_view body) {
-  detail::ServerRequest request;
-  request.method = method;
-  request.target = target;
-  request.headers = headers;
-  request.is_too_large = body.size() > state_->max_body_bytes;
-  if (!request.is_too_large) request.body = body;
-  return answer(*state_, std::move(request));
+  return answer(*state_, detail::request_of(method, target, headers, body, state_->max_body_bytes));
 }
 
 HttpResponse Receiver::answer(State& state, detail::ServerRequest&& request) {

@@ -105,7 +105,6 @@ class Api {
 
   // what handlers share
   FLYHOOK_DECL static nlohmann::json body_of(const ApiCall& call);
-  FLYHOOK_DECL static void expect_no_members(const ApiCall& call);
   FLYHOOK_DECL static const std::string* parameter(const ApiCall& call, std::string_view name);
   FLYHOOK_DECL static std::size_t limit_of(const ApiCall& call);
   FLYHOOK_DECL static HttpResponse json(int status, const nlohmann::json& value);

@@ -93,6 +93,9 @@ FLYHOOK_DECL SubscriptionPatch read_patch(const nlohmann::json& body, const ApiC
 /// `since` must be there.
 FLYHOOK_DECL RecoverOptions read_recover(const nlohmann::json& body);
 
+/// For what takes no members.
+FLYHOOK_DECL void read_nothing(const nlohmann::json& body);
+
 /// For rotate_secret: {"grace": seconds}, 0 to 365 days; without it 24 h.
 FLYHOOK_DECL std::chrono::seconds read_grace(const nlohmann::json& body);
 

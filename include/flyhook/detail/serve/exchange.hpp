@@ -4,6 +4,7 @@
 #include <flyhook/detail/config.hpp>
 #include <flyhook/http.hpp>
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,6 +26,10 @@ struct ServerRequest {
   std::string peer{};         ///< the client's address as text; empty: unknown
   int port = 0;               ///< on which the server took it; 0: unknown
 };
+
+/// The request that `handle` is given, its body within `limit` bytes.
+FLYHOOK_DECL ServerRequest request_of(std::string_view method, std::string_view target, const Headers& headers,
+                                      std::string_view body, std::size_t limit);
 
 /// A request target (RFC 9112, 3.2) in its decoded parts.
 struct RequestTarget {

@@ -13,7 +13,7 @@
 
 // Where this process answers webhooks and API calls itself, so that the API can refuse a callback URL that leads back to
 // it: an application that sends to its own API, or publishes what it receives from itself, runs in a circle. An Admin must
-// know of a Receiver that it never met, so this list is the process's (with the fork counter the one exception to "no
+// know of a Receiver that it never met, so this list is the process's (with the fork counter the only exception to "no
 // globals"); nothing but that refusal depends on it.
 
 namespace flyhook::detail {

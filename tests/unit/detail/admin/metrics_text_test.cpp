@@ -1,6 +1,7 @@
 #include <flyhook/detail/admin/representation.hpp>
 
 #include "catch.hpp"
+#include "unit/detail/admin/samples.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -35,31 +36,10 @@ std::map<std::string, std::string> samples_of(const std::string& text) {
   return samples;
 }
 
-Stats some_stats() {
-  Stats stats;
-  stats.published = 1;
-  stats.rejected = 2;
-  stats.duplicates = 3;
-  stats.dropped = 4;
-  stats.attempts = 5;
-  stats.failed_attempts = 6;
-  stats.delivered = 7;
-  stats.dead = 8;
-  stats.expired = 9;
-  stats.cancelled = 10;
-  stats.queued = 11;
-  stats.pending = 12;
-  stats.in_flight = 13;
-  stats.callback_errors = 14;
-  stats.store_errors = std::numeric_limits<std::uint64_t>::max();
-  stats.threads = 16;
-  return stats;
-}
-
 }  // namespace
 
 TEST_CASE("every member of Stats has its sample") {
-  auto samples = samples_of(metrics_text(some_stats(), 17));
+  auto samples = samples_of(metrics_text(test::full_stats(), 17));
   std::erase_if(samples, [](const auto& sample) { return sample.first.find("latency") != std::string::npos; });
   CHECK(samples == std::map<std::string, std::string>{
                        {"flyhook_events_total{result=\"accepted\"}", "1"},
@@ -83,7 +63,7 @@ TEST_CASE("every member of Stats has its sample") {
 }
 
 TEST_CASE("each metric has its help and type once, and its samples right behind") {
-  const auto text = metrics_text(some_stats(), 0);
+  const auto text = metrics_text(test::full_stats(), 0);
   REQUIRE(text.ends_with("\n"));
   std::set<std::string> seen;
   std::string name, type;

@@ -140,23 +140,7 @@ TEST_CASE("an event type's example and schema are JSON, and null where they are 
 }
 
 TEST_CASE("stats are written by the names of their members") {
-  Stats stats;
-  stats.published = 1;
-  stats.rejected = 2;
-  stats.duplicates = 3;
-  stats.dropped = 4;
-  stats.attempts = 5;
-  stats.failed_attempts = 6;
-  stats.delivered = 7;
-  stats.dead = 8;
-  stats.expired = 9;
-  stats.cancelled = 10;
-  stats.queued = 11;
-  stats.pending = 12;
-  stats.in_flight = 13;
-  stats.callback_errors = 14;
-  stats.store_errors = std::numeric_limits<std::uint64_t>::max();
-  stats.threads = 16;
+  auto stats = test::full_stats();
   stats.attempt_latency.counts[3] = 17;
   stats.attempt_latency.sum_us = 18;
   stats.delivery_latency.counts[31] = 19;

@@ -2,9 +2,12 @@
 #define FLYHOOK_TESTS_UNIT_DETAIL_ADMIN_SAMPLES_HPP
 
 #include <flyhook/delivery.hpp>
+#include <flyhook/stats.hpp>
 #include <flyhook/subscription.hpp>
 
 #include <chrono>
+#include <cstdint>
+#include <limits>
 
 // Values with everything set, for what is written and read of them.
 
@@ -53,6 +56,27 @@ inline DeliveryRecord full_record() {
   record.reason = "none yet";
   record.attempt_count = 7;
   return record;
+}
+
+inline Stats full_stats() {
+  Stats stats;
+  stats.published = 1;
+  stats.rejected = 2;
+  stats.duplicates = 3;
+  stats.dropped = 4;
+  stats.attempts = 5;
+  stats.failed_attempts = 6;
+  stats.delivered = 7;
+  stats.dead = 8;
+  stats.expired = 9;
+  stats.cancelled = 10;
+  stats.queued = 11;
+  stats.pending = 12;
+  stats.in_flight = 13;
+  stats.callback_errors = 14;
+  stats.store_errors = std::numeric_limits<std::uint64_t>::max();
+  stats.threads = 16;
+  return stats;
 }
 
 }  // namespace flyhook::test

@@ -205,12 +205,6 @@ nlohmann::json Api::body_of(const ApiCall& call) {
   return body;
 }
 
-void Api::expect_no_members(const ApiCall& call) {
-  const auto body = body_of(call);
-  if (!body.empty())
-    throw Error{ErrorCode::invalid, body.begin().key().substr(0, 100), "is no member that can be set here"};
-}
-
 const std::string* Api::parameter(const ApiCall& call, std::string_view name) {
   for (const auto& [key, value] : call.target.query)
     if (key == name) return &value;

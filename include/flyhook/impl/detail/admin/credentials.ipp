@@ -3,10 +3,13 @@
 
 #include <flyhook/detail/admin/credentials.hpp>
 #include <flyhook/error.hpp>
+#include <flyhook/http.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <system_error>
+#include <utility>
 
 namespace flyhook::detail {
 

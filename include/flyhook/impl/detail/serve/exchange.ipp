@@ -1,6 +1,7 @@
 #ifndef FLYHOOK_IMPL_DETAIL_SERVE_EXCHANGE_IPP
 #define FLYHOOK_IMPL_DETAIL_SERVE_EXCHANGE_IPP
 
+#include <flyhook/detail/security/ip.hpp>
 #include <flyhook/detail/serve/exchange.hpp>
 
 #include <nlohmann/json.hpp>
@@ -10,14 +11,17 @@
 
 namespace flyhook::detail {
 
-FLYHOOK_DECL int hex_digit(char c);
 FLYHOOK_DECL std::string_view status_title(int status);
 
-/// -1: it is none.
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  const char lower = ascii_lower(c);
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+ServerRequest request_of(std::string_view method, std::string_view target, const Headers& headers, std::string_view body,
+                         std::size_t limit) {
+  ServerRequest request;
+  request.method = method;
+  request.target = target;
+  request.headers = headers;
+  request.is_too_large = body.size() > limit;
+  if (!request.is_too_large) request.body = body;
+  return request;
 }
 
 std::optional<std::string> percent_decoded(std::string_view text, bool plus_is_space) {
@@ -26,8 +30,8 @@ std::optional<std::string> percent_decoded(std::string_view text, bool plus_is_s
   for (std::size_t i = 0; i < text.size(); ++i) {
     char c = text[i];
     if (c == '%') {
-      const int high = i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
-      const int low = high >= 0 ? hex_digit(text[i + 2]) : -1;
+      const int high = i + 2 < text.size() ? hex_value(text[i + 1]) : -1;
+      const int low = high >= 0 ? hex_value(text[i + 2]) : -1;
       if (low < 0) return std::nullopt;
       c = static_cast<char>(high * 16 + low);
       i += 2;

@@ -63,7 +63,7 @@ HttpResponse Api::get_delivery(const ApiCall& call) {
 
 HttpResponse Api::replay_delivery(const ApiCall& call) {
   const auto record = delivery_of(call);
-  expect_no_members(call);
+  read_nothing(body_of(call));
   if (!engine_->replay(record.id))
     throw Error{ErrorCode::conflict, "id",
                 "it has not ended yet, or its payload or its subscription is gone, so that it cannot be sent again"};

@@ -138,7 +138,7 @@ HttpResponse Api::delete_subscription(const ApiCall& call) {
 
 HttpResponse Api::pause_subscription(const ApiCall& call) {
   static_cast<void>(endpoint_of(call));
-  expect_no_members(call);
+  read_nothing(body_of(call));
   SubscriptionPatch patch;
   patch.paused = true;
   return change(call, patch);
@@ -146,7 +146,7 @@ HttpResponse Api::pause_subscription(const ApiCall& call) {
 
 HttpResponse Api::resume_subscription(const ApiCall& call) {
   static_cast<void>(endpoint_of(call));
-  expect_no_members(call);
+  read_nothing(body_of(call));
   SubscriptionPatch patch;
   patch.paused = false;
   return change(call, patch);
@@ -154,7 +154,7 @@ HttpResponse Api::resume_subscription(const ApiCall& call) {
 
 HttpResponse Api::enable_subscription(const ApiCall& call) {
   static_cast<void>(endpoint_of(call));
-  expect_no_members(call);
+  read_nothing(body_of(call));
   SubscriptionPatch patch;
   patch.enabled = true;
   return change(call, patch);
@@ -175,7 +175,7 @@ HttpResponse Api::reveal_secret(const ApiCall& call) {
 
 HttpResponse Api::test_subscription(const ApiCall& call) {
   const auto known = endpoint_of(call);
-  expect_no_members(call);
+  read_nothing(body_of(call));
   nlohmann::json value;
   value["event_id"] = engine_->send_test(known->subscription.id).value;
   return json(202, value);

@@ -366,6 +366,10 @@ RecoverOptions read_recover(const nlohmann::json& body) {
   return options;
 }
 
+void read_nothing(const nlohmann::json& body) {
+  BodyMember{body, ""}.each([](std::string_view, const BodyMember&) { return false; });
+}
+
 std::chrono::seconds read_grace(const nlohmann::json& body) {
   std::chrono::seconds grace = std::chrono::hours{24};
   BodyMember{body, ""}.each([&](std::string_view name, const BodyMember& member) {
